@@ -1,0 +1,52 @@
+"""Commands that other systems send over NATS request/reply; answered after the commit, like those over HTTP."""
+
+from __future__ import annotations
+
+from faststream.nats import NatsBroker, NatsMessage
+from pydantic import ValidationError
+
+from libs.chassis.commands import Commands, NotTakenNow
+from libs.chassis.handlers import Done, EventRouter
+from libs.chassis.telemetry import Telemetry
+from libs.contracts.cloudevents import TRACEPARENT
+from libs.contracts.incident import Problem
+from libs.contracts.message import Command
+
+WORKERS = 256
+
+
+def answer_over_bus(broker: NatsBroker, router: EventRouter, commands: Commands, telemetry: Telemetry) -> None:
+    """Subscribe, as one of the service's replicas, to every command that has a subject."""
+    for command in router.bus_commands:
+
+        @broker.subscriber(command.subject_pattern(), queue=router.service, max_workers=WORKERS, decoder=_undecoded)
+        async def answer(message: NatsMessage, command: type[Command] = command) -> bytes:
+            raw = message.raw_message
+            try:
+                wish = command.model_validate_json(raw.data)
+            except ValidationError as error:
+                wrong = "; ".join(
+                    f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+                    for e in error.errors(include_input=False, include_url=False)[:5]
+                )
+                return _problem(422, "Invalid command", wrong)
+            if wish.subject != raw.subject:
+                return _problem(422, "Wrong subject", f"the body belongs on {wish.subject}")
+            with telemetry.span(command.__name__, (raw.headers or {}).get(TRACEPARENT)) as traceparent:
+                try:
+                    reply = await commands.send(wish, traceparent)
+                except NotTakenNow as error:
+                    return _problem(503, "Not taken now", f"{error}; nothing was stored, send it again")
+            if isinstance(reply, Done):
+                return bytes(reply.reply.model_dump_json(), "utf-8")
+            return _problem(reply.status, reply.title, reply.detail)
+
+
+async def _undecoded(message: NatsMessage) -> bytes:
+    return b""
+
+
+def _problem(status: int, title: str, detail: str) -> bytes:
+    slug = "-".join(title.lower().split())
+    problem = Problem(type=f"urn:wangge:problem:{slug}", title=title, status=status, detail=detail)
+    return problem.model_dump_json().encode()

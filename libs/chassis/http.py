@@ -1,0 +1,165 @@
+"""The HTTP side of every service: problem+json (RFC 9457), limits, health, metrics, and how a route runs a command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+
+from libs.chassis.commands import NotTakenNow
+from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.handlers import Done, Refused
+from libs.contracts.cloudevents import TRACEPARENT
+
+MAX_BODY_BYTES = 256 * 1024
+PROBLEM = "application/problem+json"
+
+REQUEST_SECONDS = Histogram(
+    "wangge_request_seconds",
+    "Time of one HTTP request",
+    ["service", "route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class RefusedRequest(Exception):
+    """A refusal on its way to the client."""
+
+    def __init__(self, refused: Refused) -> None:
+        self.refused = refused
+
+
+class Desk:
+    """What routes are given: commands are answered after their commit, reads see what is committed."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def ask(self, command: Any) -> Any:
+        """The reply to the command. Raises RefusedRequest, which the client sees as a problem."""
+        state = self._request.app.state
+        with state.telemetry.span(type(command).__name__, self._request.headers.get(TRACEPARENT)) as traceparent:
+            answer = await state.commands.send(command, traceparent)
+        if isinstance(answer, Done):
+            return answer.reply
+        raise RefusedRequest(answer)
+
+
+def _desk(request: Request) -> Desk:
+    return Desk(request)
+
+
+async def _reading(request: Request) -> AsyncIterator[Database]:
+    async with transaction(request.app.state.engine) as db:
+        yield db
+
+
+Asking = Annotated[Desk, Depends(_desk)]
+Reading = Annotated[Database, Depends(_reading)]
+
+
+def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
+    slug = "-".join(title.lower().split())
+    body = {"type": f"urn:wangge:problem:{slug}", "title": title, "status": status, "detail": detail, **extra}
+    headers = {"retry-after": "1"} if status == 503 else None
+    return JSONResponse(body, status, headers, media_type=PROBLEM)
+
+
+def not_found(what: str) -> RefusedRequest:
+    return RefusedRequest(Refused(404, "Not found", what))
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RefusedRequest)
+    r = error.refused
+    return problem(r.status, r.title, r.detail, **r.extra)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": ".".join(str(p) for p in e["loc"]), "wrong": e["msg"]} for e in error.errors()]
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return problem(400, "Not JSON", "The body must be JSON (RFC 8259).", errors=errors)
+    return problem(422, "Invalid request", "; ".join(f"{e['field']}: {e['wrong']}" for e in errors), errors=errors)
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), str(error.detail))
+
+
+async def _not_taken(_: Request, error: Exception) -> JSONResponse:
+    return problem(503, "Not taken now", f"{error}; nothing was stored, please send it again with the same key.")
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    if is_outage(error):
+        return await _not_taken(request, NotTakenNow("the database cannot be reached"))
+    return problem(500, "Failed", "This is a fault of the service and has been logged; nothing was stored.")
+
+
+class Edge:
+    """ASGI middleware: bounds the body before anything reads it, and measures by route template."""
+
+    def __init__(self, app: App, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+        length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
+        body_bytes = 0
+
+        async def measured(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        async def bounded() -> MutableMapping[str, Any]:
+            nonlocal body_bytes
+            message = await receive()
+            body_bytes += len(message.get("body", b""))
+            if body_bytes > MAX_BODY_BYTES:
+                raise RefusedRequest(_too_large())
+            return message
+
+        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+            r = _too_large()
+            await problem(r.status, r.title, r.detail)(scope, receive, measured)
+        else:
+            await self._app(scope, bounded, measured)
+        route = getattr(scope.get("route"), "path", "unmatched")
+        REQUEST_SECONDS.labels(self._service, route, str(status)).observe(time.perf_counter() - started)
+
+
+def _too_large() -> Refused:
+    return Refused(413, "Too large", f"A request may have {MAX_BODY_BYTES // 1024} KiB at most.")
+
+
+def install(app: FastAPI, service: str) -> None:
+    """Give an application the answers that every service gives."""
+    app.add_exception_handler(RefusedRequest, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(NotTakenNow, _not_taken)
+    app.add_exception_handler(Exception, _failed)
+    app.add_middleware(Edge, service=service)
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> PlainTextResponse:
+        return PlainTextResponse(generate_latest().decode(), media_type=CONTENT_TYPE_LATEST)

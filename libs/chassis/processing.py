@@ -1,0 +1,184 @@
+"""One batch of messages, one transaction: copies dropped, handlers run, facts recorded, then committed.
+
+When it fails the batch is halved until the guilty message is alone; that one is kept for a retry, the rest go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis import outbox, retries, telemetry
+from libs.chassis.clock import Clock
+from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.handlers import Batch, EventRouter
+from libs.chassis.ids import new_id
+from libs.chassis.retries import Kept
+from libs.chassis.tables import Inbox
+from libs.contracts import cloudevents
+from libs.contracts.cloudevents import Envelope, NotAMessage
+from libs.contracts.message import Event, Message
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    message: Message
+    envelope: Envelope
+    attempts: int
+
+
+def in_waves(messages: Sequence[Message]) -> list[list[Message]]:
+    """Groups of one type, as few as possible, in which messages of one aggregate keep their order."""
+    waves: dict[tuple[int, type[Message]], list[Message]] = {}
+    level_of: dict[str, tuple[int, type[Message]]] = {}
+    for message in messages:
+        level, last = level_of.get(message.aggregate_id, (0, type(message)))
+        if last is not type(message):
+            level += 1
+        level_of[message.aggregate_id] = (level, type(message))
+        waves.setdefault((level, type(message)), []).append(message)
+    return [waves[key] for key in sorted(waves, key=lambda key: key[0])]
+
+
+class Processor:
+    """Handles what comes over the bus, and what was kept for later, for one service."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        router: EventRouter,
+        clock: Clock,
+        tracing: telemetry.Telemetry,
+        wake_relay: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._router = router
+        self._clock = clock
+        self._tracing = tracing
+        self._wake_relay = wake_relay
+
+    async def process(self, envelopes: Sequence[Envelope]) -> None:
+        """When this returns each message is handled, kept for a retry, or parked: it may be acknowledged.
+
+        Raises when the database cannot be reached; then nothing may be acknowledged, and what was handled
+        before is dropped as a copy when it comes again.
+        """
+        await self._process([Kept(_id_or_new(e), e, attempts=0, reason="") for e in envelopes], "messages")
+
+    async def process_due(self, limit: int) -> int:
+        """Try kept messages again whose time has come; the number of them."""
+        async with transaction(self._engine) as db:
+            due = await retries.lease_due(db, limit)
+        if due:
+            await self._process(due, "retries")
+        return len(due)
+
+    async def _process(self, kept: Sequence[Kept], kind: str) -> None:
+        started = time.perf_counter()
+        received: dict[UUID, Received] = {}
+        for each in kept:
+            try:
+                e = each.envelope
+                message = cloudevents.decode(e.subject, e.headers, e.body)
+                if type(message) not in self._router.events:
+                    raise NotAMessage(f"{type(message).__name__} has no handler in {self._router.service}")
+                received.setdefault(message.id, Received(message, e, each.attempts))
+            except NotAMessage as error:
+                await self._keep(replace(each, attempts=each.attempts + 1, reason=str(error)), None)
+        if received:
+            await self._in_halves(list(received.values()))
+        seconds = time.perf_counter() - started
+        telemetry.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
+        log.info("batch_handled", kind=kind, size=len(kept), milliseconds=round(seconds * 1000, 1))
+
+    async def _in_halves(self, items: list[Received]) -> None:
+        try:
+            await self._once(items)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if len(items) > 1:
+                middle = len(items) // 2
+                await self._in_halves(items[:middle])
+                await self._in_halves(items[middle:])
+                return
+            attempts = items[0].attempts + 1
+            kept = Kept(items[0].message.id, items[0].envelope, attempts, retries.reason_of(error))
+            await self._keep(kept, retries.delay_after(attempts, waiting=False))
+
+    async def _once(self, items: Sequence[Received]) -> None:
+        """Handle the items in one transaction, or none of them."""
+        by_id = {item.message.id: item for item in items}
+        spans = self._tracing.spans(self._router.service, {id: i.envelope for id, i in by_id.items()})
+        try:
+            async with transaction(self._engine) as db:
+                new = set(
+                    await db.insert(
+                        Inbox,
+                        [{"message_id": id} for id in by_id],
+                        skip_existing=True,
+                        returning="message_id",
+                    )
+                )
+                await retries.forget(db, [id for id, item in by_id.items() if item.attempts])
+                fresh = [item.message for item in items if item.message.id in new]
+                waiting = await self._handle(db, fresh, spans)
+                await self._wait(db, [(by_id[message.id], reason) for message, reason in waiting])
+        finally:
+            spans.end()
+        self._wake_relay()
+        service, late = self._router.service, {message.id for message, _ in waiting}
+        telemetry.count(service, "waiting", (m.type_name() for m, _ in waiting))
+        telemetry.count(service, "handled", (m.type_name() for m in fresh if m.id not in late))
+        telemetry.count(service, "copy", (i.message.type_name() for id, i in by_id.items() if id not in new))
+
+    async def _handle(
+        self, db: Database, messages: Sequence[Message], spans: telemetry.Spans
+    ) -> list[tuple[Message, str]]:
+        """Run the handlers and record what follows; the messages that must wait, and why."""
+        waiting: list[tuple[Message, str]] = []
+        facts: list[tuple[Event, outbox.Cause]] = []
+        now = self._clock.now()
+        for wave in in_waves(messages):
+            batch = Batch(wave, now)
+            events = await self._router.events[type(wave[0])](batch, db)
+            waiting += [(m, batch.waiting[id(m)]) for m in wave if id(m) in batch.waiting]
+            causes = outbox.Causes(wave, spans.traceparent)
+            facts += [(event, causes.of(event)) for event in events]
+        await outbox.record(db, facts)
+        return waiting
+
+    async def _wait(self, db: Database, waiting: Sequence[tuple[Received, str]]) -> None:
+        if not waiting:
+            return
+        await db.execute(FORGET_INBOX, {"ids": [item.message.id for item, _ in waiting]})
+        for item, reason in waiting:
+            attempts = item.attempts + 1
+            kept = Kept(item.message.id, item.envelope, attempts, reason)
+            await retries.keep(db, kept, retries.delay_after(attempts, waiting=True))
+
+    async def _keep(self, kept: Kept, delay: timedelta | None) -> None:
+        async with transaction(self._engine) as db:
+            await retries.keep(db, kept, delay)
+        outcome = "parked" if delay is None else "retry"
+        telemetry.count(self._router.service, outcome, [kept.envelope.headers.get("ce-type", "unknown")])
+        log.warning("message_kept", outcome=outcome, event_id=str(kept.id), attempts=kept.attempts, reason=kept.reason)
+
+
+FORGET_INBOX = text("DELETE FROM inbox WHERE message_id = ANY(:ids)")
+
+
+def _id_or_new(envelope: Envelope) -> UUID:
+    try:
+        return cloudevents.message_id(envelope.headers)
+    except NotAMessage:
+        return new_id()

@@ -1,0 +1,139 @@
+"""Publishes what the outbox holds, in order per aggregate, with any number of replicas.
+
+A turn takes the hash partitions that no other replica is working on (advisory locks that end with the
+transaction), publishes up to 500 rows as one atomic batch, and marks them as sent. A crash between the two
+publishes them again with the same `Nats-Msg-Id`, which JetStream and every inbox drop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from faststream.nats import NatsBroker
+from nats.errors import Error as NatsError
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis import telemetry
+from libs.chassis.database import transaction
+from libs.chassis.ids import new_id
+from libs.chassis.outbox import PARTITIONS
+
+log = structlog.get_logger()
+
+PUBLISH_TIMEOUT_SECONDS = 5.0
+
+UNSENT = text("SELECT EXISTS (SELECT 1 FROM outbox WHERE sent_at IS NULL)")
+
+TAKE = text(
+    """
+    WITH mine AS MATERIALIZED (
+        SELECT p FROM generate_series(0, :partitions - 1) p WHERE pg_try_advisory_xact_lock(:lock, p))
+    SELECT array_agg(p) AS mine FROM mine
+    """
+)
+LOCK = 0x77616E67
+
+ROWS = text(
+    """
+    SELECT position, message_id, subject, headers, body FROM outbox
+    WHERE sent_at IS NULL AND partition = ANY(:mine) ORDER BY position LIMIT :limit
+    """
+)
+SENT = text("UPDATE outbox SET sent_at = now() WHERE position = ANY(:positions)")
+
+
+class NotPublished(Exception):
+    """JetStream did not take the messages; whether it has them is unknown, so they are sent again with the same id."""
+
+
+class Relay:
+    def __init__(
+        self, engine: AsyncEngine, broker: NatsBroker, service: str, batch_size: int, poll_seconds: float
+    ) -> None:
+        self._engine = engine
+        self._broker = broker
+        self._service = service
+        self._batch_size = batch_size
+        self._poll_seconds = poll_seconds
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """There are new rows; called after each commit in this process."""
+        self._woken.set()
+
+    async def wait(self) -> None:
+        """Until there may be rows: woken, or the poll that finds what a crashed process left behind."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+        except TimeoutError:
+            return
+
+    async def drain(self) -> int:
+        """Publish until nothing is left that this replica may publish; the number of messages."""
+        self._woken.clear()
+        total = 0
+        while published := await self.turn():
+            total += published
+        return total
+
+    async def turn(self) -> int:
+        """Publish one batch; the number of messages. Raises NotPublished, and leaves the rows as they were."""
+        async with transaction(self._engine) as db:
+            unsent = await db.one(UNSENT)
+            if unsent is None or not unsent[0]:
+                return 0
+            mine = await db.one(TAKE, {"partitions": PARTITIONS, "lock": LOCK})
+            if mine is None or mine.mine is None:
+                return 0
+            rows = await db.rows(ROWS, {"mine": mine.mine, "limit": self._batch_size})
+            if rows:
+                await self._publish(rows)
+                await db.execute(SENT, {"positions": [row.position for row in rows]})
+        telemetry.PUBLISHED.labels(self._service).inc(len(rows))
+        return len(rows)
+
+    async def _publish(self, rows: Sequence[Row[Any]]) -> None:
+        if len(rows) > 1 and await self._publish_atomically(rows):
+            return
+        # JetStream refuses a batch as a whole when it has seen one of its ids: one by one it drops just those.
+        for row in rows:
+            ack = await self._request(row.subject, row.body, {**row.headers, "Nats-Msg-Id": str(row.message_id)})
+            if "error" in ack:
+                raise NotPublished(str(ack["error"].get("description")))
+
+    async def _publish_atomically(self, rows: Sequence[Row[Any]]) -> bool:
+        """https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md"""
+        batch_id = new_id().hex
+        *first, last = [
+            (
+                row.subject,
+                row.body,
+                {
+                    **row.headers,
+                    "Nats-Msg-Id": str(row.message_id),
+                    "Nats-Batch-Id": batch_id,
+                    "Nats-Batch-Sequence": str(sequence),
+                },
+            )
+            for sequence, row in enumerate(rows, 1)
+        ]
+        nats = await self._broker.connect()
+        for subject, body, headers in first:
+            await nats.publish(subject, body, headers=headers)
+        subject, body, headers = last
+        ack = await self._request(subject, body, {**headers, "Nats-Batch-Commit": "1"})
+        return "error" not in ack
+
+    async def _request(self, subject: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+        try:
+            nats = await self._broker.connect()
+            reply = await nats.request(subject, body, timeout=PUBLISH_TIMEOUT_SECONDS, headers=headers)
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NotPublished(type(error).__name__) from error
+        ack: dict[str, Any] = json.loads(reply.data)
+        return ack

@@ -1,0 +1,103 @@
+"""Messages that could not be handled: when they are tried again, and when they are given up.
+
+They wait in the database and not in NATS: a message that is delayed there counts against the consumer's
+pending acknowledgements, so that a few hundred bad ones would stop all that follow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from libs.chassis.database import Database
+from libs.contracts.cloudevents import Envelope
+
+DELAYS = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30), timedelta(seconds=120))
+WAIT_AT_MOST = timedelta(hours=24)
+LEASE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that is not handled yet; `attempts` are those that were made."""
+
+    id: UUID
+    envelope: Envelope
+    attempts: int
+    reason: str
+
+
+def delay_after(attempts: int, *, waiting: bool) -> timedelta | None:
+    """How long to wait after so many attempts; None: give up.
+
+    A message that failed is tried four more times. One that waits for another is tried for a day, since the
+    other may be held up by an outage.
+    """
+    if attempts <= len(DELAYS):
+        return DELAYS[attempts - 1]
+    tries_a_day = WAIT_AT_MOST // DELAYS[-1]
+    return DELAYS[-1] if waiting and attempts < tries_a_day else None
+
+
+def reason_of(error: BaseException) -> str:
+    """A reason without the values that the error was about: those may be personal."""
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", "")
+        constraint = getattr(error.orig.__cause__, "constraint_name", None) if error.orig else None
+        return f"{type(error).__name__} {state} {constraint or ''}".strip()
+    return f"{type(error).__name__}: {str(error)[:300]}"
+
+
+KEEP = text(
+    """
+    INSERT INTO retries (id, subject, headers, body, attempts, reason, due_at, parked_at)
+    VALUES (:id, :subject, CAST(:headers AS jsonb), :body, :attempts, :reason,
+            now() + make_interval(secs => :delay), CASE WHEN CAST(:delay AS float8) IS NULL THEN now() END)
+    ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, reason = excluded.reason,
+        due_at = excluded.due_at, parked_at = excluded.parked_at
+    """
+)
+
+LEASE = text(
+    """
+    UPDATE retries SET due_at = now() + make_interval(secs => :lease)
+    WHERE id IN (SELECT id FROM retries WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id, subject, headers, body, attempts, reason
+    """
+)
+
+
+async def keep(db: Database, kept: Kept, delay: timedelta | None) -> None:
+    """Keep a message for later, or park it where the delay is None."""
+    await db.execute(
+        KEEP,
+        {
+            "id": kept.id,
+            "subject": kept.envelope.subject,
+            "headers": json.dumps(kept.envelope.headers),
+            "body": kept.envelope.body,
+            "attempts": kept.attempts,
+            "reason": kept.reason,
+            "delay": delay.total_seconds() if delay is not None else None,
+        },
+    )
+
+
+async def lease_due(db: Database, limit: int) -> list[Kept]:
+    """The messages whose time has come; should this process die, another has them after a minute."""
+    rows = await db.rows(LEASE, {"lease": LEASE_SECONDS, "limit": limit})
+    return [Kept(r.id, Envelope(r.subject, r.headers, bytes(r.body)), r.attempts, r.reason) for r in rows]
+
+
+async def forget(db: Database, ids: Sequence[UUID]) -> None:
+    if ids:
+        await db.execute(text("DELETE FROM retries WHERE id = ANY(:ids)"), {"ids": list(ids)})
+
+
+PARKED_COUNT = text("SELECT count(*) FROM retries WHERE parked_at IS NOT NULL")

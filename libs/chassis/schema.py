@@ -1,0 +1,62 @@
+"""The chassis' own tables as migrations make them. Each service's chain runs these steps; a step never changes."""
+
+from __future__ import annotations
+
+from alembic import op
+
+STEP_1 = """
+CREATE TABLE inbox (
+    message_id uuid PRIMARY KEY,
+    received_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX inbox_received_at ON inbox (received_at);
+
+CREATE TABLE outbox (
+    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition smallint NOT NULL CHECK (partition BETWEEN 0 AND 15),
+    message_id uuid NOT NULL,
+    subject text NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    sent_at timestamptz
+);
+CREATE INDEX outbox_unsent ON outbox (position) WHERE sent_at IS NULL;
+CREATE INDEX outbox_sent_at ON outbox (sent_at) WHERE sent_at IS NOT NULL;
+
+CREATE TABLE timers (
+    name text,
+    key text,
+    due_at timestamptz NOT NULL,
+    body jsonb NOT NULL,
+    attempts smallint NOT NULL DEFAULT 0,
+    PRIMARY KEY (name, key)
+);
+CREATE INDEX timers_due_at ON timers (due_at);
+
+CREATE TABLE retries (
+    id uuid PRIMARY KEY,
+    subject text NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    attempts smallint NOT NULL,
+    reason text NOT NULL,
+    due_at timestamptz,
+    parked_at timestamptz,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((due_at IS NULL) <> (parked_at IS NULL))
+);
+CREATE INDEX retries_due_at ON retries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX retries_parked_at ON retries (parked_at) WHERE parked_at IS NOT NULL;
+"""
+
+
+def run(script: str) -> None:
+    """Run SQL statements one by one: asyncpg takes only one at a time."""
+    for statement in script.split(";"):
+        if statement.strip():
+            op.execute(statement)
+
+
+def step_1() -> None:
+    run(STEP_1)

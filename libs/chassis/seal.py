@@ -1,0 +1,59 @@
+"""Contacts are sealed to notify before they are written anywhere: anybody can seal, only notify can open."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from typing import Any
+
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, PublicKey, SealedBox
+
+from libs.contracts.words import SealedContact
+
+
+class NotOpened(Exception):
+    """The box was sealed to another key, or was changed on its way."""
+
+
+def key_id(public_key: PublicKey) -> str:
+    return sha256(bytes(public_key)).hexdigest()[:16]
+
+
+class Sealer:
+    """Seals with notify's public key (32 bytes, base64)."""
+
+    def __init__(self, public_key: str) -> None:
+        key = PublicKey(b64decode(public_key))
+        self._key_id = key_id(key)
+        self._box = SealedBox(key)
+
+    def seal(self, contact: dict[str, Any]) -> SealedContact:
+        plain = json.dumps(contact, ensure_ascii=False).encode()
+        return SealedContact(key_id=self._key_id, box=b64encode(self._box.encrypt(plain)).decode())
+
+
+class Opener:
+    """Opens with notify's private keys (base64, separated by commas, the newest first)."""
+
+    def __init__(self, private_keys: str) -> None:
+        keys = [PrivateKey(b64decode(each)) for each in private_keys.split(",")]
+        self._boxes = {key_id(key.public_key): SealedBox(key) for key in keys}
+
+    def open(self, sealed: SealedContact) -> dict[str, Any]:
+        """The contact. Raises NotOpened."""
+        box = self._boxes.get(sealed.key_id)
+        if box is None:
+            raise NotOpened(f"no private key {sealed.key_id}")
+        try:
+            contact: dict[str, Any] = json.loads(box.decrypt(b64decode(sealed.box)))
+        except (CryptoError, ValueError) as error:
+            raise NotOpened(f"the box does not open: {type(error).__name__}") from None
+        return contact
+
+
+def new_key_pair() -> tuple[str, str]:
+    """(private, public), base64."""
+    private = PrivateKey.generate()
+    return b64encode(bytes(private)).decode(), b64encode(bytes(private.public_key)).decode()

@@ -1,0 +1,158 @@
+"""A running service: its consumers, relay, sweeps and HTTP server around one database and one broker connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from faststream.nats import NatsBroker
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from libs.chassis import health, housekeeping, http, logs
+from libs.chassis.bus_commands import answer_over_bus
+from libs.chassis.clock import Clock
+from libs.chassis.commands import Commands
+from libs.chassis.database import connect
+from libs.chassis.handlers import EventRouter
+from libs.chassis.processing import Processor
+from libs.chassis.relay import Relay
+from libs.chassis.settings import ServiceSettings
+from libs.chassis.subscriber import BatchPuller, subscribe
+from libs.chassis.telemetry import Telemetry
+from libs.chassis.timers import TimerSweep
+from libs.contracts import streams
+
+log = structlog.get_logger()
+
+HOUSEKEEPING_SECONDS = 15.0
+REST_AFTER_ERROR_SECONDS = 1.0
+
+Background = Callable[["Service"], Awaitable[None]]
+"""Work that a service does all the time, such as notify's senders; cancelled at the stop."""
+
+
+class Service:
+    """Everything of one service in one process. Any number of processes of a service may run."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        router: EventRouter,
+        api: APIRouter,
+        *,
+        background: Sequence[Background] = (),
+        span_exporter: SpanExporter | None = None,
+    ) -> None:
+        self.name = router.service
+        self.settings = settings
+        self.router = router
+        self.clock = Clock(settings.clock_epoch, settings.clock_speed)
+        self.telemetry = Telemetry(self.name, settings, span_exporter)
+        self.engine = connect(settings.database_url, settings.database_pool_size)
+        self.broker = NatsBroker(
+            settings.nats_url.split(","),
+            name=self.name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            graceful_timeout=settings.graceful_timeout_seconds,
+            logger=None,
+            error_cb=_nats_error,
+        )
+        self.relay = Relay(self.engine, self.broker, self.name, settings.relay_batch_size, settings.relay_poll_seconds)
+        self.processor = Processor(self.engine, router, self.clock, self.telemetry, self.relay.wake)
+        self.timers = TimerSweep(self.engine, router, self.clock, self.relay.wake)
+        self.commands = Commands(self.engine, router, self.clock, self.relay.wake, settings.group_commit_size)
+        self.subscribers = self._subscribers()
+        answer_over_bus(self.broker, router, self.commands, self.telemetry)
+        self.draining = False
+        self._background = background
+        self.app = self._app(api)
+
+    def _subscribers(self) -> list[BatchPuller]:
+        producers = sorted({event.service for event in self.router.events})
+        return [
+            subscribe(self.broker, streams.stream_name(p), self.name, self.settings.batch_size, self.processor.process)
+            for p in producers
+        ]
+
+    def _app(self, api: APIRouter) -> FastAPI:
+        app = FastAPI(title=f"Wangge {self.name}", version="1", lifespan=self._lifespan)
+        app.state.engine, app.state.commands, app.state.telemetry = self.engine, self.commands, self.telemetry
+        app.state.clock, app.state.settings = self.clock, self.settings
+        http.install(app, self.name)
+        app.include_router(health.router(self))
+        app.include_router(api)
+        return app
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        logs.configure(self.name, self.settings.log_level)
+        work = [
+            self._messaging(),
+            self._for_ever(self._sweep, self.settings.sweep_seconds),
+            self._for_ever(lambda: housekeeping.tidy(self.engine, self.name), HOUSEKEEPING_SECONDS),
+            *(self._for_ever(lambda each=each: each(self), REST_AFTER_ERROR_SECONDS) for each in self._background),
+        ]
+        tasks = [asyncio.create_task(each) for each in work]
+        log.info("started")
+        yield
+        await self._stop(tasks)
+        log.info("stopped")
+
+    async def _stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Take nothing new, end what runs, publish what was decided."""
+        self.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.graceful_timeout_seconds):
+                await self.commands.finish()
+                for subscriber in self.subscribers:
+                    await subscriber.finish()
+                if self.broker_connected:
+                    await self._quietly(self.relay.drain)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.broker.stop()
+        await self.engine.dispose()
+        self.telemetry.stop()
+
+    @property
+    def broker_connected(self) -> bool:
+        client = self.broker._connection
+        return client is not None and client.is_connected
+
+    async def _messaging(self) -> None:
+        """Connect however long it takes: requests are accepted meanwhile, their facts wait in the outbox."""
+        while not await self._quietly(self.broker.start):
+            await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
+        while True:
+            if not await self._quietly(self.relay.drain):
+                await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
+            await self.relay.wait()
+
+    async def _sweep(self) -> None:
+        limit = self.settings.batch_size
+        while await self.timers.fire_due(limit) + await self.processor.process_due(limit) >= limit:
+            pass
+
+    async def _for_ever(self, work: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+        while True:
+            await self._quietly(work)
+            await asyncio.sleep(pause_seconds)
+
+    async def _quietly(self, work: Callable[[], Awaitable[object]]) -> bool:
+        """Whether it went well; what went wrong is logged, and the loop around it goes on."""
+        try:
+            await work()
+        except Exception as error:
+            log.warning("work_failed", work=getattr(work, "__qualname__", "?"), error=type(error).__name__)
+            return False
+        return True
+
+
+async def _nats_error(error: Exception) -> None:
+    logging.getLogger("wangge.nats").warning("%s", type(error).__name__)

@@ -1,0 +1,61 @@
+"""What an operator may set. Every field has a description; docs/settings.md is generated from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PostgresUrl = Annotated[str, Field(pattern=r"^postgres(ql)?://")]
+
+
+class ServiceSettings(BaseSettings):
+    """The settings that every service has, from the environment (`WANGGE_` and the field's name)."""
+
+    model_config = SettingsConfigDict(env_prefix="WANGGE_", env_file=".env", extra="ignore", frozen=True)
+
+    nats_url: str = Field(
+        "nats://127.0.0.1:4222",
+        description="NATS servers, separated by commas. With user and password where needed.",
+    )
+    http_host: str = Field("127.0.0.1", description="Address that the HTTP server listens on.")
+    http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP server.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    database_pool_size: int = Field(10, ge=2, description="Connections to PostgreSQL that a process may hold.")
+    batch_size: int = Field(200, ge=1, le=1000, description="Messages that are handled in one transaction at most.")
+    relay_batch_size: int = Field(
+        500,
+        ge=1,
+        le=1000,
+        description="Outbox rows that are published in one turn; JetStream takes 1000 at most.",
+    )
+    relay_poll_seconds: float = Field(
+        0.25, gt=0, description="How often the relay looks for rows that a crashed process left behind."
+    )
+    sweep_seconds: float = Field(0.5, gt=0, description="How often due timers and retries are looked for.")
+    group_commit_size: int = Field(100, ge=1, description="Requests that are committed together at most.")
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="Time between SIGTERM, when /ready turns false, and the end of accepting requests.",
+    )
+    graceful_timeout_seconds: float = Field(20.0, gt=0, description="Time that running work has to end at a stop.")
+    otlp_endpoint: str = Field("", description="OTLP/HTTP address for traces and metrics; empty switches them off.")
+    trace_console: bool = Field(False, description="Write traces to standard output instead.")
+    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of reports whose trace is recorded.")
+    clock_speed: float = Field(1.0, gt=0, description="Domain time per real time; other than 1 only in demonstrations.")
+    clock_epoch: AwareDatetime = Field(
+        datetime(2000, 1, 1, tzinfo=UTC),
+        description="Where domain time and real time agree when the speed is not 1.",
+    )
+
+    database_url: PostgresUrl
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, level: str) -> str:
+        if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return level.upper()

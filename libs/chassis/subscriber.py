@@ -1,0 +1,135 @@
+"""The consumers of a service: FastStream batch subscribers with a pull loop that neither stalls nor dies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
+
+from libs.chassis import telemetry
+from libs.contracts.cloudevents import Envelope
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+SWEEP_SECONDS = 0.005
+REST_SECONDS = 1.0
+NAK_SECONDS = 1.0
+
+Process = Callable[[Sequence[Envelope]], Awaitable[None]]
+
+
+class BatchPuller(BatchPullStreamSubscriber):
+    """Waits for one message, then takes what else is there for 5 ms.
+
+    The loop it replaces waits until the batch is full or its time is up, so that a lone message is late; and it
+    catches `nats.errors.TimeoutError` where nats-py raises `asyncio.TimeoutError`, which ends its task.
+    """
+
+    last_fetch: float
+    stream_label: str
+    _idle: asyncio.Event
+
+    async def _create_subscription(self) -> None:
+        """Bind to the consumer that the topology has: subscribing by name would make one with other settings."""
+        if self.subscription is None:
+            durable = self.config.durable_name
+            assert durable is not None
+            self.subscription = await self.jetstream.pull_subscribe_bind(consumer=durable, stream=self.stream_label)
+            self.add_task(self._consume_pull)
+
+    async def finish(self) -> None:
+        """Take no more messages, and wait until those in hand are handled."""
+        self.running = False
+        await self._idle.wait()
+
+    async def _consume_pull(self) -> None:
+        self._idle.clear()
+        try:
+            await self._pull_while_running()
+        finally:
+            self._idle.set()
+
+    async def _pull_while_running(self) -> None:
+        assert self.subscription is not None
+        full = False
+        while self.running:
+            self.last_fetch = time.monotonic()
+            messages: list[Msg] = []
+            try:
+                if not full:
+                    messages += await self.subscription.fetch(1, timeout=POLL_SECONDS)
+                messages += await self.subscription.fetch(
+                    self.pull_sub.batch_size - len(messages), timeout=SWEEP_SECONDS
+                )
+            except TimeoutError:
+                pass
+            except (NatsError, JetStreamError, OSError) as error:
+                log.warning("fetch_failed", subject=self.subject.template, error=type(error).__name__)
+                await asyncio.sleep(REST_SECONDS)
+            full = len(messages) == self.pull_sub.batch_size
+            if messages and self.running:
+                await self.consume(messages)
+            elif messages:
+                await nak(messages)
+
+
+async def nak(messages: Sequence[Msg]) -> None:
+    """Give messages back, so that another replica has them after a second."""
+    for message in messages:
+        try:
+            await message.nak(delay=NAK_SECONDS)
+        except (NatsError, JetStreamError, OSError) as error:
+            log.warning("nak_failed", error=type(error).__name__)
+            return
+
+
+def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, process: Process) -> BatchPuller:
+    """Hand every batch of a durable consumer to `process`, and acknowledge it after that."""
+    subscriber = broker.subscriber(
+        stream=JStream(stream, declare=False),
+        durable=durable,
+        pull_sub=PullSub(batch_size=batch_size, timeout=POLL_SECONDS, batch=True),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=_undecoded,
+        no_reply=True,
+    )
+    # FastStream's factory picks the class of a subscriber; it has no place to name another one.
+    subscriber.__class__ = BatchPuller
+    assert isinstance(subscriber, BatchPuller)
+    subscriber.last_fetch, subscriber.stream_label, subscriber._idle = 0.0, stream, asyncio.Event()
+    subscriber._idle.set()
+
+    @subscriber
+    async def consume(message: NatsMessage) -> None:
+        messages: list[Msg] = message.raw_message  # type: ignore[assignment]
+        try:
+            await process([Envelope(m.subject, m.headers or {}, m.data) for m in messages])
+        except Exception as error:
+            log.error("batch_not_handled", stream=stream, size=len(messages), error=type(error).__name__)
+            await nak(messages)
+            await asyncio.sleep(REST_SECONDS)
+            return
+        for each in messages:
+            await each.ack()
+
+    return subscriber
+
+
+async def _undecoded(message: NatsMessage) -> bytes:
+    """One bad body would reject the whole batch; messages are decoded one by one in the chassis."""
+    return b""
+
+
+def fetch_age_seconds(service: str, subscriber: BatchPuller) -> float:
+    age = time.monotonic() - subscriber.last_fetch
+    telemetry.FETCH_AGE.labels(service, subscriber.stream_label).set(age)
+    return age

@@ -1,0 +1,90 @@
+"""The tables that every service has beside its own: inbox, outbox, timers and retries, in the same database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+NOW = text("now()")
+
+
+class ChassisTable(SQLModel):
+    metadata = MetaData()
+
+
+class Inbox(ChassisTable, table=True):
+    """The messages whose effect is in the database. Rows outlive the stream's maximal age."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_received_at", "received_at"),)
+
+    message_id: UUID = Field(primary_key=True)
+    received_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))
+
+
+class Outbox(ChassisTable, table=True):
+    """The messages that a transaction decided to publish. Sent rows are kept for replay."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_unsent", "position", postgresql_where=text("sent_at IS NULL")),
+        Index("outbox_sent_at", "sent_at", postgresql_where=text("sent_at IS NOT NULL")),
+    )
+
+    position: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    partition: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    message_id: UUID
+    subject: str = Field(sa_column=Column(Text, nullable=False))
+    headers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))
+    sent_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+
+
+class TimerRow(ChassisTable, table=True):
+    """What shall happen at a time of the domain. The row goes in the transaction in which it happens."""
+
+    __tablename__ = "timers"
+    __table_args__ = (Index("timers_due_at", "due_at"),)
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    due_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    body: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    attempts: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+
+
+class Retry(ChassisTable, table=True):
+    """A message that could not be handled yet. `due_at` null: given up, a dead letter that an operator may replay."""
+
+    __tablename__ = "retries"
+    __table_args__ = (
+        Index("retries_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("retries_parked_at", "parked_at", postgresql_where=text("parked_at IS NOT NULL")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    subject: str = Field(sa_column=Column(Text, nullable=False))
+    headers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    attempts: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    due_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    parked_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))

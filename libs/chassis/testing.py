@@ -1,0 +1,150 @@
+"""Tests on real parts: a service on its own database and on real streams, driven as its neighbours drive it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import httpx
+import nats
+from nats.js.errors import NotFoundError
+from sqlalchemy import text
+
+from libs.chassis import migrations, topology
+from libs.chassis.database import Database, connect, transaction
+from libs.chassis.ids import new_id
+from libs.chassis.service import Service
+from libs.contracts import cloudevents, streams
+from libs.contracts.message import UNSTAMPED, Event, Message
+
+E = TypeVar("E", bound=Message)
+
+PATIENCE_SECONDS = 20.0
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+"""A Monday, 12:00 in the street: the time of tests that need one."""
+
+
+class NotSettled(AssertionError):
+    """The service did not come to rest in time; the message says what was left."""
+
+
+async def fresh_database(admin_url: str, service: str, name: str) -> None:
+    """A migrated, empty database of a service, copied from a template that is migrated once per server."""
+    template = f"template_{service}"
+    engine = connect(admin_url, pool_size=1).execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as connection:
+            known = await connection.execute(text("SELECT 1 FROM pg_database WHERE datname = :n"), {"n": template})
+            if known.one_or_none() is None:
+                await connection.execute(text(f'CREATE DATABASE "{template}"'))
+                await migrations.migrate(admin_url.rpartition("/")[0] + "/" + template, service)
+            await connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            await connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'))
+    finally:
+        await engine.dispose()
+
+
+async def fresh_streams(nats_url: str, handled: Mapping[str, Sequence[type[Message]]]) -> None:
+    """Empty streams, and the consumers of the services that are tested."""
+    connection = await nats.connect(nats_url)
+    try:
+        for service in streams.SERVICES:
+            try:
+                await connection.jetstream().delete_stream(streams.stream_name(service))
+            except NotFoundError:
+                continue
+    finally:
+        await connection.close()
+    await topology.apply(nats_url, handled, service_replicas=1)
+
+
+def stamped(event: E, correlation_id: object = None) -> E:
+    """The event as its producer would publish it, with an id of its own unless it has one."""
+    if event.id != UNSTAMPED:
+        return event
+    return event.stamped(new_id(), getattr(event, "case_id", None) or new_id())
+
+
+class Stage:
+    """A running service, its HTTP client, and what it hears and says."""
+
+    def __init__(self, service: Service, client: httpx.AsyncClient) -> None:
+        self.service = service
+        self.http = client
+
+    async def publish(self, *events: Event) -> None:
+        """Put facts on the bus as their producers do, without waiting for what comes of them."""
+        js = (await self.service.broker.connect()).jetstream()
+        for event in map(stamped, events):
+            envelope = cloudevents.encode(event)
+            # No Nats-Msg-Id: a test that sends an event twice wants it delivered twice.
+            await js.publish(envelope.subject, envelope.body, headers=envelope.headers)
+
+    async def hear(self, *events: Event) -> None:
+        """Publish facts and wait until the service has done with them."""
+        await self.publish(*events)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing is delivered, due, or unsent. Messages that wait for a later retry do not count."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := await self._left():
+            if time.monotonic() > deadline:
+                raise NotSettled(f"{self.service.name}: {left}")
+            await asyncio.sleep(0.02)
+
+    async def _left(self) -> str:
+        js = (await self.service.broker.connect()).jetstream()
+        for stream in {streams.stream_name(e.service) for e in self.service.router.events}:
+            info = await js.consumer_info(stream, self.service.name)
+            if info.num_pending or info.num_ack_pending:
+                return f"{info.num_pending} pending and {info.num_ack_pending} unacknowledged in {stream}"
+        async with self.database() as db:
+            unsent = await db.one(text("SELECT count(*) FROM outbox WHERE sent_at IS NULL"))
+        return f"{unsent[0]} unsent" if unsent is not None and unsent[0] else ""
+
+    async def retry_now(self) -> None:
+        """Make everything that was kept for later due, and wait until it is done."""
+        async with self.database() as db:
+            await db.execute(text("UPDATE retries SET due_at = now() WHERE due_at IS NOT NULL"))
+        while await self.service.processor.process_due(limit=200):
+            pass
+        await self.settled()
+
+    async def said(self, kind: type[E]) -> list[E]:
+        """Every fact of a type that the service has recorded, in order."""
+        async with self.database() as db:
+            rows = await db.rows(text("SELECT subject, headers, body FROM outbox ORDER BY position"))
+        messages = [cloudevents.decode(r.subject, r.headers, bytes(r.body)) for r in rows]
+        return [m for m in messages if isinstance(m, kind)]
+
+    async def kept(self) -> list[tuple[str, bool]]:
+        """(reason, given up) of the messages that could not be handled."""
+        async with self.database() as db:
+            rows = await db.rows(
+                text("SELECT reason, parked_at IS NOT NULL AS parked FROM retries ORDER BY recorded_at")
+            )
+        return [(r.reason, r.parked) for r in rows]
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Database]:
+        async with transaction(self.service.engine) as db:
+            yield db
+
+
+@asynccontextmanager
+async def on_stage(service: Service) -> AsyncIterator[Stage]:
+    """Run a service in this process until the block ends; its consumers are bound when it begins."""
+    async with service.app.router.lifespan_context(service.app):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not all(s.subscription for s in service.subscribers):
+            if time.monotonic() > deadline:
+                raise NotSettled(f"{service.name} did not subscribe")
+            await asyncio.sleep(0.01)
+        transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            yield Stage(service, client)

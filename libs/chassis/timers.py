@@ -1,0 +1,106 @@
+"""Timers that survive restarts: rows with a domain time, handled in the transaction that deletes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis import outbox, retries, telemetry
+from libs.chassis.clock import Clock
+from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.handlers import Batch, EventRouter, Timer
+from libs.chassis.tables import TimerRow
+
+log = structlog.get_logger()
+
+CANCEL = text("DELETE FROM timers WHERE name = :name AND key = ANY(:keys)")
+DUE = text("SELECT name, min(due_at) AS due_at FROM timers WHERE due_at <= :now GROUP BY name ORDER BY 2")
+TAKE = text(
+    """
+    DELETE FROM timers WHERE (name, key) IN (
+        SELECT name, key FROM timers WHERE due_at <= :now AND name = :name
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING body
+    """
+)
+POSTPONE = text(
+    """
+    UPDATE timers SET due_at = :now + :delay, attempts = attempts + 1 WHERE (name, key) IN (
+        SELECT name, key FROM timers WHERE due_at <= :now AND name = :name
+        ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING key, attempts
+    """
+)
+
+
+async def schedule(db: Database, timers: Sequence[Timer]) -> None:
+    """Set the timers; each replaces the one of its class and key."""
+    latest = {(type(timer).__name__, timer.key): timer for timer in timers}
+    by_name: dict[str, list[str]] = {}
+    for name, key in latest:
+        by_name.setdefault(name, []).append(key)
+    for name, keys in by_name.items():
+        await db.execute(CANCEL, {"name": name, "keys": keys})
+    rows = [
+        {"name": name, "key": key, "due_at": timer.due_at, "body": timer.model_dump(mode="json")}
+        for (name, key), timer in latest.items()
+    ]
+    await db.insert(TimerRow, rows)
+
+
+async def cancel(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:
+    """Unset the timers of the class with these keys; those that are not set do not matter."""
+    if keys:
+        await db.execute(CANCEL, {"name": timer.__name__, "keys": list(keys)})
+
+
+class TimerSweep:
+    """Fires due timers: once in effect, in order of time per class, late rather than never."""
+
+    def __init__(self, engine: AsyncEngine, router: EventRouter, clock: Clock, wake_relay: Callable[[], None]) -> None:
+        self._engine = engine
+        self._router = router
+        self._clock = clock
+        self._wake_relay = wake_relay
+
+    async def fire_due(self, limit: int) -> int:
+        """Handle up to `limit` due timers of each class; the number of those that were handled."""
+        now = self._clock.now()
+        async with transaction(self._engine) as db:
+            due = await db.rows(DUE, {"now": now})
+        late = (now - due[0].due_at).total_seconds() if due else 0.0
+        telemetry.LATE_TIMERS.labels(self._router.service).set(late)
+        return sum([await self._fire(row.name, now, limit) for row in due])
+
+    async def _fire(self, name: str, now: datetime, limit: int) -> int:
+        try:
+            return await self._once(name, now, limit)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if limit > 1:
+                return await self._fire(name, now, limit // 2)
+            await self._postpone(name, now, error)
+            return 0
+
+    async def _once(self, name: str, now: datetime, limit: int) -> int:
+        timer, handler = self._router.timers[name]
+        async with transaction(self._engine) as db:
+            rows = await db.rows(TAKE, {"now": now, "name": name, "limit": limit})
+            fired = sorted((timer.model_validate(row.body) for row in rows), key=lambda t: t.due_at)
+            events = await handler(Batch(fired, now), db) if fired else ()
+            await outbox.record(db, ((event, outbox.NOTHING) for event in events))
+        self._wake_relay()
+        telemetry.count(self._router.service, "handled", [name] * len(fired))
+        return len(fired)
+
+    async def _postpone(self, name: str, now: datetime, error: Exception) -> None:
+        async with transaction(self._engine) as db:
+            for row in await db.rows(POSTPONE, {"now": now, "name": name, "delay": retries.DELAYS[-1]}):
+                reason = retries.reason_of(error)
+                log.error("timer_failed", name=name, key=row.key, attempts=row.attempts, reason=reason)
+        telemetry.count(self._router.service, "retry", [name])

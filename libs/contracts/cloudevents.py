@@ -1,0 +1,90 @@
+"""CloudEvents 1.0 in binary mode over NATS headers: attributes as `ce-*` headers, the message as JSON body.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from libs.contracts.message import UNSTAMPED, Message, known
+
+CONTENT_TYPE = "application/json"
+TRACEPARENT = "traceparent"
+"""W3C Trace Context; it travels under its own name, so that every tracing library finds it."""
+
+
+class NotAMessage(Exception):
+    """The bytes on the bus are no message of these contracts: what is wrong, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message on its way: what NATS carries."""
+
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def encode(message: Message, traceparent: str | None = None) -> Envelope:
+    """The message must be stamped: without an id no consumer could drop copies of it."""
+    if message.id == UNSTAMPED:
+        raise ValueError(f"{type(message).__name__} has no id yet")
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": str(message.id),
+        "ce-type": message.type_name(),
+        "ce-source": f"/{message.service}/{message.tenant}",
+        "ce-subject": message.aggregate_id,
+        "ce-time": message.occurred_at.isoformat(),
+        "ce-correlationid": str(message.correlation_id),
+        "content-type": CONTENT_TYPE,
+    }
+    if traceparent:
+        headers[TRACEPARENT] = traceparent
+    return Envelope(message.subject, headers, message.model_dump_json().encode())
+
+
+def message_id(headers: Mapping[str, str]) -> UUID:
+    """The id by which copies are dropped.
+
+    Raises NotAMessage without a `ce-id` header or when it is not a UUID.
+    """
+    text = headers.get("ce-id")
+    if text is None:
+        raise NotAMessage("no ce-id header: every message needs one (CloudEvents binary mode)")
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotAMessage(f"ce-id is {text[:64]!r}, which is no UUID") from None
+
+
+def decode(subject: str, headers: Mapping[str, str], body: bytes) -> Message:
+    """The message that the headers announce.
+
+    Raises NotAMessage for an unknown type or version, a body that is no JSON or does not fit, and for one
+    that contradicts its headers or subject.
+    """
+    type_name = headers.get("ce-type", "")
+    cls = known(type_name)
+    if cls is None:
+        raise NotAMessage(f"the type {type_name[:100]!r} is unknown here: is it newer than this service?")
+    try:
+        message = cls.model_validate_json(body)
+    except ValidationError as error:
+        # Inputs are left out: they may hold what must not be logged.
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)[:5]
+        )
+        raise NotAMessage(f"{type_name}: {wrong}") from None
+    if str(message.id) != headers.get("ce-id"):
+        raise NotAMessage(f"{type_name}: the body's id is not the ce-id header")
+    if message.subject != subject:
+        raise NotAMessage(f"{type_name}: the body belongs on {message.subject}, it came on {subject[:100]!r}")
+    return message

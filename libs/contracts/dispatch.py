@@ -1,0 +1,147 @@
+"""What the dispatch service tells about orders, the grid tree, the members and the responsibility list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from libs.contracts.message import CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
+from libs.contracts.words import Level, MemberKind, OrgKind, Registration, SealedContact, Stage
+
+
+class EscalationCause(StrEnum):
+    OVERDUE = "overdue"
+    RETURNED = "returned"
+    REOPENED = "reopened"
+
+
+class OrderDispatched(OrderEvent, fact="dispatched"):
+    """An order exists: which organisation answers, until when, and why (one sentence a rule)."""
+
+    case_no: str
+    category: CategoryCode
+    unit: GridCode
+    unit_name: str
+    org_id: OrgId
+    level: Level
+    claim_by: AwareDatetime
+    handle_by: AwareDatetime
+    check_by: AwareDatetime
+    because: tuple[str, ...]
+
+
+class OrderOffered(OrderEvent, fact="offered"):
+    """Members may claim the order; the first to do so has it."""
+
+    case_no: str
+    category_name: str
+    unit_name: str
+    summary: str
+    offered_to: tuple[MemberId, ...]
+    claim_by: AwareDatetime
+
+
+class OrderClaimed(OrderEvent, fact="claimed"):
+    """One member has taken the order."""
+
+    member_id: MemberId
+    org_id: OrgId
+    category: CategoryCode
+    handle_by: AwareDatetime
+
+
+class OrderReturned(OrderEvent, fact="returned"):
+    """The member gives the order back, and says why."""
+
+    member_id: MemberId
+    org_id: OrgId
+    reason: str
+
+
+class OrderEscalated(OrderEvent, fact="escalated"):
+    """The order goes one level up; both organisations are told."""
+
+    cause: EscalationCause
+    from_unit: GridCode
+    from_org: OrgId
+    to_unit: GridCode
+    to_org: OrgId
+    to_level: Level
+
+
+class OrderHandled(OrderEvent, fact="handled"):
+    """The member says that it is done."""
+
+    member_id: MemberId
+    org_id: OrgId
+    category: CategoryCode
+    on_time: bool
+
+
+class OrderChecked(OrderEvent, fact="checked"):
+    """Somebody else has looked: it is done, or it goes back to the member (`passed` false)."""
+
+    passed: bool
+    member_id: MemberId
+    org_id: OrgId
+    checked_by: MemberId
+    category: CategoryCode
+    points: int = Field(ge=0)
+    on_time: bool
+    own_report: bool
+
+
+class DeadlineNear(OrderEvent, fact="deadline_near"):
+    """80 % of the time of a stage is over."""
+
+    stage: Stage
+    due_at: AwareDatetime
+    org_id: OrgId
+    member_ids: tuple[MemberId, ...]
+
+
+class OrderOverdue(OrderEvent, fact="overdue"):
+    """The time of a stage is over."""
+
+    stage: Stage
+    due_at: AwareDatetime
+    org_id: OrgId
+    unit: GridCode
+    member_ids: tuple[MemberId, ...]
+
+
+class UnitChanged(Event, fact="unit_changed", aggregate="code"):
+    """A unit of the grid tree as it now is."""
+
+    code: GridCode
+    level: Level
+    parent: GridCode | None
+    name: str
+    org_id: OrgId
+    org_name: str
+    org_kind: OrgKind
+    active: bool = True
+
+
+class MemberChanged(Event, fact="member_changed", aggregate="member_id"):
+    """A member as they now are; a contact travels only sealed to notify."""
+
+    member_id: MemberId
+    member_name: str
+    kind: MemberKind
+    unit: GridCode
+    org_id: OrgId
+    active: bool = True
+    sealed_contact: SealedContact | None = None
+
+
+class CategoryChanged(Event, fact="category_changed", aggregate="category"):
+    """A row of the responsibility list as it now is, for the services that need its name or its policy."""
+
+    category: CategoryCode
+    name_zh: str
+    name_en: str
+    area: str
+    registration: Registration
+    active: bool = True

@@ -1,0 +1,113 @@
+"""What the incident service tells about reports and cases, and the command by which other systems report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, Value
+from libs.contracts.words import Place, RequestKind, SealedContact
+
+TEXT_MAX_LENGTH = 5000
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX_LENGTH)]
+Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+
+
+class CaseReported(CaseEvent, fact="reported"):
+    """Somebody said something. The only fact that carries the (sealed) contact of who said it."""
+
+    case_no: str
+    category: CategoryCode
+    request_kind: RequestKind
+    reporter_id: UUID | None = None
+    sealed_contact: SealedContact | None = None
+
+
+class CaseRegistered(CaseEvent, fact="registered"):
+    """The report is a case. `summary` is the text without anything that looks like a contact, shortened."""
+
+    case_no: str
+    category: CategoryCode
+    category_name: str
+    request_kind: RequestKind
+    place: Place
+    summary: str = Field(max_length=200)
+    reporter_id: UUID | None = None
+    reported_by_member: MemberId | None = None
+
+
+class CaseRejected(CaseEvent, fact="rejected"):
+    """The report does not become a case, for a reason that the reporter is told."""
+
+    case_no: str
+    category_name: str
+    reason: str
+    reporter_id: UUID | None = None
+
+
+class CaseResolved(CaseEvent, fact="resolved"):
+    """The order was handled; the result is yet to be checked."""
+
+    case_no: str
+    order_id: UUID
+    reporter_id: UUID | None = None
+
+
+class CaseClosed(CaseEvent, fact="closed"):
+    """The result was checked. The reporter is asked how it was."""
+
+    case_no: str
+    order_id: UUID
+    reporter_id: UUID | None = None
+
+
+class CaseEvaluated(CaseEvent, fact="evaluated"):
+    """The reporter said how it was. The words stay with the incident service."""
+
+    case_no: str
+    order_id: UUID
+    satisfied: bool
+
+
+class CaseReopened(CaseEvent, fact="reopened"):
+    """A closed case is worked on again: `times` is 1 or 2, the second goes to the street."""
+
+    case_no: str
+    order_id: UUID
+    times: int = Field(ge=1, le=2)
+    to_street: bool
+    reporter_id: UUID | None = None
+
+
+class ReportCase(Command, command="report"):
+    """Report something. `sender` and `key` name the report: sent again, it has the same answer."""
+
+    sender: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    key: Key
+    category: CategoryCode
+    text: Text
+    place: Place
+    request_kind: RequestKind = RequestKind.SNAPSHOT
+    reporter_id: UUID | None = None
+    sealed_contact: SealedContact | None = None
+    reported_by_member: MemberId | None = None
+
+
+class Receipt(Value):
+    """The answer to a report, durable when it is given."""
+
+    case_id: UUID
+    case_no: str
+    tracking_code: str
+
+
+class Problem(Value):
+    """A refusal that a program and a person can read (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

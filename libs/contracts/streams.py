@@ -1,0 +1,25 @@
+"""The JetStream streams: one for each service that produces facts, holding exactly the facts it declares."""
+
+from __future__ import annotations
+
+from libs.contracts import dispatch, incident, notify, scoring  # noqa: F401  importing registers the messages
+from libs.contracts.message import Event, Message, all_messages
+
+SERVICES = ("incident", "dispatch", "scoring", "notify")
+
+MAX_AGE_DAYS = 7
+DUPLICATE_WINDOW_SECONDS = 120
+
+
+def stream_name(service: str) -> str:
+    return service.upper()
+
+
+def facts_of(service: str) -> list[type[Message]]:
+    """Facts only: a stream that also held commands would answer a request in the service's place."""
+    return [cls for cls in all_messages() if issubclass(cls, Event) and cls.service == service]
+
+
+def stream_subjects(service: str) -> list[str]:
+    """Every version of a fact has a place in the stream, so that an old stream takes a new version."""
+    return sorted({f"wangge.*.{service}.{cls.message_name}.>" for cls in facts_of(service)})

@@ -1,0 +1,90 @@
+"""Words of the domain that appear in messages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from libs.contracts.message import Value
+
+
+class RequestKind(StrEnum):
+    SNAPSHOT = "snapshot"
+    SERVICE_ORDER = "service_order"
+    ERRAND = "errand"
+    PATROL = "patrol"
+    REFERRAL = "referral"
+
+
+class Registration(StrEnum):
+    """Whether a report of a category becomes a case at once, waits for an acceptor, or is verified."""
+
+    AUTOMATIC = "automatic"
+    ACCEPTOR = "acceptor"
+    VERIFY = "verify"
+
+
+class Level(StrEnum):
+    STREET = "street"
+    COMMUNITY = "community"
+    GRID = "grid"
+    MICRO_GRID = "micro_grid"
+
+
+class OrgKind(StrEnum):
+    STREET_COMMITTEE = "street_committee"
+    COMMUNITY_ORG = "community_org"
+    BRANCH = "branch"
+    PARTY_GROUP = "party_group"
+
+
+class MemberKind(StrEnum):
+    FULL_TIME = "full_time"
+    PARTY_MEMBER = "party_member"
+    VOLUNTEER = "volunteer"
+    RETIRED_CADRE = "retired_cadre"
+    LIAISON = "liaison"
+    LEAD = "lead"
+
+
+class Stage(StrEnum):
+    """The part of an order that a clock measures."""
+
+    CLAIM = "claim"
+    HANDLE = "handle"
+    CHECK = "check"
+
+
+class Channel(StrEnum):
+    IN_APP = "in_app"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class Point(Value):
+    """WGS84, degrees."""
+
+    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
+    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+
+
+class Place(Value):
+    """Where it is: a point, the name of a place, or both; the point decides."""
+
+    point: Point | None = None
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if self.point is None and self.name is None:
+            raise ValueError("a place needs a point (longitude, latitude) or a name")
+        return self
+
+
+class SealedContact(Value):
+    """A contact that only notify can open: a libsodium sealed box (base64) and the id of its key."""
+
+    key_id: str = Field(max_length=32)
+    box: str = Field(max_length=4096, repr=False)

@@ -1,0 +1,57 @@
+"""Fixtures on real servers: one NATS and one PostgreSQL for the run, a fresh database and streams for each test."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.local.servers import Servers
+from libs.chassis import seal
+from libs.chassis.testing import Stage, fresh_database, fresh_streams, on_stage
+
+KEYS = seal.new_key_pair()
+
+MakeStage = Callable[..., Awaitable[Stage]]
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    folder: Path = tmp_path_factory.mktemp("servers")
+    with Servers(folder, durable=False) as running:
+        running.create_database("admin")
+        yield running
+
+
+@pytest.fixture
+async def stage(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeStage]:
+    """`await stage("dispatch")` runs that service for the test; settings may be given as environment variables."""
+    admin = servers.addresses.database_url("x").rpartition("/")[0] + "/admin"
+    numbers = itertools.count()
+    monkeypatch.setenv("WANGGE_NATS_URL", servers.addresses.nats_url)
+    monkeypatch.setenv("WANGGE_NOTIFY_PRIVATE_KEY", KEYS[0])
+    monkeypatch.setenv("WANGGE_NOTIFY_PUBLIC_KEY", KEYS[1])
+    monkeypatch.setenv("WANGGE_SWEEP_SECONDS", "0.05")
+    monkeypatch.setenv("WANGGE_LOG_LEVEL", "ERROR")
+
+    async with AsyncExitStack() as stack:
+
+        async def make(service: str, *more: str, **environment: str) -> Stage:
+            """Run `service`; the first call of a test empties the streams, `more` are services that join later."""
+            number = next(numbers)
+            name = f"test_{service}_{number}"
+            app = importlib.import_module(f"services.{service}.app")
+            await fresh_database(admin, service, name)
+            monkeypatch.setenv(f"WANGGE_{service.upper()}_DATABASE_URL", admin.rpartition("/")[0] + "/" + name)
+            for key, value in environment.items():
+                monkeypatch.setenv(key, value)
+            if number == 0:
+                routers = {s: importlib.import_module(f"services.{s}.handlers").router for s in (service, *more)}
+                await fresh_streams(servers.addresses.nats_url, {s: list(r.events) for s, r in routers.items()})
+            return await stack.enter_async_context(on_stage(app.build()))
+
+        yield make
