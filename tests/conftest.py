@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,9 +21,9 @@ MakeStage = Callable[..., Awaitable[Stage]]
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    folder: Path = tmp_path_factory.mktemp("servers")
-    with Servers(folder, durable=False) as running:
+def servers() -> Iterator[Servers]:
+    # Not pytest's own folder: as root it is closed to the user that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory() as folder, Servers(Path(folder), durable=False) as running:
         running.create_database("admin")
         yield running
 

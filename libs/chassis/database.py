@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Executable, Row, Table
+from sqlalchemy import ARRAY, JSON, ColumnElement, Executable, Row, Table, any_, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
+
+Record = Row[*tuple[Any, ...]]
+"""A row of a query, by the names of its columns."""
 
 RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200")
 """Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory:
@@ -27,11 +30,11 @@ class Database:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Record]:
         """Every row of a query."""
         return (await self._connection.execute(statement, parameters)).fetchall()
 
-    async def one(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
+    async def one(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Record | None:
         """The only row of a query, None when there is none."""
         return (await self._connection.execute(statement, parameters)).one_or_none()
 
@@ -56,16 +59,22 @@ class Database:
         """
         if not rows:
             return []
-        columns = tuple(rows[0])
-        sql, jsons = _insert_sql(_table(table), columns, skip_existing, returning)
-        values = tuple(
-            [json.dumps(row[c], ensure_ascii=False) if row[c] is not None else None for row in rows]
-            if c in jsons
-            else [row[c] for row in rows]
-            for c in columns
-        )
-        result = await self._connection.exec_driver_sql(sql, values)
+        sql, jsons = _insert_sql(_table(table), tuple(rows[0]), skip_existing, returning)
+        result = await self._connection.exec_driver_sql(sql, _by_column(rows, jsons))
         return list(result.scalars()) if returning else []
+
+    async def update(self, table: type[SQLModel], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> int:
+        """Set the other columns of the rows that `key` names, in one round trip; the number of rows that there were."""
+        if not rows:
+            return 0
+        sql, jsons = _update_sql(_table(table), tuple(key), tuple(rows[0]))
+        return (await self._connection.exec_driver_sql(sql, _by_column(rows, jsons))).rowcount
+
+
+def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """`column = ANY(values)` with one array parameter: an IN list would be a new statement for every length."""
+    condition: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(column.type)))
+    return condition
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -73,24 +82,47 @@ def _table(model: type[SQLModel]) -> Table:
     return table
 
 
-@cache
-def _insert_sql(
-    table: Table, columns: tuple[str, ...], skip_existing: bool, returning: str | None
-) -> tuple[str, frozenset[str]]:
-    """One statement for any number of rows: arrays are unnested, which PostgreSQL plans once.
+def _by_column(rows: Sequence[Mapping[str, Any]], jsons: frozenset[str]) -> tuple[list[Any], ...]:
+    return tuple(
+        [json.dumps(row[c], ensure_ascii=False) if row[c] is not None else None for row in rows]
+        if c in jsons
+        else [row[c] for row in rows]
+        for c in rows[0]
+    )
+
+
+def _unnest(table: Table, columns: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+    """The rows as arrays, one a column: one statement for any number of rows, which PostgreSQL plans once.
 
     Measured against executemany: 8 300 to 7 000 events/s.
     """
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     types = [str(table.c[c].type.compile(dialect=dialect)) for c in columns]
-    names = ", ".join(f'"{c}"' for c in columns)
     arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, 1))
-    sql = f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays})'
+    return f"unnest({arrays})", frozenset(c for c in columns if isinstance(table.c[c].type, JSON))
+
+
+@cache
+def _insert_sql(
+    table: Table, columns: tuple[str, ...], skip_existing: bool, returning: str | None
+) -> tuple[str, frozenset[str]]:
+    rows, jsons = _unnest(table, columns)
+    names = ", ".join(f'"{c}"' for c in columns)
+    sql = f'INSERT INTO "{table.name}" ({names}) SELECT * FROM {rows}'
     if skip_existing:
         sql += " ON CONFLICT DO NOTHING"
     if returning:
         sql += f' RETURNING "{returning}"'
-    return sql, frozenset(c for c in columns if isinstance(table.c[c].type, JSON))
+    return sql, jsons
+
+
+@cache
+def _update_sql(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+    rows, jsons = _unnest(table, columns)
+    names = ", ".join(f'"{c}"' for c in columns)
+    values = ", ".join(f'"{c}" = new."{c}"' for c in columns if c not in key)
+    same = " AND ".join(f't."{c}" = new."{c}"' for c in key)
+    return f'UPDATE "{table.name}" t SET {values} FROM {rows} AS new ({names}) WHERE {same}', jsons
 
 
 def connect(url: str, pool_size: int = 10) -> AsyncEngine:

@@ -15,11 +15,11 @@ from typing import Any
 import structlog
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import telemetry
-from libs.chassis.database import transaction
+from libs.chassis.database import Record, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.outbox import PARTITIONS
 
@@ -97,7 +97,7 @@ class Relay:
         telemetry.PUBLISHED.labels(self._service).inc(len(rows))
         return len(rows)
 
-    async def _publish(self, rows: Sequence[Row[Any]]) -> None:
+    async def _publish(self, rows: Sequence[Record]) -> None:
         if len(rows) > 1 and await self._publish_atomically(rows):
             return
         # JetStream refuses a batch as a whole when it has seen one of its ids: one by one it drops just those.
@@ -106,7 +106,7 @@ class Relay:
             if "error" in ack:
                 raise NotPublished(str(ack["error"].get("description")))
 
-    async def _publish_atomically(self, rows: Sequence[Row[Any]]) -> bool:
+    async def _publish_atomically(self, rows: Sequence[Record]) -> bool:
         """https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md"""
         batch_id = new_id().hex
         *first, last = [

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -95,7 +96,7 @@ class Service:
             self._messaging(),
             self._for_ever(self._sweep, self.settings.sweep_seconds),
             self._for_ever(lambda: housekeeping.tidy(self.engine, self.name), HOUSEKEEPING_SECONDS),
-            *(self._for_ever(lambda each=each: each(self), REST_AFTER_ERROR_SECONDS) for each in self._background),
+            *(self._for_ever(partial(each, self), REST_AFTER_ERROR_SECONDS) for each in self._background),
         ]
         tasks = [asyncio.create_task(each) for each in work]
         log.info("started")
@@ -127,7 +128,7 @@ class Service:
 
     async def _messaging(self) -> None:
         """Connect however long it takes: requests are accepted meanwhile, their facts wait in the outbox."""
-        while not await self._quietly(self.broker.start):
+        while not await self._quietly(self.broker.start):  # noqa: ASYNC110  there is nothing to be woken by
             await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
         while True:
             if not await self._quietly(self.relay.drain):

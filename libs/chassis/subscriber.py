@@ -12,6 +12,7 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig
 from nats.js.errors import Error as JetStreamError
 
 from libs.chassis import telemetry
@@ -96,7 +97,7 @@ def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, pr
     """Hand every batch of a durable consumer to `process`, and acknowledge it after that."""
     subscriber = broker.subscriber(
         stream=JStream(stream, declare=False),
-        durable=durable,
+        config=ConsumerConfig(durable_name=durable, filter_subjects=[]),
         pull_sub=PullSub(batch_size=batch_size, timeout=POLL_SECONDS, batch=True),
         ack_policy=AckPolicy.MANUAL,
         decoder=_undecoded,

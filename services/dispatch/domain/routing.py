@@ -1,0 +1,78 @@
+"""Which organisation answers for a case, and why. Pure: no I/O, clock or randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from libs.contracts.words import Place
+from services.dispatch.domain.street import Located, Responsibility, Street, Unit
+
+Explanation = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """The lowest unit that may answer, and the row of the responsibility list that says so."""
+
+    unit: Unit
+    responsibility: Responsibility
+    because: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class ToDesk:
+    """The rules do not lead to one unit: the street's desk decides."""
+
+    unit: Unit
+    responsibility: Responsibility | None
+    because: Explanation
+
+
+def route_all(cases: Sequence[tuple[str, Place]], street: Street) -> list[Assign | ToDesk]:
+    """Route many (category, place) at once: all points are looked up in one query of the map."""
+    points = {at: (place.point.longitude, place.point.latitude) for at, (_, place) in enumerate(cases) if place.point}
+    located = dict(zip(points, street.map.locate(list(points.values())), strict=True))
+    return [route(category, place, located.get(at), street) for at, (category, place) in enumerate(cases)]
+
+
+def route(category: str, place: Place, located: Located | None, street: Street) -> Assign | ToDesk:
+    """The first rule that matches decides; the same case and street always have the same answer."""
+    responsibility = street.responsibilities.get(category)
+    if responsibility is None:
+        return ToDesk(street.root, None, (f"category {category} is not in the responsibility list",))
+    found, because = _find(place, located, street)
+    if found is None:
+        return ToDesk(street.root, responsibility, because)
+    unit = street.at_level(found.code, responsibility.start_level)
+    because += (
+        f"{responsibility.name_zh} starts at {responsibility.start_level}: {unit.name} ({unit.code})",
+        f"{unit.org_name} answers for it",
+    )
+    return Assign(unit, responsibility, because)
+
+
+def _find(place: Place, located: Located | None, street: Street) -> tuple[Unit | None, Explanation]:
+    if located is not None:
+        at = street.units[located.code]
+        if located.metres == 0.0:
+            return at, (f"the point lies in {at.name} ({at.code})",)
+        return at, (f"the point lies {located.metres:.0f} m outside of {at.name} ({at.code}), which is nearest",)
+    outside: Explanation = ("the point lies outside of the street",) if place.point else ()
+    if place.name is None:
+        return None, outside
+    unit, because = _by_name(place.name, street)
+    return unit, outside + because
+
+
+def _by_name(text: str, street: Street) -> tuple[Unit | None, Explanation]:
+    """The longest name of a place that stands in the text: 大儒林 is not 儒林."""
+    names = sorted((n for n in street.places if n in text), key=lambda n: (-len(n), n))
+    if not names:
+        return None, (f"no place of the street is named in “{text[:40]}”",)
+    longest = [n for n in names if len(n) == len(names[0])]
+    codes = sorted({code for n in longest for code in street.places[n]})
+    if len(codes) > 1:
+        return None, (f"“{'”, “'.join(longest)}” may be {' or '.join(codes)}",)
+    unit = street.units[codes[0]]
+    return unit, (f"“{longest[0]}” is {unit.name} ({unit.code})",)

@@ -1,0 +1,311 @@
+"""Facts, commands and timers in, decisions, facts out. The chassis drops copies, commits and acknowledges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol, TypeVar
+from uuid import UUID
+
+from libs.chassis import timers
+from libs.chassis.database import Database
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.chassis.ids import new_id
+from libs.contracts.incident import CaseRegistered, CaseReopened
+from libs.contracts.message import Event
+from libs.contracts.words import Stage
+from services.dispatch import tables
+from services.dispatch.domain import order as orders
+from services.dispatch.domain.order import Changed, Decision, NewCase, Order, Refuse
+from services.dispatch.domain.routing import Assign, ToDesk, route_all
+from services.dispatch.domain.street import Member, Street
+
+router = EventRouter("dispatch")
+
+Workload = Mapping[str, int]
+
+
+class OrderClock(Timer):
+    """Amber, then red, for the stage that an order is in."""
+
+    key_field: ClassVar[str] = "order_id"
+
+    order_id: UUID
+    stage: Stage
+    stage_ends_at: datetime
+
+
+# Cases
+
+
+@router.on(CaseRegistered)
+async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Event]:
+    streets = await tables.streets_for(db, {case.tenant for case in cases})
+    decided: list[Changed] = []
+    for tenant, mine in _by_tenant(cases).items():
+        if tenant not in streets:
+            for case in mine:
+                cases.wait(case, f"the street {tenant} has no grid tree yet")
+            continue
+        street = streets[tenant]
+        routed = route_all([(case.category, case.place) for case in mine], street)
+        workload = await _workload(
+            db, street, [(r.unit.code, case.category) for r, case in zip(routed, mine, strict=True)]
+        )
+        decided += [
+            orders.dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
+            for case, to in zip(mine, routed, strict=True)
+        ]
+    return await _record_new(db, decided)
+
+
+@router.on(CaseReopened)
+async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event]:
+    """A new order for a case that was not done well: where it was before, the second time to the street."""
+    earlier = await tables.orders_by_id(db, {case.order_id for case in cases})
+    streets = await tables.streets_for(db, {case.tenant for case in cases})
+    decided: list[Changed] = []
+    for case in cases:
+        before = earlier.get(case.order_id)
+        if before is None or before.state is not orders.State.CHECKED:
+            cases.wait(case, f"the order {case.order_id} is not checked here yet")
+            continue
+        street = streets[case.tenant]
+        again = NewCase(
+            before.case_id,
+            before.case_no,
+            before.category,
+            before.category_name,
+            before.summary,
+            before.reported_by_member,
+            case.times,
+        )
+        unit = street.root if case.to_street else street.units[before.unit]
+        because = (f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",)
+        responsibility = street.responsibilities.get(before.category)
+        to = Assign(unit, responsibility, because) if responsibility else ToDesk(unit, None, because)
+        workload = await _workload(db, street, [(unit.code, before.category)])
+        decided.append(orders.dispatch(new_id(), again, to, street, workload, now=case.occurred_at))
+    return await _record_new(db, decided)
+
+
+def _by_tenant(cases: Sequence[CaseRegistered]) -> dict[str, list[CaseRegistered]]:
+    found: dict[str, list[CaseRegistered]] = {}
+    for case in cases:
+        found.setdefault(case.tenant, []).append(case)
+    return found
+
+
+def _new_case(case: CaseRegistered) -> NewCase:
+    return NewCase(case.case_id, case.case_no, case.category, case.category_name, case.summary, case.reported_by_member)
+
+
+async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]]) -> Workload:
+    """The open orders of everybody who may be asked, for each (unit, category)."""
+    who = {
+        (street.tenant, m) for unit, category in set(orders_of) for m in orders.who_may_be_asked(unit, category, street)
+    }
+    return (await tables.workload_of(db, who)).get(street.tenant, {})
+
+
+async def _record_new(db: Database, decided: Sequence[Changed]) -> list[Event]:
+    """Insert the orders and start their clocks; a case that has its order already keeps it."""
+    new = await tables.insert_orders(db, [each.order for each in decided])
+    made = [each for each in decided if each.order.order_id in new]
+    await timers.schedule(db, [clock for each in made if (clock := _clock(each.order))])
+    return [fact for each in made for fact in each.facts]
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandInOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    note: str
+    photos: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBackOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    passed: bool
+
+
+@router.answers(ClaimOrder)
+async def claim_orders(commands: Batch[ClaimOrder], db: Database) -> list[Answer]:
+    def decide(_: ClaimOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return orders.claim(order, member, workload.get(member.member_id, 0) if member else 0, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
+@router.answers(HandInOrder)
+async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
+    def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return orders.hand_in(order, member, c.note, len(c.photos), commands.now)
+
+    answers = await _carry_out(commands, db, decide)
+    done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
+    await tables.record_evidence(db, done)
+    return answers
+
+
+@router.answers(GiveBackOrder)
+async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list[Answer]:
+    def decide(c: GiveBackOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return orders.give_back(order, member, c.reason, street, workload, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
+@router.answers(CheckOrder)
+async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
+    def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return orders.check(order, member, c.passed, street, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
+class _AboutOrder(Protocol):
+    """Every command of a member about an order."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def order_id(self) -> UUID: ...
+    @property
+    def member_id(self) -> str: ...
+
+
+C = TypeVar("C", bound=_AboutOrder)
+
+
+async def _carry_out(
+    commands: Batch[C], db: Database, decide: Callable[[C, Order, Member | None, Street, Workload], Decision]
+) -> list[Answer]:
+    """Load what the commands are about, decide one after the other, record what became of it."""
+    desk = await _Desk.open(db, {c.order_id for c in commands}, {(c.tenant, c.member_id) for c in commands})
+    answers: list[Answer] = []
+    for command in commands:
+        order = desk.orders.get(command.order_id)
+        if order is None or order.tenant != command.tenant:
+            answers.append(Refused(404, "Not found", f"there is no order {command.order_id} in this street"))
+            continue
+        street = desk.streets[order.tenant]
+        member = street.members.get(command.member_id)
+        match decide(command, order, member, street, desk.workload.get(order.tenant, {})):
+            case Refuse(reason, allowed):
+                answers.append(Refused(409, "Not possible now", reason, {"allowed": list(allowed)}))
+            case Changed() as changed:
+                desk.keep(changed.order)
+                answers.append(Done(changed.order, changed.facts))
+    await desk.record(db)
+    return answers
+
+
+# Timers
+
+
+@router.due(OrderClock)
+async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
+    desk = await _Desk.open(db, {clock.order_id for clock in clocks}, ())
+    facts: list[Event] = []
+    for clock in clocks:
+        order = desk.orders.get(clock.order_id)
+        if order is None or orders.STAGE_OF.get(order.state) is not clock.stage:
+            continue
+        if order.due_at() != clock.stage_ends_at:
+            continue
+        if clock.due_at < clock.stage_ends_at:
+            facts += orders.warn(order, clocks.now).facts
+            desk.next_clocks.append(clock.model_copy(update={"due_at": clock.stage_ends_at}))
+            continue
+        lapsed = orders.lapse(order, desk.streets[order.tenant], desk.workload.get(order.tenant, {}), clocks.now)
+        desk.keep(lapsed.order)
+        facts += lapsed.facts
+    await desk.record(db)
+    return facts
+
+
+def _clock(order: Order) -> OrderClock | None:
+    """The next time that somebody must hear of the order, if nothing happens."""
+    stage, amber_at, ends_at = orders.STAGE_OF.get(order.state), order.amber_at(), order.due_at()
+    if stage is None or amber_at is None or ends_at is None:
+        return None
+    return OrderClock(due_at=amber_at, order_id=order.order_id, stage=stage, stage_ends_at=ends_at)
+
+
+class _Desk:
+    """The orders of a batch, locked, and what becomes of them."""
+
+    def __init__(
+        self, found: dict[UUID, Order], streets: Mapping[str, Street], workload: dict[str, dict[str, int]]
+    ) -> None:
+        self.orders = found
+        self.streets = streets
+        self.workload = workload
+        self.next_clocks: list[OrderClock] = []
+        self._before = dict(found)
+
+    @classmethod
+    async def open(cls, db: Database, ids: set[UUID], members: Sequence[tables.Who] | set[tables.Who]) -> _Desk:
+        found = await tables.orders_by_id(db, ids)
+        streets = await tables.streets_for(db, {order.tenant for order in found.values()})
+        others = {
+            (order.tenant, m)
+            for order in found.values()
+            for m in orders.who_may_be_asked(order.unit, order.category, streets[order.tenant])
+        }
+        return cls(found, streets, await tables.workload_of(db, others, lock=members))
+
+    def keep(self, order: Order) -> None:
+        before = self.orders[order.order_id]
+        self.orders[order.order_id] = order
+        for who, change in _workload_change(before, order).items():
+            loads = self.workload.setdefault(order.tenant, {})
+            loads[who] = loads.get(who, 0) + change
+
+    async def record(self, db: Database) -> None:
+        changed = [o for id, o in self.orders.items() if o != self._before[id]]
+        await tables.update_orders(db, changed)
+        totals: Counter[tables.Who] = Counter()
+        for order in changed:
+            for member, change in _workload_change(self._before[order.order_id], order).items():
+                totals[(order.tenant, member)] += change
+        await tables.add_open_orders(db, totals)
+        moved = [o for o in changed if o.due_at() != self._before[o.order_id].due_at()]
+        clocks = [clock for order in moved if (clock := _clock(order))]
+        ended = [str(order.order_id) for order in moved if order.due_at() is None]
+        await timers.cancel(db, OrderClock, ended)
+        await timers.schedule(db, [*clocks, *self.next_clocks])
+
+
+def _workload_change(before: Order, after: Order) -> Counter[str]:
+    """An order weighs on the member who has it until it is handed in."""
+    change: Counter[str] = Counter()
+    for order, weight in ((before, -1), (after, 1)):
+        if order.member_id is not None and order.state in (orders.State.CLAIMED, orders.State.HANDLING):
+            change[order.member_id] += weight
+    return change

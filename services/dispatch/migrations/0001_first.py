@@ -1,0 +1,110 @@
+"""The grid tree, organisations, members, responsibility list and orders."""
+
+from libs.chassis import schema
+
+revision = "dispatch_0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE streets (
+    tenant text PRIMARY KEY CHECK (tenant ~ '^[0-9]{9}$'),
+    version uuid NOT NULL
+);
+
+CREATE TABLE units (
+    tenant text NOT NULL REFERENCES streets,
+    code text NOT NULL CHECK (code ~ '^[0-9]{9,16}$'),
+    level text NOT NULL CHECK (level IN ('street', 'community', 'grid', 'micro_grid')),
+    parent text,
+    name text NOT NULL,
+    aliases jsonb NOT NULL,
+    org_id text NOT NULL,
+    org_kind text NOT NULL CHECK (org_kind IN ('street_committee', 'community_org', 'branch', 'party_group')),
+    org_name text NOT NULL,
+    border bytea,
+    PRIMARY KEY (tenant, code),
+    FOREIGN KEY (tenant, parent) REFERENCES units DEFERRABLE INITIALLY DEFERRED,
+    CHECK ((parent IS NULL) = (level = 'street'))
+);
+
+CREATE TABLE members (
+    tenant text NOT NULL REFERENCES streets,
+    member_id text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL
+        CHECK (kind IN ('full_time', 'party_member', 'volunteer', 'retired_cadre', 'liaison', 'lead')),
+    unit text NOT NULL,
+    org_id text NOT NULL,
+    party_member boolean NOT NULL,
+    skills jsonb NOT NULL,
+    workload_limit smallint NOT NULL CHECK (workload_limit BETWEEN 0 AND 100),
+    contact_digest text NOT NULL,
+    open_orders integer NOT NULL DEFAULT 0 CHECK (open_orders >= 0),
+    PRIMARY KEY (tenant, member_id),
+    FOREIGN KEY (tenant, unit) REFERENCES units DEFERRABLE INITIALLY DEFERRED
+);
+
+CREATE TABLE responsibilities (
+    tenant text NOT NULL REFERENCES streets,
+    category text NOT NULL CHECK (category ~ '^[0-9]{5}$'),
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    area text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('component', 'matter')),
+    registration text NOT NULL CHECK (registration IN ('automatic', 'acceptor', 'verify')),
+    start_level text NOT NULL CHECK (start_level IN ('street', 'community', 'grid', 'micro_grid')),
+    org_kind text NOT NULL CHECK (org_kind IN ('street_committee', 'community_org', 'branch', 'party_group')),
+    skills jsonb NOT NULL,
+    claim_amount integer NOT NULL CHECK (claim_amount > 0),
+    claim_unit text NOT NULL,
+    handle_amount integer NOT NULL CHECK (handle_amount > 0),
+    handle_unit text NOT NULL,
+    check_amount integer NOT NULL CHECK (check_amount > 0),
+    check_unit text NOT NULL,
+    evidence text NOT NULL CHECK (evidence IN ('none', 'note', 'photo')),
+    points integer NOT NULL CHECK (points >= 0),
+    standard_ref text NOT NULL,
+    PRIMARY KEY (tenant, category)
+);
+
+CREATE TABLE orders (
+    order_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    case_id uuid NOT NULL,
+    case_no text NOT NULL,
+    category text NOT NULL,
+    category_name text NOT NULL,
+    summary text NOT NULL,
+    state text NOT NULL CHECK (state IN ('offered', 'claimed', 'handling', 'handled', 'checked')),
+    unit text NOT NULL,
+    level text NOT NULL,
+    org_id text NOT NULL,
+    member_id text,
+    offered_to jsonb NOT NULL,
+    given_back_by jsonb NOT NULL,
+    reported_by_member text,
+    evidence text NOT NULL,
+    points integer NOT NULL,
+    claim_by timestamptz NOT NULL,
+    handle_by timestamptz NOT NULL,
+    check_by timestamptz NOT NULL,
+    stage_began_at timestamptz NOT NULL,
+    handled_at timestamptz,
+    note text NOT NULL DEFAULT '',
+    photos jsonb NOT NULL DEFAULT '[]',
+    rework_count smallint NOT NULL,
+    reopened_times smallint NOT NULL,
+    because jsonb NOT NULL,
+    CHECK ((member_id IS NULL) = (state = 'offered')),
+    CHECK (state NOT IN ('handled', 'checked') OR handled_at IS NOT NULL),
+    UNIQUE (tenant, case_id, reopened_times)
+);
+CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state <> 'checked';
+CREATE INDEX orders_live ON orders (tenant, state, order_id) WHERE state <> 'checked';
+CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL
+"""
+
+
+def upgrade() -> None:
+    schema.step_1()
+    schema.run(TABLES)
