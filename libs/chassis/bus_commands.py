@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from faststream.nats import NatsBroker, NatsMessage
 from pydantic import ValidationError
 
@@ -18,28 +20,38 @@ WORKERS = 256
 def answer_over_bus(broker: NatsBroker, router: EventRouter, commands: Commands, telemetry: Telemetry) -> None:
     """Subscribe, as one of the service's replicas, to every command that has a subject."""
     for command in router.bus_commands:
+        subscribe = broker.subscriber(
+            command.subject_pattern(), queue=router.service, max_workers=WORKERS, decoder=_undecoded
+        )
+        subscribe(_answerer(command, commands, telemetry))
 
-        @broker.subscriber(command.subject_pattern(), queue=router.service, max_workers=WORKERS, decoder=_undecoded)
-        async def answer(message: NatsMessage, command: type[Command] = command) -> bytes:
-            raw = message.raw_message
+
+def _answerer(
+    command: type[Command], commands: Commands, telemetry: Telemetry
+) -> Callable[[NatsMessage], Awaitable[bytes]]:
+    # A second parameter of the subscriber, even with a default, would be given the decoded body.
+    async def answer(message: NatsMessage) -> bytes:
+        raw = message.raw_message
+        try:
+            wish = command.model_validate_json(raw.data)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+                for e in error.errors(include_input=False, include_url=False)[:5]
+            )
+            return _problem(422, "Invalid command", wrong)
+        if wish.subject != raw.subject:
+            return _problem(422, "Wrong subject", f"the body belongs on {wish.subject}")
+        with telemetry.span(command.__name__, (raw.headers or {}).get(TRACEPARENT)) as traceparent:
             try:
-                wish = command.model_validate_json(raw.data)
-            except ValidationError as error:
-                wrong = "; ".join(
-                    f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
-                    for e in error.errors(include_input=False, include_url=False)[:5]
-                )
-                return _problem(422, "Invalid command", wrong)
-            if wish.subject != raw.subject:
-                return _problem(422, "Wrong subject", f"the body belongs on {wish.subject}")
-            with telemetry.span(command.__name__, (raw.headers or {}).get(TRACEPARENT)) as traceparent:
-                try:
-                    reply = await commands.send(wish, traceparent)
-                except NotTakenNow as error:
-                    return _problem(503, "Not taken now", f"{error}; nothing was stored, send it again")
-            if isinstance(reply, Done):
-                return bytes(reply.reply.model_dump_json(), "utf-8")
-            return _problem(reply.status, reply.title, reply.detail)
+                reply = await commands.send(wish, traceparent)
+            except NotTakenNow as error:
+                return _problem(503, "Not taken now", f"{error}; nothing was stored, send it again")
+        if isinstance(reply, Done):
+            return bytes(reply.reply.model_dump_json(), "utf-8")
+        return _problem(reply.status, reply.title, reply.detail)
+
+    return answer
 
 
 async def _undecoded(message: NatsMessage) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import ARRAY, JSON, ColumnElement, Executable, Row, Table, any_, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -84,7 +84,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 def _by_column(rows: Sequence[Mapping[str, Any]], jsons: frozenset[str]) -> tuple[list[Any], ...]:
     return tuple(
-        [json.dumps(row[c], ensure_ascii=False) if row[c] is not None else None for row in rows]
+        [to_json(row[c]).decode() if row[c] is not None else None for row in rows]
         if c in jsons
         else [row[c] for row in rows]
         for c in rows[0]
@@ -126,12 +126,18 @@ def _update_sql(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) ->
 
 
 def connect(url: str, pool_size: int = 10) -> AsyncEngine:
-    """The engine for a `postgresql://` address. Connections are checked by use, not by a ping each time."""
+    """The engine for a `postgresql://` address.
+
+    Connections are checked by use, not by a ping each time. Errors do not show parameters: they may be personal.
+    """
     return create_async_engine(
         "postgresql+asyncpg" + url.removeprefix("postgres").removeprefix("ql"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=30,
+        json_serializer=lambda value: to_json(value).decode(),
+        json_deserializer=from_json,
+        hide_parameters=True,
         connect_args={"server_settings": {"jit": "off", "timezone": "UTC"}},
     )
 

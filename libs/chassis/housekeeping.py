@@ -15,8 +15,9 @@ CHUNK = 5000
 
 OLD_OUTBOX = text(
     """
-    DELETE FROM outbox WHERE position IN (
-        SELECT position FROM outbox WHERE sent_at < now() - make_interval(hours => :hours) LIMIT :chunk)
+    DELETE FROM outbox
+    WHERE position IN (SELECT position FROM outbox ORDER BY position LIMIT :chunk)
+        AND sent_at < now() - make_interval(hours => :hours)
     """
 )
 OLD_INBOX = text(

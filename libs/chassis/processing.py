@@ -34,6 +34,7 @@ class Received:
     message: Message
     envelope: Envelope
     attempts: int
+    was_kept: bool
 
 
 def in_waves(messages: Sequence[Message]) -> list[list[Message]]:
@@ -72,17 +73,18 @@ class Processor:
         Raises when the database cannot be reached; then nothing may be acknowledged, and what was handled
         before is dropped as a copy when it comes again.
         """
-        await self._process([Kept(_id_or_new(e), e, attempts=0, reason="") for e in envelopes], "messages")
+        await self._process([Kept(_id_or_new(e), e, attempts=0, reason="") for e in envelopes], was_kept=False)
 
     async def process_due(self, limit: int) -> int:
         """Try kept messages again whose time has come; the number of them."""
         async with transaction(self._engine) as db:
             due = await retries.lease_due(db, limit)
         if due:
-            await self._process(due, "retries")
+            await self._process(due, was_kept=True)
         return len(due)
 
-    async def _process(self, kept: Sequence[Kept], kind: str) -> None:
+    async def _process(self, kept: Sequence[Kept], *, was_kept: bool) -> None:
+        kind = "retries" if was_kept else "messages"
         started = time.perf_counter()
         received: dict[UUID, Received] = {}
         for each in kept:
@@ -91,7 +93,7 @@ class Processor:
                 message = cloudevents.decode(e.subject, e.headers, e.body)
                 if type(message) not in self._router.events:
                     raise NotAMessage(f"{type(message).__name__} has no handler in {self._router.service}")
-                received.setdefault(message.id, Received(message, e, each.attempts))
+                received.setdefault(message.id, Received(message, e, each.attempts, was_kept))
             except NotAMessage as error:
                 await self._keep(replace(each, attempts=each.attempts + 1, reason=str(error)), None)
         if received:
@@ -129,7 +131,7 @@ class Processor:
                         returning="message_id",
                     )
                 )
-                await retries.forget(db, [id for id, item in by_id.items() if item.attempts])
+                await retries.forget(db, [id for id, item in by_id.items() if item.was_kept])
                 fresh = [item.message for item in items if item.message.id in new]
                 waiting = await self._handle(db, fresh, spans)
                 await self._wait(db, [(by_id[message.id], reason) for message, reason in waiting])

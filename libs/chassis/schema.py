@@ -22,7 +22,6 @@ CREATE TABLE outbox (
     sent_at timestamptz
 );
 CREATE INDEX outbox_unsent ON outbox (position) WHERE sent_at IS NULL;
-CREATE INDEX outbox_sent_at ON outbox (sent_at) WHERE sent_at IS NOT NULL;
 
 CREATE TABLE timers (
     name text,

@@ -42,10 +42,7 @@ class Outbox(ChassisTable, table=True):
     """The messages that a transaction decided to publish. Sent rows are kept for replay."""
 
     __tablename__ = "outbox"
-    __table_args__ = (
-        Index("outbox_unsent", "position", postgresql_where=text("sent_at IS NULL")),
-        Index("outbox_sent_at", "sent_at", postgresql_where=text("sent_at IS NOT NULL")),
-    )
+    __table_args__ = (Index("outbox_unsent", "position", postgresql_where=text("sent_at IS NULL")),)
 
     position: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     partition: int = Field(sa_column=Column(SmallInteger, nullable=False))

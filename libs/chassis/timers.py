@@ -13,10 +13,17 @@ from libs.chassis import outbox, retries, telemetry
 from libs.chassis.clock import Clock
 from libs.chassis.database import Database, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
-from libs.chassis.tables import TimerRow
 
 log = structlog.get_logger()
 
+SET = text(
+    """
+    INSERT INTO timers (name, key, due_at, body)
+    SELECT * FROM unnest(CAST(:names AS text[]), CAST(:keys AS text[]), CAST(:dues AS timestamptz[]),
+                         CAST(:bodies AS jsonb[]))
+    ON CONFLICT (name, key) DO UPDATE SET due_at = excluded.due_at, body = excluded.body, attempts = 0
+    """
+)
 CANCEL = text("DELETE FROM timers WHERE name = :name AND key = ANY(:keys)")
 DUE = text("SELECT name, min(due_at) AS due_at FROM timers WHERE due_at <= :now GROUP BY name ORDER BY 2")
 TAKE = text(
@@ -40,16 +47,16 @@ POSTPONE = text(
 async def schedule(db: Database, timers: Sequence[Timer]) -> None:
     """Set the timers; each replaces the one of its class and key."""
     latest = {(type(timer).__name__, timer.key): timer for timer in timers}
-    by_name: dict[str, list[str]] = {}
-    for name, key in latest:
-        by_name.setdefault(name, []).append(key)
-    for name, keys in by_name.items():
-        await db.execute(CANCEL, {"name": name, "keys": keys})
-    rows = [
-        {"name": name, "key": key, "due_at": timer.due_at, "body": timer.model_dump(mode="json")}
-        for (name, key), timer in latest.items()
-    ]
-    await db.insert(TimerRow, rows)
+    if latest:
+        await db.execute(
+            SET,
+            {
+                "names": [name for name, _ in latest],
+                "keys": [key for _, key in latest],
+                "dues": [timer.due_at for timer in latest.values()],
+                "bodies": [timer.model_dump_json() for timer in latest.values()],
+            },
+        )
 
 
 async def cancel(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:

@@ -142,13 +142,12 @@ _streets: dict[str, tuple[UUID, Street]] = {}
 
 async def streets_for(db: Database, tenants: Iterable[str]) -> Mapping[str, Street]:
     """The streets as they are now: one query for their versions, and a load when one has changed."""
-    versions = await db.rows(
-        select(StreetRow.tenant, StreetRow.version).where(among(col(StreetRow.tenant), set(tenants)))
-    )
-    for tenant, version in versions:
-        if tenant not in _streets or _streets[tenant][0] != version:
-            _streets[tenant] = (version, await _load_street(db, tenant))
-    return {tenant: _streets[tenant][1] for tenant, _ in versions}
+    known = among(col(StreetRow.tenant), set(tenants))
+    rows = await db.rows(select(*_columns(StreetRow)).where(known))
+    for row in rows:
+        if row.tenant not in _streets or _streets[row.tenant][0] != row.version:
+            _streets[row.tenant] = (row.version, await _load_street(db, row.tenant))
+    return {row.tenant: _streets[row.tenant][1] for row in rows}
 
 
 async def _load_street(db: Database, tenant: str) -> Street:
@@ -290,7 +289,7 @@ def _order(row: Record) -> Order:
 
 
 async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
-    """The orders; locked until the transaction ends, always in the same sequence, so that no two wait for each other."""
+    """The orders, locked until the transaction ends; in one sequence everywhere, against deadlocks."""
     statement = (
         select(*_columns(OrderRow)).where(among(col(OrderRow.order_id), set(ids))).order_by(col(OrderRow.order_id))
     )

@@ -1,0 +1,53 @@
+"""One case with its timeline, for the person at the terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import text
+
+from libs.chassis.database import connect, transaction
+from libs.cli.running import Refusal
+from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
+from services.incident.tables import views
+
+STREET_TIME = ZoneInfo("Asia/Shanghai")
+
+
+async def show(url: str, tenant: str, case_no: str) -> None:
+    """Raises Refusal when the street has no such case."""
+    engine = connect(url, pool_size=1)
+    try:
+        async with transaction(engine) as db:
+            await db.execute(text("SET TRANSACTION READ ONLY"))
+            case = await views.case_by_number(db, tenant, case_no)
+            if case is None:
+                raise Refusal(f"The street {tenant} has no case {case_no}.")
+            steps = in_order(await views.timeline(db, case))
+    finally:
+        await engine.dispose()
+
+    about = Table(show_header=False, box=None)
+    about.add_row("case", case.case_no)
+    about.add_row("state", f"{case.state} {STATE_WORDS[case.state]['zh']}")
+    about.add_row("category", f"{case.category} {case.category_name} ({case.category_name_en or ''})")
+    about.add_row("kind", case.request_kind)
+    about.add_row("place", case.place_name or f"{case.longitude}, {case.latitude}")
+    about.add_row("text", case.text)
+    about.add_row("reported at", _at(case.reported_at))
+    about.add_row("handle by", _at(case.handle_by))
+    about.add_row("reopened", str(case.reopened_times))
+    timeline = Table("at", "step", "", "details")
+    for each in steps:
+        words = STEP_WORDS.get(each.step, {}).get("zh", "")
+        timeline.add_row(
+            _at(each.happened_at), each.step, words, ", ".join(f"{k} {v}" for k, v in each.details.items())
+        )
+    Console().print(about, timeline)
+
+
+def _at(time: datetime | None) -> str:
+    return f"{time.astimezone(STREET_TIME):%Y-%m-%d %H:%M}" if time else ""

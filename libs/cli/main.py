@@ -1,0 +1,173 @@
+"""`wangge`: the commands of the operator. What a command needs is imported when it runs, so that it starts fast."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from libs.cli.running import Service, WrongUse, run, told
+
+app = typer.Typer(
+    help="Wangge: report once, and the right people hear of it, do it and are credited.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+topology_commands = typer.Typer(help="Streams and consumers in NATS.", no_args_is_help=True)
+roster_commands = typer.Typer(help="A street's units, members and responsibility list.", no_args_is_help=True)
+app.add_typer(topology_commands, name="topology")
+app.add_typer(roster_commands, name="roster")
+dead_letter_commands = typer.Typer(help="Messages that a service gave up.", no_args_is_help=True)
+app.add_typer(dead_letter_commands, name="dlq")
+case_commands = typer.Typer(help="Cases.", no_args_is_help=True)
+app.add_typer(case_commands, name="case")
+key_commands = typer.Typer(help="Keys that contacts are sealed with.", no_args_is_help=True)
+app.add_typer(key_commands, name="keys")
+document_commands = typer.Typer(help="The generated part of docs/.", no_args_is_help=True)
+app.add_typer(document_commands, name="docs")
+
+Tenant = Annotated[str, typer.Option(help="The street, by its 9-digit code.")]
+OneService = Annotated[Service | None, typer.Option(help="Only this service; without it, all whose database is set.")]
+
+
+@app.command()
+@told
+def serve(service: Service) -> None:
+    """Run one process of a service until SIGTERM or SIGINT."""
+    from libs.cli import serving
+
+    serving.serve(service)
+
+
+@app.command()
+@told
+def migrate(service: Annotated[Service | None, typer.Argument()] = None) -> None:
+    """Bring the database of a service, or of all four, to the version of this code."""
+    from libs.chassis import migrations
+    from libs.cli.settings import SERVICES, OperatorSettings
+
+    settings = OperatorSettings()
+    chosen = [str(service)] if service else list(SERVICES)
+    urls = {name: settings.database_url(name) for name in chosen}
+    for name, url in urls.items():
+        print(f"{name}: {run(migrations.migrate(url, name))}", flush=True)
+
+
+@topology_commands.command("apply")
+@told
+def apply_topology(
+    stream_replicas: Annotated[
+        int | None, typer.Option(min=1, max=5, envvar="WANGGE_STREAM_REPLICAS", help="Copies of each stream.")
+    ] = None,
+    service_replicas: Annotated[
+        int | None, typer.Option(min=1, envvar="WANGGE_SERVICE_REPLICAS", help="Processes of each service.")
+    ] = None,
+) -> None:
+    """Bring the streams and consumers to what the contracts and the services' handlers say."""
+    from libs.chassis import topology
+    from libs.cli.settings import OperatorSettings
+    from libs.cli.wiring import handled
+
+    settings = OperatorSettings()
+    changed = run(
+        topology.apply(
+            settings.nats_url,
+            handled(),
+            stream_replicas=stream_replicas or settings.stream_replicas,
+            service_replicas=service_replicas or settings.service_replicas,
+        )
+    )
+    print("\n".join(changed) or "Nothing to change.")
+
+
+@roster_commands.command("import")
+@told
+def import_roster(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The four files of the street.")],
+    tenant: Tenant,
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Make a street what the files of a folder say; the running services hear what has changed."""
+    from libs.cli import rosters
+    from libs.cli.settings import OperatorSettings
+
+    rosters.import_folder(OperatorSettings(), folder, tenant, preview=preview)
+
+
+@dead_letter_commands.command("list")
+@told
+def list_dead_letters(service: OneService = None) -> None:
+    """What was given up, when and why."""
+    from libs.cli import dead_letters
+    from libs.cli.settings import OperatorSettings
+
+    run(dead_letters.show_all(dead_letters.databases(OperatorSettings(), service)))
+
+
+@dead_letter_commands.command("show")
+@told
+def show_dead_letter(id: UUID, service: OneService = None) -> None:
+    """One message with its headers; sealed contacts are left out."""
+    from libs.cli import dead_letters
+    from libs.cli.settings import OperatorSettings
+
+    run(dead_letters.show_one(dead_letters.databases(OperatorSettings(), service), id))
+
+
+@dead_letter_commands.command("replay")
+@told
+def replay_dead_letters(
+    ids: Annotated[list[UUID] | None, typer.Argument(metavar="ID…")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every one, instead of the ids.")] = False,
+    service: OneService = None,
+) -> None:
+    """Have messages handled again, as if they had just come."""
+    from libs.cli import dead_letters
+    from libs.cli.settings import OperatorSettings
+
+    if bool(ids) == everything:
+        raise WrongUse("Name the ids of dead letters, or --all.")
+    run(dead_letters.replay(dead_letters.databases(OperatorSettings(), service), ids or None))
+
+
+@case_commands.command("show")
+@told
+def show_case(case_no: str, tenant: Tenant) -> None:
+    """A case and what happened to it, in the street's time."""
+    from libs.cli import cases
+    from libs.cli.settings import OperatorSettings
+
+    run(cases.show(OperatorSettings().database_url("incident"), tenant, case_no))
+
+
+@key_commands.command("new")
+@told
+def new_keys() -> None:
+    """A pair: the private key belongs to notify alone, the public one to the services that seal."""
+    from libs.chassis import seal
+
+    private, public = seal.new_key_pair()
+    print(f"WANGGE_NOTIFY_PRIVATE_KEY={private}\nWANGGE_NOTIFY_PUBLIC_KEY={public}")
+
+
+@document_commands.command("write")
+@told
+def write_documents(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; 1 when a file is not as it would be.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the documents are.")] = Path("docs"),
+) -> None:
+    """Generate the settings, the AsyncAPI document, the schemas and the table of events."""
+    from libs.cli import documents
+
+    if check:
+        documents.check(folder)
+    else:
+        documents.write(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

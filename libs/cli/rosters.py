@@ -1,0 +1,67 @@
+"""`wangge roster import`: the folder goes in whole or not at all, and the operator sees what differed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from libs.chassis.database import connect, transaction
+from libs.chassis.seal import Sealer
+from libs.cli.running import Refusal, WrongUse, run
+from libs.cli.settings import OperatorSettings
+from services.dispatch import roster
+from services.dispatch.roster import Changes, InUse
+from services.dispatch.roster_checks import Roster
+from services.dispatch.roster_files import NotARoster
+
+
+def import_folder(settings: OperatorSettings, folder: Path, tenant: str, *, preview: bool) -> None:
+    """Raises Refusal with everything that has to be put right first."""
+    if not re.fullmatch(r"\d{9}", tenant):
+        raise WrongUse(f"--tenant {tenant}: a street has 9 digits, such as 370784004.")
+    key, sealer = _sealer(settings)
+    url = settings.database_url("dispatch")
+    try:
+        changes = run(_import(url, roster.read(folder, tenant, key), sealer, preview=preview))
+    except (NotARoster, InUse) as error:
+        raise Refusal(f"{error}\nNothing was changed.") from None
+    _show(changes, preview=preview)
+
+
+def _sealer(settings: OperatorSettings) -> tuple[str, Sealer]:
+    key = settings.notify_public_key
+    if key is None:
+        raise WrongUse("WANGGE_NOTIFY_PUBLIC_KEY is not set: `wangge keys new` makes a pair.")
+    try:
+        return key, Sealer(key)
+    except (ValueError, TypeError):
+        raise WrongUse("WANGGE_NOTIFY_PUBLIC_KEY is wrong: it must be 32 bytes in base64.") from None
+
+
+async def _import(url: str, wanted: Roster, sealer: Sealer, *, preview: bool) -> Changes:
+    engine = connect(url, pool_size=1)
+    try:
+        async with transaction(engine) as db:
+            return await roster.import_roster(db, wanted, sealer, datetime.now(UTC), preview=preview)
+    finally:
+        await engine.dispose()
+
+
+def _show(changes: Changes, *, preview: bool) -> None:
+    table = Table("", "added", "changed", "removed")
+    for kind, difference in (
+        ("units", changes.units),
+        ("members", changes.members),
+        ("categories", changes.categories),
+    ):
+        table.add_row(kind, *map(str, difference.counts))
+    console = Console()
+    console.print(table)
+    if preview:
+        console.print("A preview: nothing was written.")
+    else:
+        console.print("Imported." if changes else "Nothing has changed.")

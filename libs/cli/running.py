@@ -1,0 +1,84 @@
+"""How a command runs, and how it tells what went wrong: a sentence and an exit code, no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FAILED, WRONG_USE = 1, 2
+
+
+class Service(StrEnum):
+    INCIDENT = "incident"
+    DISPATCH = "dispatch"
+    SCORING = "scoring"
+    NOTIFY = "notify"
+
+
+class Refusal(Exception):
+    """What the command cannot do and why, in a sentence for the person at the terminal."""
+
+    exit_code = FAILED
+
+
+class WrongUse(Refusal):
+    """The command line, or a variable of the environment that the command needs, has to be put right."""
+
+    exit_code = WRONG_USE
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def told(command: Callable[P, T]) -> Callable[P, T]:
+    """Wrong settings end a command with 2; an outage, and what it refuses, with 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except Refusal as refusal:
+            print(refusal, file=sys.stderr)
+            raise typer.Exit(refusal.exit_code) from None
+        except _wrong_settings() as error:
+            print(_sentences(error), file=sys.stderr)
+            raise typer.Exit(WRONG_USE) from None
+        except _outages() as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            raise typer.Exit(FAILED) from None
+
+    return wrapped
+
+
+# Evaluated only when something went wrong, so that a command pays for no import that it does not use.
+def _wrong_settings() -> type[Any]:
+    from pydantic import ValidationError
+
+    return ValidationError
+
+
+def _outages() -> tuple[type[BaseException], ...]:
+    from nats.errors import Error
+    from sqlalchemy.exc import DBAPIError
+
+    return (OSError, Error, DBAPIError)
+
+
+def _sentences(error: Any) -> str:
+    """A line for each variable, without its value: that may be a secret."""
+    lines = []
+    for each in error.errors(include_input=False, include_url=False):
+        field = str(each["loc"][0]) if each["loc"] else "settings"
+        name = field if field.startswith("WANGGE_") else f"WANGGE_{field.upper()}"
+        lines.append(f"{name} is not set." if each["type"] == "missing" else f"{name} is wrong: {each['msg']}.")
+    return "\n".join(lines)

@@ -1,0 +1,145 @@
+"""A street's units, members and responsibility list from a folder: what differs is written, and told to the others."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from libs.chassis import outbox
+from libs.chassis.database import Database
+from libs.chassis.ids import new_id
+from libs.chassis.seal import Sealer
+from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
+from libs.contracts.message import Event
+from services.dispatch import roster_checks, roster_files, roster_tables
+from services.dispatch.roster_checks import Roster, Row
+from services.dispatch.tables import MemberRow, ResponsibilityRow, UnitRow
+
+
+class InUse(Exception):
+    """What the folder leaves out cannot go yet, so nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Rows as they shall be; those removed as they were."""
+
+    added: list[Row]
+    changed: list[Row]
+    removed: list[Row]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        return len(self.added), len(self.changed), len(self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    units: Difference
+    members: Difference
+    categories: Difference
+
+    def __bool__(self) -> bool:
+        return bool(self.units or self.members or self.categories)
+
+
+def read(folder: Path, tenant: str, public_key: str) -> Roster:
+    """The folder as rows. Raises NotARoster, which names every wrong cell."""
+    return roster_checks.roster(roster_files.read(folder), tenant, b64decode(public_key))
+
+
+async def import_roster(
+    db: Database, roster: Roster, sealer: Sealer, now: datetime, *, preview: bool = False
+) -> Changes:
+    """Make the street what the roster says; what differed. A preview only says it.
+
+    Raises InUse for a unit that is left out, a member who has open orders, a category with live orders.
+    """
+    await roster_tables.wait_for_other_imports(db, roster.tenant)
+    changes = Changes(
+        _compare(roster.units, await roster_tables.present(db, UnitRow, roster.tenant)),
+        _compare(roster.members, await roster_tables.present(db, MemberRow, roster.tenant)),
+        _compare(roster.categories, await roster_tables.present(db, ResponsibilityRow, roster.tenant)),
+    )
+    await _refuse_what_is_in_use(db, roster.tenant, changes)
+    if preview or not changes:
+        return changes
+    await roster_tables.set_version(db, roster.tenant, new_id())
+    for table, difference in (
+        (UnitRow, changes.units),
+        (ResponsibilityRow, changes.categories),
+        (MemberRow, changes.members),
+    ):
+        await roster_tables.write(db, table, difference.added, difference.changed, difference.removed)
+    facts = [*_unit_facts(changes.units, now), *_category_facts(changes.categories, now)]
+    facts += _member_facts(changes.members, roster, sealer, now)
+    await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
+    return changes
+
+
+def _compare(wanted: dict[str, Row], present: dict[str, Row]) -> Difference:
+    return Difference(
+        added=[row for key, row in wanted.items() if key not in present],
+        changed=[row for key, row in wanted.items() if key in present and present[key] != row],
+        removed=[row for key, row in present.items() if key not in wanted],
+    )
+
+
+async def _refuse_what_is_in_use(db: Database, tenant: str, changes: Changes) -> None:
+    """Locks the members that change, in the sequence in which dispatch locks them."""
+    reasons = [
+        f"unit {row['code']} {row['name']} is left out: units cannot be removed" for row in changes.units.removed
+    ]
+    touched = [row["member_id"] for row in (*changes.members.changed, *changes.members.removed)]
+    open_orders = await roster_tables.lock_members(db, tenant, touched)
+    reasons += [
+        f"member {row['member_id']} is left out, but has {open_orders[row['member_id']]} open orders"
+        for row in changes.members.removed
+        if open_orders[row["member_id"]]
+    ]
+    left_out = [row["category"] for row in changes.categories.removed]
+    reasons += [
+        f"category {category} is left out, but orders of it are not done yet"
+        for category in await roster_tables.categories_in_use(db, tenant, left_out)
+    ]
+    if reasons:
+        raise InUse("\n".join(reasons))
+
+
+def _with_activity(difference: Difference) -> Iterator[tuple[Row, bool]]:
+    for row in (*difference.added, *difference.changed):
+        yield row, True
+    for row in difference.removed:
+        yield row, False
+
+
+def _unit_facts(units: Difference, now: datetime) -> Iterator[Event]:
+    for row, active in _with_activity(units):
+        yield UnitChanged(occurred_at=now, active=active, **_only(row, UnitChanged))
+
+
+def _category_facts(categories: Difference, now: datetime) -> Iterator[Event]:
+    for row, active in _with_activity(categories):
+        yield CategoryChanged(occurred_at=now, active=active, **_only(row, CategoryChanged))
+
+
+def _member_facts(members: Difference, roster: Roster, sealer: Sealer, now: datetime) -> Iterator[Event]:
+    for row, active in _with_activity(members):
+        yield MemberChanged(
+            occurred_at=now,
+            active=active,
+            member_name=row["name"],
+            sealed_contact=sealer.seal(roster.contacts[row["member_id"]]) if active else None,
+            **_only(row, MemberChanged),
+        )
+
+
+def _only(row: Row, fact: type[Event]) -> Row:
+    """Those columns that the fact has a field for."""
+    return {name: value for name, value in row.items() if name in fact.model_fields}

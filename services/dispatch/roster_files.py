@@ -1,0 +1,220 @@
+"""The folder that `wangge roster import` reads: four files, of which every wrong cell is named before anything is done.
+
+units.geojson, organisations.csv, members.csv and responsibility.csv; docs/operating.md lists their columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from libs.contracts.message import CategoryCode, GridCode, MemberId, OrgId
+from libs.contracts.words import Level, MemberKind, OrgKind, Registration
+
+SHOWN = 50
+UNITS, ORGANISATIONS, MEMBERS, RESPONSIBILITY = (
+    "units.geojson",
+    "organisations.csv",
+    "members.csv",
+    "responsibility.csv",
+)
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s.\x00]+)?$")]
+ClockUnit = Literal["work_hour", "work_day", "urgent_hour", "natural_day"]
+Amount = Annotated[int, Field(ge=1, le=1000)]
+Words = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")], ...],
+    BeforeValidator(lambda cell: tuple(filter(None, cell.split(";"))) if isinstance(cell, str) else cell),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a cell and what would be right; `where` is file, line and column."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class NotARoster(Exception):
+    """The folder has mistakes, so nothing was changed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = problems
+        lines = [str(each) for each in problems[:SHOWN]]
+        if len(problems) > SHOWN:
+            lines.append(f"… and {len(problems) - SHOWN} more")
+        super().__init__("\n".join(lines))
+
+
+class Entry(BaseModel):
+    """A line of a file, or a feature; `where` says which."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    where: str
+
+
+class Unit(Entry):
+    code: GridCode
+    level: Level
+    parent: GridCode | None
+    name: Name
+    aliases: tuple[Name, ...] = ()
+    geometry: dict[str, Any] | None
+
+
+class Organisation(Entry):
+    org_id: OrgId
+    kind: OrgKind
+    unit: GridCode
+    name: Name
+
+
+class Member(Entry):
+    member_id: MemberId
+    name: Name
+    kind: MemberKind
+    unit: GridCode
+    org_id: OrgId
+    party_member: bool
+    skills: Words
+    workload_limit: int = Field(ge=0, le=100)
+    email: Address
+    language: Literal["zh", "en"]
+
+
+class Category(Entry):
+    category: CategoryCode
+    name_zh: Name
+    name_en: Name
+    area: Name
+    kind: Literal["component", "matter"]
+    registration: Registration
+    start_level: Level
+    org_kind: OrgKind
+    skills: Words
+    claim_amount: Amount
+    claim_unit: ClockUnit
+    handle_amount: Amount
+    handle_unit: ClockUnit
+    check_amount: Amount
+    check_unit: ClockUnit
+    evidence: Literal["none", "note", "photo"]
+    points: int = Field(ge=0, le=1000)
+    standard_ref: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the files say, each line by itself; that they agree with one another is not checked yet."""
+
+    units: list[Unit]
+    organisations: list[Organisation]
+    members: list[Member]
+    categories: list[Category]
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def read(folder: Path) -> Files:
+    """Raises NotARoster with everything that is wrong with a cell."""
+    problems: list[Problem] = []
+    files = Files(
+        _entries(Unit, _features(folder / UNITS, problems), problems),
+        _entries(Organisation, _lines(folder / ORGANISATIONS, Organisation, problems), problems),
+        _entries(Member, _lines(folder / MEMBERS, Member, problems), problems),
+        _entries(Category, _lines(folder / RESPONSIBILITY, Category, problems), problems),
+    )
+    if problems:
+        raise NotARoster(problems)
+    return files
+
+
+def _entries(model: type[E], rows: Iterator[dict[str, Any]], problems: list[Problem]) -> list[E]:
+    found = []
+    for row in rows:
+        try:
+            found.append(model.model_validate(row))
+        except ValidationError as error:
+            problems += [_cell(row["where"], each) for each in error.errors(include_url=False)]
+    return found
+
+
+def _cell(where: str, error: Any) -> Problem:
+    column = ".".join(map(str, error["loc"]))
+    value = error["input"]
+    # Who reads the message is not always who may read the address.
+    shown = f"{value[:40]!r}: " if isinstance(value, str) and column != "email" else ""
+    if column == "email":
+        return Problem(f"{where}, email", "no mail address; it may be empty")
+    return Problem(f"{where}, {column}", f"{shown}{error['msg']}")
+
+
+def _text(path: Path, problems: list[Problem]) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        problems.append(Problem(path.name, "the file is missing"))
+    except UnicodeDecodeError as error:
+        problems.append(Problem(path.name, f"not UTF-8 at byte {error.start}: save it as “CSV UTF-8”"))
+    return None
+
+
+def _lines(path: Path, model: type[Entry], problems: list[Problem]) -> Iterator[dict[str, Any]]:
+    text = _text(path, problems)
+    if text is None:
+        return
+    columns = [name for name in model.model_fields if name != "where"]
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        header = next(reader, [])
+        if sorted(header) != sorted(columns):
+            problems.append(Problem(f"{path.name} line 1", f"the columns must be {','.join(columns)}"))
+            return
+        line = reader.line_num + 1
+        for cells in reader:
+            where, line = f"{path.name} line {line}", reader.line_num + 1
+            if len(cells) == len(header):
+                yield {"where": where, **dict(zip(header, cells, strict=True))}
+            elif cells:
+                problems.append(Problem(where, f"{len(cells)} cells instead of {len(header)}"))
+    except csv.Error as error:
+        problems.append(Problem(f"{path.name} line {reader.line_num}", str(error)))
+
+
+def _features(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:
+    text = _text(path, problems)
+    if text is None:
+        return
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        problems.append(Problem(f"{path.name} line {error.lineno}, column {error.colno}", error.msg))
+        return
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list):
+        problems.append(Problem(path.name, "must be a GeoJSON FeatureCollection"))
+        return
+    for number, feature in enumerate(features, start=1):
+        where = f"{path.name} feature {number}"
+        properties = feature.get("properties") if isinstance(feature, dict) else None
+        if not isinstance(properties, dict):
+            problems.append(Problem(where, "must be a GeoJSON Feature with properties"))
+            continue
+        # Others may add what they like to a map: only these properties are read.
+        known = {k: v for k, v in properties.items() if k in Unit.model_fields}
+        yield {**known, "where": where, "geometry": feature.get("geometry")}

@@ -1,0 +1,74 @@
+"""The queries of a roster import."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlmodel import SQLModel
+
+from libs.chassis.database import Database
+from services.dispatch.tables import MemberRow, ResponsibilityRow, StreetRow, UnitRow
+
+Row = dict[str, Any]
+
+LOCK = 0x726F7374
+KEYS: dict[type[SQLModel], str] = {UnitRow: "code", MemberRow: "member_id", ResponsibilityRow: "category"}
+
+LOCK_MEMBERS = text(
+    """
+    SELECT member_id, open_orders FROM members WHERE tenant = :tenant AND member_id = ANY(CAST(:ids AS text[]))
+    ORDER BY member_id FOR UPDATE
+    """
+)
+IN_USE = text(
+    """
+    SELECT DISTINCT category FROM orders
+    WHERE tenant = :tenant AND state <> 'checked' AND category = ANY(CAST(:categories AS text[])) ORDER BY category
+    """
+)
+
+
+async def wait_for_other_imports(db: Database, tenant: str) -> None:
+    """One import of a street at a time; the next one sees what this one did."""
+    await db.rows(text("SELECT pg_advisory_xact_lock(:lock, :street)"), {"lock": LOCK, "street": int(tenant)})
+
+
+async def present(db: Database, table: type[SQLModel], tenant: str) -> dict[str, Row]:
+    """The rows of a street by their key; a member's open orders are no part of the roster."""
+    columns = [c for c in table.__table__.columns if c.name != "open_orders"]  # type: ignore[attr-defined]
+    rows = await db.rows(select(*columns).where(columns[0] == tenant))
+    return {row._mapping[KEYS[table]]: dict(row._mapping) for row in rows}
+
+
+async def lock_members(db: Database, tenant: str, ids: Collection[str]) -> dict[str, int]:
+    """The open orders of the members, which stay as they are until the transaction ends."""
+    rows = await db.rows(LOCK_MEMBERS, {"tenant": tenant, "ids": sorted(ids)})
+    return {row.member_id: row.open_orders for row in rows}
+
+
+async def categories_in_use(db: Database, tenant: str, categories: Collection[str]) -> list[str]:
+    """Those of the categories that an order which is not done yet belongs to."""
+    rows = await db.rows(IN_USE, {"tenant": tenant, "categories": sorted(categories)})
+    return [row.category for row in rows]
+
+
+async def set_version(db: Database, tenant: str, version: UUID) -> None:
+    row = {"tenant": tenant, "version": version}
+    if not await db.update(StreetRow, ["tenant"], [row]):
+        await db.insert(StreetRow, [row])
+
+
+async def write(
+    db: Database, table: type[SQLModel], added: Sequence[Row], changed: Sequence[Row], removed: Sequence[Row]
+) -> None:
+    key = KEYS[table]
+    await db.insert(table, added)
+    await db.update(table, ["tenant", key], changed)
+    if removed:
+        await db.execute(
+            text(f'DELETE FROM "{table.__tablename__}" WHERE tenant = :tenant AND {key} = ANY(CAST(:keys AS text[]))'),
+            {"tenant": removed[0]["tenant"], "keys": [row[key] for row in removed]},
+        )
