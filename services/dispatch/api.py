@@ -14,9 +14,9 @@ from libs.chassis.http import Asking, Reading, not_found
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Level, Place
 from services.dispatch import tables
+from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import route_all
-from services.dispatch.handlers import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 
 router = APIRouter(tags=["orders"])
 

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar, Protocol, TypeVar
-from uuid import UUID
+from typing import TypeVar
 
 from libs.chassis import timers
 from libs.chassis.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReopened
 from libs.contracts.message import Event
-from libs.contracts.words import Stage
 from services.dispatch import tables
-from services.dispatch.domain import order as orders
-from services.dispatch.domain.order import Changed, Decision, NewCase, Order, Refuse
+from services.dispatch.desk import Desk, OrderClock, clock_of
+from services.dispatch.domain import escalation, work
+from services.dispatch.domain.commands import AboutOrder, CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
+from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked
+from services.dispatch.domain.order import STAGE_OF, Changed, Decision, Order, Refuse, State
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 
 router = EventRouter("dispatch")
 
 Workload = Mapping[str, int]
-
-
-class OrderClock(Timer):
-    """Amber, then red, for the stage that an order is in."""
-
-    key_field: ClassVar[str] = "order_id"
-
-    order_id: UUID
-    stage: Stage
-    stage_ends_at: datetime
-
-
-# Cases
 
 
 @router.on(CaseRegistered)
@@ -55,7 +40,7 @@ async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Eve
             db, street, [(r.unit.code, case.category) for r, case in zip(routed, mine, strict=True)]
         )
         decided += [
-            orders.dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
+            dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
             for case, to in zip(mine, routed, strict=True)
         ]
     return await _record_new(db, decided)
@@ -69,7 +54,7 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
     decided: list[Changed] = []
     for case in cases:
         before = earlier.get(case.order_id)
-        if before is None or before.state is not orders.State.CHECKED:
+        if before is None or before.state is not State.CHECKED:
             cases.wait(case, f"the order {case.order_id} is not checked here yet")
             continue
         street = streets[case.tenant]
@@ -87,7 +72,7 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
         responsibility = street.responsibilities.get(before.category)
         to = Assign(unit, responsibility, because) if responsibility else ToDesk(unit, None, because)
         workload = await _workload(db, street, [(unit.code, before.category)])
-        decided.append(orders.dispatch(new_id(), again, to, street, workload, now=case.occurred_at))
+        decided.append(dispatch(new_id(), again, to, street, workload, now=case.occurred_at))
     return await _record_new(db, decided)
 
 
@@ -104,9 +89,7 @@ def _new_case(case: CaseRegistered) -> NewCase:
 
 async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]]) -> Workload:
     """The open orders of everybody who may be asked, for each (unit, category)."""
-    who = {
-        (street.tenant, m) for unit, category in set(orders_of) for m in orders.who_may_be_asked(unit, category, street)
-    }
+    who = {(street.tenant, m) for unit, category in set(orders_of) for m in who_may_be_asked(unit, category, street)}
     return (await tables.workload_of(db, who)).get(street.tenant, {})
 
 
@@ -114,49 +97,14 @@ async def _record_new(db: Database, decided: Sequence[Changed]) -> list[Event]:
     """Insert the orders and start their clocks; a case that has its order already keeps it."""
     new = await tables.insert_orders(db, [each.order for each in decided])
     made = [each for each in decided if each.order.order_id in new]
-    await timers.schedule(db, [clock for each in made if (clock := _clock(each.order))])
+    await timers.schedule(db, [clock for each in made if (clock := clock_of(each.order))])
     return [fact for each in made for fact in each.facts]
-
-
-# Commands
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimOrder:
-    tenant: str
-    order_id: UUID
-    member_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class HandInOrder:
-    tenant: str
-    order_id: UUID
-    member_id: str
-    note: str
-    photos: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GiveBackOrder:
-    tenant: str
-    order_id: UUID
-    member_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOrder:
-    tenant: str
-    order_id: UUID
-    member_id: str
-    passed: bool
 
 
 @router.answers(ClaimOrder)
 async def claim_orders(commands: Batch[ClaimOrder], db: Database) -> list[Answer]:
     def decide(_: ClaimOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return orders.claim(order, member, workload.get(member.member_id, 0) if member else 0, commands.now)
+        return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, commands.now)
 
     return await _carry_out(commands, db, decide)
 
@@ -164,7 +112,7 @@ async def claim_orders(commands: Batch[ClaimOrder], db: Database) -> list[Answer
 @router.answers(HandInOrder)
 async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return orders.hand_in(order, member, c.note, len(c.photos), commands.now)
+        return work.hand_in(order, member, c.note, len(c.photos), commands.now)
 
     answers = await _carry_out(commands, db, decide)
     done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
@@ -175,7 +123,7 @@ async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Ans
 @router.answers(GiveBackOrder)
 async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list[Answer]:
     def decide(c: GiveBackOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return orders.give_back(order, member, c.reason, street, workload, commands.now)
+        return work.give_back(order, member, c.reason, street, workload, commands.now)
 
     return await _carry_out(commands, db, decide)
 
@@ -183,30 +131,19 @@ async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list
 @router.answers(CheckOrder)
 async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
     def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return orders.check(order, member, c.passed, street, commands.now)
+        return work.check(order, member, c.passed, street, commands.now)
 
     return await _carry_out(commands, db, decide)
 
 
-class _AboutOrder(Protocol):
-    """Every command of a member about an order."""
-
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def order_id(self) -> UUID: ...
-    @property
-    def member_id(self) -> str: ...
-
-
-C = TypeVar("C", bound=_AboutOrder)
+C = TypeVar("C", bound=AboutOrder)
 
 
 async def _carry_out(
     commands: Batch[C], db: Database, decide: Callable[[C, Order, Member | None, Street, Workload], Decision]
 ) -> list[Answer]:
     """Load what the commands are about, decide one after the other, record what became of it."""
-    desk = await _Desk.open(db, {c.order_id for c in commands}, {(c.tenant, c.member_id) for c in commands})
+    desk = await Desk.open(db, {c.order_id for c in commands}, {(c.tenant, c.member_id) for c in commands})
     answers: list[Answer] = []
     for command in commands:
         order = desk.orders.get(command.order_id)
@@ -225,87 +162,22 @@ async def _carry_out(
     return answers
 
 
-# Timers
-
-
 @router.due(OrderClock)
 async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
-    desk = await _Desk.open(db, {clock.order_id for clock in clocks}, ())
+    desk = await Desk.open(db, {clock.order_id for clock in clocks}, ())
     facts: list[Event] = []
     for clock in clocks:
         order = desk.orders.get(clock.order_id)
-        if order is None or orders.STAGE_OF.get(order.state) is not clock.stage:
+        if order is None or STAGE_OF.get(order.state) is not clock.stage:
             continue
         if order.due_at() != clock.stage_ends_at:
             continue
         if clock.due_at < clock.stage_ends_at:
-            facts += orders.warn(order, clocks.now).facts
+            facts += escalation.warn(order, clocks.now).facts
             desk.next_clocks.append(clock.model_copy(update={"due_at": clock.stage_ends_at}))
             continue
-        lapsed = orders.lapse(order, desk.streets[order.tenant], desk.workload.get(order.tenant, {}), clocks.now)
+        lapsed = escalation.lapse(order, desk.streets[order.tenant], desk.workload.get(order.tenant, {}), clocks.now)
         desk.keep(lapsed.order)
         facts += lapsed.facts
     await desk.record(db)
     return facts
-
-
-def _clock(order: Order) -> OrderClock | None:
-    """The next time that somebody must hear of the order, if nothing happens."""
-    stage, amber_at, ends_at = orders.STAGE_OF.get(order.state), order.amber_at(), order.due_at()
-    if stage is None or amber_at is None or ends_at is None:
-        return None
-    return OrderClock(due_at=amber_at, order_id=order.order_id, stage=stage, stage_ends_at=ends_at)
-
-
-class _Desk:
-    """The orders of a batch, locked, and what becomes of them."""
-
-    def __init__(
-        self, found: dict[UUID, Order], streets: Mapping[str, Street], workload: dict[str, dict[str, int]]
-    ) -> None:
-        self.orders = found
-        self.streets = streets
-        self.workload = workload
-        self.next_clocks: list[OrderClock] = []
-        self._before = dict(found)
-
-    @classmethod
-    async def open(cls, db: Database, ids: set[UUID], members: Sequence[tables.Who] | set[tables.Who]) -> _Desk:
-        found = await tables.orders_by_id(db, ids)
-        streets = await tables.streets_for(db, {order.tenant for order in found.values()})
-        others = {
-            (order.tenant, m)
-            for order in found.values()
-            for m in orders.who_may_be_asked(order.unit, order.category, streets[order.tenant])
-        }
-        return cls(found, streets, await tables.workload_of(db, others, lock=members))
-
-    def keep(self, order: Order) -> None:
-        before = self.orders[order.order_id]
-        self.orders[order.order_id] = order
-        for who, change in _workload_change(before, order).items():
-            loads = self.workload.setdefault(order.tenant, {})
-            loads[who] = loads.get(who, 0) + change
-
-    async def record(self, db: Database) -> None:
-        changed = [o for id, o in self.orders.items() if o != self._before[id]]
-        await tables.update_orders(db, changed)
-        totals: Counter[tables.Who] = Counter()
-        for order in changed:
-            for member, change in _workload_change(self._before[order.order_id], order).items():
-                totals[(order.tenant, member)] += change
-        await tables.add_open_orders(db, totals)
-        moved = [o for o in changed if o.due_at() != self._before[o.order_id].due_at()]
-        clocks = [clock for order in moved if (clock := _clock(order))]
-        ended = [str(order.order_id) for order in moved if order.due_at() is None]
-        await timers.cancel(db, OrderClock, ended)
-        await timers.schedule(db, [*clocks, *self.next_clocks])
-
-
-def _workload_change(before: Order, after: Order) -> Counter[str]:
-    """An order weighs on the member who has it until it is handed in."""
-    change: Counter[str] = Counter()
-    for order, weight in ((before, -1), (after, 1)):
-        if order.member_id is not None and order.state in (orders.State.CLAIMED, orders.State.HANDLING):
-            change[order.member_id] += weight
-    return change

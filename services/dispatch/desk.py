@@ -1,0 +1,90 @@
+"""The orders of a batch on the desk: locked, decided one after the other, and recorded together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from libs.chassis import timers
+from libs.chassis.database import Database
+from libs.chassis.handlers import Timer
+from libs.contracts.words import Stage
+from services.dispatch import tables
+from services.dispatch.domain.offering import who_may_be_asked
+from services.dispatch.domain.order import STAGE_OF, Order, State
+from services.dispatch.domain.street import Street
+
+
+class OrderClock(Timer):
+    """Amber, then red, for the stage that an order is in."""
+
+    key_field: ClassVar[str] = "order_id"
+
+    order_id: UUID
+    stage: Stage
+    stage_ends_at: datetime
+
+
+def clock_of(order: Order) -> OrderClock | None:
+    """The next time that somebody must hear of the order, if nothing happens."""
+    stage, amber_at, ends_at = STAGE_OF.get(order.state), order.amber_at(), order.due_at()
+    if stage is None or amber_at is None or ends_at is None:
+        return None
+    return OrderClock(due_at=amber_at, order_id=order.order_id, stage=stage, stage_ends_at=ends_at)
+
+
+class Desk:
+    """The orders of a batch, locked, and what becomes of them."""
+
+    def __init__(
+        self, found: dict[UUID, Order], streets: Mapping[str, Street], workload: dict[str, dict[str, int]]
+    ) -> None:
+        self.orders = found
+        self.streets = streets
+        self.workload = workload
+        self.next_clocks: list[OrderClock] = []
+        self._before = dict(found)
+
+    @classmethod
+    async def open(cls, db: Database, ids: set[UUID], members: Iterable[tables.Who]) -> Desk:
+        found = await tables.orders_by_id(db, ids)
+        streets = await tables.streets_for(db, {order.tenant for order in found.values()})
+        others = {
+            (order.tenant, m)
+            for order in found.values()
+            for m in who_may_be_asked(order.unit, order.category, streets[order.tenant])
+        }
+        return cls(found, streets, await tables.workload_of(db, others, lock=members))
+
+    def keep(self, order: Order) -> None:
+        before = self.orders[order.order_id]
+        self.orders[order.order_id] = order
+        for who, change in _workload_change(before, order).items():
+            loads = self.workload.setdefault(order.tenant, {})
+            loads[who] = loads.get(who, 0) + change
+
+    async def record(self, db: Database) -> None:
+        changed = [o for id, o in self.orders.items() if o != self._before[id]]
+        await tables.update_orders(db, changed)
+        totals: Counter[tables.Who] = Counter()
+        for order in changed:
+            for member, change in _workload_change(self._before[order.order_id], order).items():
+                totals[(order.tenant, member)] += change
+        await tables.add_open_orders(db, totals)
+        moved = [o for o in changed if o.due_at() != self._before[o.order_id].due_at()]
+        clocks = [clock for order in moved if (clock := clock_of(order))]
+        ended = [str(order.order_id) for order in moved if order.due_at() is None]
+        await timers.cancel(db, OrderClock, ended)
+        await timers.schedule(db, [*clocks, *self.next_clocks])
+
+
+def _workload_change(before: Order, after: Order) -> Counter[str]:
+    """An order weighs on the member who has it until it is handed in."""
+    change: Counter[str] = Counter()
+    for order, weight in ((before, -1), (after, 1)):
+        if order.member_id is not None and order.state in (State.CLAIMED, State.HANDLING):
+            change[order.member_id] += weight
+    return change

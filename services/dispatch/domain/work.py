@@ -1,0 +1,112 @@
+"""What members do with an order: claim it, hand it in, check it, give it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from libs.contracts.dispatch import EscalationCause, OrderChecked, OrderClaimed, OrderHandled, OrderReturned
+from services.dispatch.domain.escalation import escalate
+from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer
+from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State, about, move_to
+from services.dispatch.domain.street import Member, Street
+
+
+def claim(order: Order, member: Member | None, workload: int, now: datetime) -> Decision:
+    """Exactly one claim wins: the order is claimed after the first."""
+    if member is not None and order.state is State.CLAIMED and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, "claim")
+    if isinstance(to, Refuse):
+        return to
+    if member is None or member.member_id not in order.offered_to:
+        return Refuse("the order is offered to other members", ("claim by a member it is offered to",))
+    if workload >= member.workload_limit:
+        return Refuse(f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
+    claimed = replace(order, state=to, member_id=member.member_id, stage_began_at=now)
+    fact = OrderClaimed(
+        **about(order, now),
+        member_id=member.member_id,
+        org_id=member.org_id,
+        category=order.category,
+        handle_by=order.handle_by,
+    )
+    return Changed(claimed, (fact,))
+
+
+def hand_in(order: Order, member: Member | None, note: str, photos: int, now: datetime) -> Decision:
+    """The member says it is done, with the evidence that the responsibility list asks for."""
+    if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, "hand_in")
+    if isinstance(to, Refuse):
+        return to
+    if member is None or order.member_id != member.member_id:
+        return Refuse("another member has claimed the order")
+    if order.evidence == "photo" and not photos:
+        return Refuse("a photo of the result is needed: the responsibility list asks for it", ("hand_in with a photo",))
+    if order.evidence in ("note", "photo") and not note.strip():
+        return Refuse("a note on what was done is needed", ("hand_in with a note",))
+    handled = replace(order, state=to, handled_at=now, stage_began_at=now)
+    fact = OrderHandled(
+        **about(order, now),
+        member_id=member.member_id,
+        org_id=member.org_id,
+        category=order.category,
+        on_time=now <= order.handle_by,
+    )
+    return Changed(handled, (fact,))
+
+
+def check(order: Order, checker: Member | None, passed: bool, street: Street, now: datetime) -> Decision:
+    """Somebody who did not do it looks whether it is done; else it goes back to the member (rework)."""
+    to = move_to(order, "pass_check" if passed else "fail_check")
+    if isinstance(to, Refuse):
+        return to
+    if checker is None:
+        return Refuse("the checker is not a member of this street")
+    if checker.member_id == order.member_id:
+        return Refuse("a member does not check their own work", ("check by another member",))
+    assert order.member_id is not None
+    assert order.handled_at is not None
+    fact = OrderChecked(
+        **about(order, now),
+        passed=passed,
+        member_id=order.member_id,
+        org_id=street.members[order.member_id].org_id,
+        checked_by=checker.member_id,
+        category=order.category,
+        points=order.points,
+        on_time=order.handled_at <= order.handle_by,
+        own_report=order.reported_by_member == order.member_id,
+    )
+    rework = 0 if passed else 1
+    return Changed(replace(order, state=to, stage_began_at=now, rework_count=order.rework_count + rework), (fact,))
+
+
+def give_back(
+    order: Order, member: Member | None, reason: str, street: Street, workload: Mapping[str, int], now: datetime
+) -> Decision:
+    """The member cannot do it: the next candidates hear of it, or the level above when there is none."""
+    to = move_to(order, "give_back")
+    if isinstance(to, Refuse):
+        return to
+    if member is None or order.member_id != member.member_id:
+        return Refuse("another member has claimed the order")
+    if not reason.strip():
+        return Refuse("a reason is needed to give an order back", ("give_back with a reason",))
+    given_back_by = (*order.given_back_by, member.member_id)
+    skills = (
+        street.responsibilities[order.category].skills if order.category in street.responsibilities else frozenset()
+    )
+    again = replace(order, state=to, member_id=None, given_back_by=given_back_by, stage_began_at=now)
+    returned = OrderReturned(
+        **about(order, now), member_id=member.member_id, org_id=member.org_id, reason=reason.strip()
+    )
+    next_members = choose(candidates(order.unit, skills, street), street, workload, given_back_by)
+    if not next_members:
+        up = escalate(again, EscalationCause.RETURNED, street, workload, now)
+        return Changed(up.order, (returned, *up.facts))
+    again = replace(again, offered_to=next_members, claim_by=new_claim_by(order, street, now))
+    return Changed(again, (returned, offer(again, street, now)))
