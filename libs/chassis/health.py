@@ -35,13 +35,15 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/ready")
     async def ready() -> JSONResponse:
+        """Whether requests may come. A broker that was reached and is lost does not matter: facts wait in the outbox."""
+        connected = service.broker_connected
         checks = {
             "accepting": not service.draining,
             "database": await _answers(service),
-            "broker": service.broker_connected,
-            "consumers": all(age < STALE_SECONDS for age in fetch_ages().values()),
+            "broker_reached": all(s.last_fetch for s in service.subscribers),
+            "consumers": not connected or all(age < STALE_SECONDS for age in fetch_ages().values()),
         }
-        return _answer(checks, fetch_age_seconds=fetch_ages())
+        return _answer(checks, broker=connected, fetch_age_seconds=fetch_ages())
 
     @routes.get("/startup")
     async def startup() -> JSONResponse:

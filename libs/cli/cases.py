@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -11,10 +10,9 @@ from sqlalchemy import text
 
 from libs.chassis.database import connect, transaction
 from libs.cli.running import Refusal
+from services.incident.domain.intake import STREET_ZONE
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 from services.incident.tables import views
-
-STREET_TIME = ZoneInfo("Asia/Shanghai")
 
 
 async def show(url: str, tenant: str, case_no: str) -> None:
@@ -35,8 +33,8 @@ async def show(url: str, tenant: str, case_no: str) -> None:
     about.add_row("state", f"{case.state} {STATE_WORDS[case.state]['zh']}")
     about.add_row("category", f"{case.category} {case.category_name} ({case.category_name_en or ''})")
     about.add_row("kind", case.request_kind)
-    about.add_row("place", case.place_name or f"{case.longitude}, {case.latitude}")
-    about.add_row("text", case.text)
+    about.add_row("place", _plain(case.place_name or f"{case.longitude}, {case.latitude}"))
+    about.add_row("text", _plain(case.text))
     about.add_row("reported at", _at(case.reported_at))
     about.add_row("handle by", _at(case.handle_by))
     about.add_row("reopened", str(case.reopened_times))
@@ -44,10 +42,15 @@ async def show(url: str, tenant: str, case_no: str) -> None:
     for each in steps:
         words = STEP_WORDS.get(each.step, {}).get("zh", "")
         timeline.add_row(
-            _at(each.happened_at), each.step, words, ", ".join(f"{k} {v}" for k, v in each.details.items())
+            _at(each.happened_at), each.step, words, _plain(", ".join(f"{k} {v}" for k, v in each.details.items()))
         )
-    Console().print(about, timeline)
+    Console(markup=False, highlight=False).print(about, timeline)
 
 
 def _at(time: datetime | None) -> str:
-    return f"{time.astimezone(STREET_TIME):%Y-%m-%d %H:%M}" if time else ""
+    return f"{time.astimezone(STREET_ZONE):%Y-%m-%d %H:%M}" if time else ""
+
+
+def _plain(text: str) -> str:
+    """What people sent in may hold sequences that a terminal would obey."""
+    return "".join(c if c.isprintable() or c in "\n\u3000" else "�" for c in text)

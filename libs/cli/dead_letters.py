@@ -60,7 +60,7 @@ async def show_all(urls: dict[str, str]) -> None:
             for row in await db.rows(PARKED):
                 kind, since = row.headers.get("ce-type", "?"), f"{row.parked_at:%Y-%m-%d %H:%M:%S}"
                 table.add_row(service, str(row.id), kind, str(row.attempts), row.reason, since)
-    Console().print(table if table.row_count else "No dead letters.")
+    Console(markup=False, highlight=False).print(table if table.row_count else "No dead letters.")
 
 
 async def show_one(urls: dict[str, str], id: UUID) -> None:
@@ -69,7 +69,7 @@ async def show_one(urls: dict[str, str], id: UUID) -> None:
         async with _opened(url) as db:
             row = await db.one(ONE, {"id": id})
         if row is not None:
-            console = Console()
+            console = Console(markup=False, highlight=False)
             console.print(
                 f"{service}: {row.reason} (attempts: {row.attempts}, parked {row.parked_at:%Y-%m-%d %H:%M:%S} UTC)"
             )

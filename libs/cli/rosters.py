@@ -59,7 +59,7 @@ def _show(changes: Changes, *, preview: bool) -> None:
         ("categories", changes.categories),
     ):
         table.add_row(kind, *map(str, difference.counts))
-    console = Console()
+    console = Console(markup=False, highlight=False)
     console.print(table)
     if preview:
         console.print("A preview: nothing was written.")

@@ -15,6 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FAILED, WRONG_USE = 1, 2
+UNDEFINED_TABLE = "42P01"
 
 
 class Service(StrEnum):
@@ -54,7 +55,7 @@ def told(command: Callable[P, T]) -> Callable[P, T]:
             print(_sentences(error), file=sys.stderr)
             raise typer.Exit(WRONG_USE) from None
         except _outages() as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(_reason(error), file=sys.stderr)
             raise typer.Exit(FAILED) from None
 
     return wrapped
@@ -72,6 +73,14 @@ def _outages() -> tuple[type[BaseException], ...]:
     from sqlalchemy.exc import DBAPIError
 
     return (OSError, Error, DBAPIError)
+
+
+def _reason(error: BaseException) -> str:
+    """Without the statement and its values, which may be personal."""
+    cause = getattr(error, "orig", None) or error
+    if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
+        return "The database has no tables yet: `wangge migrate` makes them."
+    return f"{type(error).__name__}: {str(cause).partition(chr(10))[0]}"
 
 
 def _sentences(error: Any) -> str:

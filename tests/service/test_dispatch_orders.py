@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+import shapely
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON, Stage
-from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.incident import CaseRegistered
+from libs.chassis.testing import Stage
+from libs.contracts.dispatch import (
+    DeadlineNear,
+    OrderChecked,
+    OrderClaimed,
+    OrderDispatched,
+    OrderEscalated,
+    OrderHandled,
+    OrderOffered,
+    OrderOverdue,
+)
+from libs.contracts.incident import CaseRegistered, CaseReopened
 from libs.contracts.words import Place, Point, RequestKind
 from tests.conftest import MakeStage
 
 TENANT = "370784004"
 
 
-def registered(category: str = "11001", place: Place | None = None, at: datetime = NOON) -> CaseRegistered:
+def registered(at: datetime | None = None) -> CaseRegistered:
     return CaseRegistered(
         tenant=TENANT,
-        occurred_at=at,
+        occurred_at=at or datetime.now(UTC),
         case_id=new_id(),
         case_no="20261123-000001",
-        category=category,
+        category="11001",
         category_name="路灯不亮",
         request_kind=RequestKind.SNAPSHOT,
-        place=place or Place(point=Point(longitude=0.5, latitude=0.5)),
+        place=Place(point=Point(longitude=0.5, latitude=0.5)),
         summary="路灯不亮",
     )
 
@@ -41,18 +53,21 @@ async def dispatch(stage: MakeStage) -> Stage:
     return running
 
 
-STREET = """
+SQUARE = shapely.box(0, 0, 1, 1).wkb_hex
+STREET = f"""
 INSERT INTO streets VALUES ('370784004', gen_random_uuid());
 INSERT INTO units (tenant, code, level, parent, name, aliases, org_id, org_kind, org_name, border) VALUES
 ('370784004', '370784004', 'street', NULL, '凌河街道', '[]', 'P1', 'street_committee', '街道党工委', NULL),
 ('370784004', '37078400401', 'community', '370784004', '一社区', '[]', 'P2', 'community_org', '一社区党委', NULL),
 ('370784004', '370784004201', 'grid', '37078400401', '凌河村', '["凌河"]', 'P3', 'branch', '凌河村支部', NULL),
 ('370784004', '37078400420101', 'micro_grid', '370784004201', '凌河村一微', '[]', 'P4', 'party_group', '一组',
- decode('0103000000010000000500000000000000000000000000000000000000000000000000f03f0000000000000000000000000000f03f000000000000f03f0000000000000000000000000000f03f00000000000000000000000000000000', 'hex'));
+ decode('{SQUARE}', 'hex'));
 INSERT INTO members SELECT '370784004', 'M' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', false, '[]', 2, ''
 FROM generate_series(1, 4) n;
+INSERT INTO members VALUES ('370784004', 'L1', '带班', 'lead', '370784004', 'P1', true, '[]', 9, '');
 INSERT INTO responsibilities VALUES ('370784004', '11001', '路灯不亮', 'Street lamp out', 'public_services',
- 'component', 'automatic', 'micro_grid', 'party_group', '[]', 4, 'work_hour', 2, 'work_day', 1, 'work_day', 'note', 5, '')
+ 'component', 'automatic', 'micro_grid', 'party_group', '[]', 4, 'work_hour', 2, 'work_day', 1, 'work_day', 'note', 5,
+ '')
 """
 
 
@@ -74,8 +89,6 @@ async def test_the_same_case_told_twice_has_one_order(dispatch: Stage) -> None:
 
 
 async def test_exactly_one_of_many_claims_wins(dispatch: Stage) -> None:
-    import asyncio
-
     await dispatch.hear(registered())
     [offer] = await dispatch.said(OrderOffered)
     path = f"/v1/orders/{offer.order_id}/claim"
@@ -86,3 +99,136 @@ async def test_exactly_one_of_many_claims_wins(dispatch: Stage) -> None:
     assert len(winners) == 1
     assert {a.status_code for a in answers} == {200, 409}
     assert UUID(answers[0].json().get("order_id", str(offer.order_id))) == offer.order_id
+
+
+async def act(dispatch: Stage, order_id: UUID, move: str, member_id: str, **more: object) -> dict[str, Any]:
+    body = {"tenant": TENANT, "member_id": member_id, **more}
+    answer = await dispatch.http.post(f"/v1/orders/{order_id}/{move}", json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def finished(dispatch: Stage, case: CaseRegistered) -> UUID:
+    """The id of the case's order, which has been claimed, handled and checked."""
+    await dispatch.hear(case)
+    order_id = (await dispatch.said(OrderOffered))[-1].order_id
+    await act(dispatch, order_id, "claim", "M1")
+    await act(dispatch, order_id, "hand-in", "M1", note="lamp replaced")
+    await act(dispatch, order_id, "check", "M2", passed=True)
+    return order_id
+
+
+async def test_an_order_lives_from_claim_to_check_and_every_step_is_told(dispatch: Stage) -> None:
+    order_id = await finished(dispatch, registered())
+    for fact in (OrderClaimed, OrderHandled, OrderChecked):
+        assert [f.order_id for f in await dispatch.said(fact)] == [order_id]
+    async with dispatch.database() as db:
+        row = await db.one(
+            text("SELECT sum(open_orders) AS open, (SELECT count(*) FROM timers) AS timers FROM members")
+        )
+    assert row is not None
+    assert (row.open, row.timers) == (0, 0)
+
+
+async def test_workload_limits_hold_while_claims_arrive_at_once(dispatch: Stage) -> None:
+    await dispatch.hear(*(registered() for _ in range(8)))
+    offers = await dispatch.said(OrderOffered)
+    claims = (
+        dispatch.http.post(f"/v1/orders/{o.order_id}/claim", json={"tenant": TENANT, "member_id": "M1"}) for o in offers
+    )
+    answers = await asyncio.gather(*claims)
+    assert sorted(a.status_code for a in answers) == [200] * 2 + [409] * 6
+    assert "limit" in next(a for a in answers if a.status_code == 409).json()["detail"]
+
+
+async def test_an_order_that_nobody_claims_warns_and_then_goes_up(dispatch: Stage) -> None:
+    await dispatch.hear(registered(at=datetime.now(UTC) - timedelta(hours=5)))
+    for _ in range(400):
+        if await dispatch.said(OrderEscalated):
+            break
+        await asyncio.sleep(0.05)
+    assert len(await dispatch.said(DeadlineNear)) == 1
+    [overdue], [up] = await dispatch.said(OrderOverdue), await dispatch.said(OrderEscalated)
+    assert (overdue.unit, up.to_unit) == ("37078400420101", "370784004201")
+
+
+async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_has_it(dispatch: Stage) -> None:
+    case = registered()
+    first = await finished(dispatch, case)
+    reopened = CaseReopened(
+        tenant=TENANT,
+        occurred_at=datetime.now(UTC),
+        case_id=case.case_id,
+        case_no=case.case_no,
+        order_id=first,
+        times=1,
+        to_street=False,
+    ).stamped(new_id(), case.case_id)
+    await dispatch.hear(reopened, reopened)
+    again = (await dispatch.said(OrderDispatched))[-1]
+    assert (again.unit, again.case_id) == ("37078400420101", case.case_id)
+    await act(dispatch, again.order_id, "claim", "M1")
+    await act(dispatch, again.order_id, "hand-in", "M1", note="again")
+    await act(dispatch, again.order_id, "check", "M2", passed=True)
+    await dispatch.hear(
+        reopened.model_copy(update={"id": new_id(), "order_id": again.order_id, "times": 2, "to_street": True})
+    )
+    assert [o.unit for o in await dispatch.said(OrderDispatched)] == ["37078400420101", "37078400420101", TENANT]
+
+
+async def test_a_reopening_that_overtakes_the_order_waits_for_it(dispatch: Stage) -> None:
+    case = registered()
+    await dispatch.hear(
+        CaseReopened(
+            tenant=TENANT,
+            occurred_at=datetime.now(UTC),
+            case_id=case.case_id,
+            case_no=case.case_no,
+            order_id=new_id(),
+            times=1,
+            to_street=False,
+        )
+    )
+    [(reason, given_up)] = await dispatch.kept()
+    assert "not checked here yet" in reason
+    assert not given_up
+
+
+async def test_a_case_of_an_unknown_street_waits_for_its_roster(dispatch: Stage) -> None:
+    await dispatch.hear(registered().model_copy(update={"tenant": "370784005"}), registered())
+    [(reason, _)] = await dispatch.kept()
+    assert "370784005" in reason
+    assert len(await dispatch.said(OrderDispatched)) == 1
+
+
+async def test_a_failure_midway_leaves_nothing_behind(dispatch: Stage) -> None:
+    async with dispatch.database() as db:
+        await db.execute(text("ALTER TABLE timers ADD CONSTRAINT broken CHECK (false)"))
+    await dispatch.hear(registered())
+    async with dispatch.database() as db:
+        row = await db.one(text("SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM outbox) AS left"))
+        await db.execute(text("ALTER TABLE timers DROP CONSTRAINT broken"))
+    assert row is not None
+    assert row.left == 0
+    await dispatch.retry_now()
+    assert len(await dispatch.said(OrderDispatched)) == 1
+
+
+async def test_a_dry_run_says_where_and_why_and_makes_nothing(dispatch: Stage) -> None:
+    body = {"tenant": TENANT, "category": "11001", "place": {"name": "凌河边上"}}
+    answer = await dispatch.http.post("/v1/routing/dry-run", json=body)
+    assert (answer.json()["unit"], answer.json()["org_id"]) == ("370784004201", "P3")
+    assert (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json() == []
+
+
+async def test_orders_are_listed_for_a_member_and_counted(dispatch: Stage) -> None:
+    await dispatch.hear(*(registered() for _ in range(3)))
+    mine = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "member_id": "M1", "limit": 2})).json()
+    rest = {"tenant": TENANT, "member_id": "M1", "after": mine[-1]["order_id"]}
+    assert len(mine) == 2
+    assert len((await dispatch.http.get("/v1/orders", params=rest)).json()) == 1
+    assert (await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "member_id": "L1"})).json() == []
+    assert (await dispatch.http.get("/v1/orders/counts", params={"tenant": TENANT})).json() == {"offered": 3}
+    missing = await dispatch.http.get(f"/v1/orders/{new_id()}", params={"tenant": TENANT})
+    assert missing.status_code == 404

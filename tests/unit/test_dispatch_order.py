@@ -1,0 +1,196 @@
+"""The life of an order: decided from values only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import NOON
+from libs.contracts.dispatch import (
+    DeadlineNear,
+    EscalationCause,
+    OrderChecked,
+    OrderClaimed,
+    OrderEscalated,
+    OrderHandled,
+    OrderOffered,
+    OrderOverdue,
+    OrderReturned,
+)
+from libs.contracts.words import Level, Place, Point
+from services.dispatch.domain import escalation, work
+from services.dispatch.domain.offering import NewCase, dispatch
+from services.dispatch.domain.order import MOVES, STAGE_OF, Changed, Decision, Order, Refuse, State
+from services.dispatch.domain.routing import route_all
+from tests.unit.test_dispatch_routing import ROOT, STREET
+
+M1, M2, M3 = (STREET.members[m] for m in ("M1", "M2", "M3"))
+LATER = NOON + timedelta(hours=1)
+
+
+def new_order(reported_by: str | None = None) -> Order:
+    [routed] = route_all([("11001", Place(point=Point(longitude=119.005, latitude=36.005)))], STREET)
+    case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by)
+    return dispatch(new_id(), case, routed, STREET, {}, NOON).order
+
+
+def changed(decision: Decision) -> Changed:
+    assert isinstance(decision, Changed), decision
+    return decision
+
+
+def claimed() -> Order:
+    return changed(work.claim(new_order(), M1, 0, LATER)).order
+
+
+def handled() -> Order:
+    return changed(work.hand_in(claimed(), M1, "done", 0, LATER)).order
+
+
+def test_an_order_is_offered_to_the_nearest_with_deadlines_of_its_category() -> None:
+    order = new_order()
+    assert order.offered_to == ("M1", "M2", "M3")
+    assert order.claim_by == NOON + timedelta(hours=4)
+    assert order.handle_by == order.claim_by + timedelta(days=2)
+    assert order.check_by == order.handle_by + timedelta(days=1)
+
+
+def test_the_first_claim_wins_and_the_second_hears_why() -> None:
+    first = changed(work.claim(new_order(), M1, 0, LATER))
+    assert [type(f) for f in first.facts] == [OrderClaimed]
+    second = work.claim(first.order, M2, 0, LATER)
+    assert isinstance(second, Refuse)
+    assert second.allowed == ("hand_in", "give_back")
+
+
+def test_who_claims_again_what_they_have_is_told_the_same_and_nothing_follows() -> None:
+    again = changed(work.claim(claimed(), M1, 1, LATER))
+    assert again.order.state is State.CLAIMED
+    assert again.facts == ()
+
+
+def test_a_member_at_the_workload_limit_cannot_claim() -> None:
+    assert isinstance(work.claim(new_order(), M1, M1.workload_limit, LATER), Refuse)
+
+
+def test_a_member_whom_it_is_not_offered_to_cannot_claim() -> None:
+    assert isinstance(work.claim(new_order(), STREET.members["M4"], 0, LATER), Refuse)
+    assert isinstance(work.claim(new_order(), None, 0, LATER), Refuse)
+
+
+def test_handing_in_needs_the_evidence_that_the_list_asks_for() -> None:
+    assert isinstance(work.hand_in(claimed(), M1, " ", 0, LATER), Refuse)
+    assert isinstance(work.hand_in(claimed(), M2, "done", 0, LATER), Refuse)
+    [fact] = changed(work.hand_in(claimed(), M1, "done", 0, LATER)).facts
+    assert isinstance(fact, OrderHandled)
+    assert fact.on_time
+
+
+def test_a_member_does_not_check_their_own_work() -> None:
+    assert isinstance(work.check(handled(), M1, True, STREET, LATER), Refuse)
+
+
+def test_a_failed_check_is_rework_and_is_counted() -> None:
+    failed = changed(work.check(handled(), M2, False, STREET, LATER))
+    assert (failed.order.state, failed.order.rework_count) == (State.HANDLING, 1)
+    again = changed(work.hand_in(failed.order, M1, "done again", 0, LATER))
+    assert changed(work.check(again.order, M2, True, STREET, LATER)).order.state is State.CHECKED
+
+
+def test_a_check_says_when_the_handler_had_reported_it_too() -> None:
+    order = changed(work.claim(new_order(reported_by="M1"), M1, 0, LATER)).order
+    order = changed(work.hand_in(order, M1, "done", 0, LATER)).order
+    [fact] = changed(work.check(order, M2, True, STREET, LATER)).facts
+    assert isinstance(fact, OrderChecked)
+    assert fact.own_report
+
+
+def test_an_order_that_is_given_back_is_offered_to_others() -> None:
+    back = changed(work.give_back(claimed(), M1, "a crane is needed", STREET, {}, LATER))
+    assert [type(f) for f in back.facts] == [OrderReturned, OrderOffered]
+    assert "M1" not in back.order.offered_to
+    assert back.order.member_id is None
+    assert isinstance(work.give_back(claimed(), M1, " ", STREET, {}, LATER), Refuse)
+
+
+def test_when_everybody_near_has_given_it_back_it_goes_one_level_up() -> None:
+    order = new_order()
+    for _ in range(len(STREET.members)):
+        member = STREET.members[order.offered_to[0]]
+        order = changed(work.claim(order, member, 0, LATER)).order
+        back = changed(work.give_back(order, member, "cannot", STREET, {}, LATER))
+        order = back.order
+        if isinstance(back.facts[1], OrderEscalated):
+            break
+    assert order.level is Level.GRID
+    assert isinstance(back.facts[1], OrderEscalated)
+    assert back.facts[1].cause is EscalationCause.RETURNED
+
+
+def test_amber_tells_those_whose_turn_it_is() -> None:
+    [fact] = escalation.warn(new_order(), LATER).facts
+    assert isinstance(fact, DeadlineNear)
+    assert fact.member_ids == ("M1", "M2", "M3")
+    assert new_order().amber_at() == NOON + timedelta(hours=4) * 0.8
+
+
+def test_a_claim_that_lapses_goes_one_level_up_to_members_who_have_not_been_asked() -> None:
+    lapsed = escalation.lapse(new_order(), STREET, {}, NOON + timedelta(hours=4))
+    assert [type(f) for f in lapsed.facts] == [OrderOverdue, OrderEscalated, OrderOffered]
+    assert lapsed.order.level is Level.GRID
+    assert not set(lapsed.order.offered_to) & {"M1", "M2", "M3"}
+    assert lapsed.order.claim_by == NOON + timedelta(hours=8)
+
+
+def test_a_member_who_is_late_keeps_the_order_while_the_level_above_hears_of_it() -> None:
+    late = escalation.lapse(claimed(), STREET, {}, NOON + timedelta(days=3))
+    assert late.order.member_id == "M1"
+    assert late.order.org_id == f"P{ROOT}201"
+    assert late.order.handle_by == claimed().handle_by
+
+
+def test_at_the_street_there_is_no_level_above() -> None:
+    order = new_order()
+    for _ in range(5):
+        order = escalation.lapse(order, STREET, {}, NOON + timedelta(days=1)).order
+    assert order.level is Level.STREET
+    assert [type(f) for f in escalation.lapse(order, STREET, {}, NOON).facts] == [OrderOverdue]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_but_the_last_has_a_clock_and_a_way_out(state: State) -> None:
+    assert (state in STAGE_OF) == any(s is state for s, _ in MOVES)
+    assert (state is State.CHECKED) == (state not in STAGE_OF)
+
+
+@given(st.lists(st.sampled_from(["claim", "hand_in", "give_back", "pass", "fail", "lapse", "warn"]), max_size=30))
+def test_no_sequence_of_moves_leaves_the_table(moves: list[str]) -> None:
+    order = new_order()
+    for move in moves:
+        member = STREET.members[order.member_id or order.offered_to[0]]
+        other = STREET.members["M5" if member.member_id != "M5" else "M1"]
+        decision: Decision
+        match move:
+            case "claim":
+                decision = work.claim(order, member, 0, LATER)
+            case "hand_in":
+                decision = work.hand_in(order, member, "done", 1, LATER)
+            case "give_back":
+                decision = work.give_back(order, member, "cannot", STREET, {}, LATER)
+            case "pass" | "fail":
+                decision = work.check(order, other, move == "pass", STREET, LATER)
+            case "lapse":
+                decision = escalation.lapse(order, STREET, {}, LATER)
+            case _:
+                decision = escalation.warn(order, LATER)
+        if isinstance(decision, Changed):
+            after = decision.order
+            allowed = {order.state} | {to for (at, _), to in MOVES.items() if at is order.state}
+            assert after.state in allowed
+            assert (after.member_id is None) == (after.state is State.OFFERED)
+            assert after.offered_to
+            order = after
