@@ -1,0 +1,59 @@
+"""`make demo`: a working morning of the demonstration street in under a minute, with every number reconciled."""
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from deploy.local import reconcile, reports, street, summary
+from deploy.local.at_rest import wait_until_at_rest
+from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows, empty
+from deploy.local.play import Played, play
+from deploy.local.progress import STREET_ZONE, Display, Tally
+from deploy.local.run import told
+
+FOLDER = Path(".wangge/demo")
+REPORTS = 600
+SPEED = 720.0
+BEGINS, LASTS = timedelta(hours=8), timedelta(hours=4)
+SETTING_UP = timedelta(seconds=8)
+# A sweep looks for due timers in real time: at this speed half a second would be six minutes of the street's.
+SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.1"}
+
+
+def main() -> int:
+    console, begun = Console(), time.monotonic()
+    empty(FOLDER)
+    here = street.build()
+    plans = reports.morning(here, REPORTS)
+    at = datetime.now(UTC) + SETTING_UP
+    day = datetime.now(STREET_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    clock = clock_that_shows(day + BEGINS, at, SPEED)
+    with LocalStreet(FOLDER, durable=False, clock=clock, settings=SETTINGS, say=console.print) as local:
+        console.print(f"A morning of {REPORTS} reports, {SPEED:.0f} times as fast as the clock on the wall:\n")
+        tally = Tally(REPORTS)
+        with Display(tally, console) as display:
+            work = play(local, here, plans, lasts=LASTS, tally=tally, tick=lambda: display.tick(clock.now()))
+            played = asyncio.run(work)
+        held = asyncio.run(conclude(local, played, console))
+    console.print(f"\n{time.monotonic() - begun:.0f} seconds in all.")
+    return 0 if held else 1
+
+
+async def conclude(local: LocalStreet, played: Played, console: Console) -> bool:
+    """Waits until all is at rest, shows what it came to, and reconciles; whether every check holds."""
+    left = await wait_until_at_rest(local)
+    console.print()
+    await summary.show(local, played, console)
+    console.print("\nReconciliation of what was sent and what the four databases hold:")
+    checks = await reconcile.reconcile(local.database_url, TENANT, played.sent)
+    checks.append(reconcile.Check("nothing is under way any more", tuple(left)))
+    checks.append(reconcile.Check("nothing happened that must not happen", tuple(played.surprises)))
+    return reconcile.show(checks, console)
+
+
+if __name__ == "__main__":
+    sys.exit(told(main))

@@ -1,0 +1,62 @@
+"""Hears the facts of a street from JetStream as any other system would, each once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import nats.errors
+from nats.aio.client import Client as NatsClient
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import Error as JetStreamError
+
+from libs.contracts import cloudevents, streams
+from libs.contracts.message import Message
+
+BATCH = 200
+
+
+class Facts:
+    """The facts of one street from the moment of `follow`. The consumers survive a restart of NATS."""
+
+    def __init__(self, bus: NatsClient, tenant: str, name: str) -> None:
+        self._bus, self._tenant, self._name = bus, tenant, name
+        self._heard: set[UUID] = set()
+        self._queue: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def follow(self) -> list[asyncio.Task[None]]:
+        """Begins to listen to every stream; the tasks go on until they are cancelled."""
+        js = self._bus.jetstream()
+        subscriptions = [await self._subscribe(js, service) for service in streams.SERVICES]
+        return [asyncio.create_task(self._fetch(each)) for each in subscriptions]
+
+    async def heard(self) -> AsyncIterator[Message]:
+        """Each fact once, those of one aggregate in the order in which they happened."""
+        while True:
+            yield await self._queue.get()
+
+    async def _subscribe(self, js: JetStreamContext, service: str) -> JetStreamContext.PullSubscription:
+        config = ConsumerConfig(
+            durable_name=self._name,
+            filter_subject=f"wangge.{self._tenant}.{service}.>",
+            deliver_policy=DeliverPolicy.NEW,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=30.0,
+        )
+        return await js.pull_subscribe("", self._name, streams.stream_name(service), config)
+
+    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> None:
+        while True:
+            try:
+                messages = await subscription.fetch(BATCH, timeout=1)
+            except TimeoutError:
+                continue
+            except (nats.errors.Error, JetStreamError, OSError):
+                await asyncio.sleep(0.5)
+                continue
+            for message in messages:
+                identity = cloudevents.message_id(message.headers or {})
+                if identity not in self._heard:
+                    self._heard.add(identity)
+                    self._queue.put_nowait(cloudevents.decode(message.subject, message.headers or {}, message.data))
+                await message.ack()

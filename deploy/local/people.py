@@ -1,0 +1,177 @@
+"""What the people of the street do during a morning: accept, verify, claim, handle, check, and say how it was."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from deploy.local.reports import PlannedReport
+from deploy.local.senders import post, until_answered
+from deploy.local.street import Street
+from libs.contracts.dispatch import OrderOffered
+from libs.contracts.incident import Receipt
+
+# Of domain time: how long people take for each step.
+CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)
+TWO_CLAIM_AT_ONCE = 0.15
+
+
+Order = Mapping[str, Any]
+"""As dispatch shows it."""
+
+
+class Surprise(Exception):
+    """Something that must never happen in this system has happened; the argument says what."""
+
+
+@dataclass
+class Story:
+    """One report on its way through the morning. `finished` is set when nobody has anything to do about it any more."""
+
+    plan: PlannedReport
+    receipt: Receipt
+    orders: list[UUID] = field(default_factory=list)
+    offers: Counter[UUID] = field(default_factory=Counter)
+    closings: int = 0
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class People:
+    """Everybody who serves in the street, and those who reported. Each step is one request to a service."""
+
+    def __init__(
+        self, street: Street, tenant: str, incident: httpx.AsyncClient, dispatch: httpx.AsyncClient, speed: float
+    ) -> None:
+        self._tenant, self._incident, self._dispatch, self._speed = tenant, incident, dispatch, speed
+        self._rng = Random(1)
+        self._desk = [m.member_id for m in street.members if m.unit == tenant]
+        self._checkers = [m.member_id for m in street.members if m.kind == "full_time"]
+        self.contested = 0
+
+    async def decide(self, story: Story, registration: str) -> None:
+        """The desk accepts a report, or somebody has looked whether it is true."""
+        await self._pass(DESK_MINUTES)
+        verb = "verify" if registration == "verify" else "accept"
+        body: dict[str, object] = {"tenant": self._tenant, "by_member": self._rng.choice(self._desk)}
+        if verb == "verify":
+            body |= {"true_report": True, "note": "现场核实，情况属实。"}
+        url = f"/v1/cases/{story.receipt.case_no}"
+        answer = await post(self._incident, f"{url}/{verb}", body)
+        if answer.status_code == 409:
+            # An outage may have swallowed the answer to the same request.
+            now = await self._look(self._incident, url)
+            if now["state"] not in ("reported", "verifying"):
+                return
+        _expect(answer, verb)
+
+    async def take_up(self, story: Story, offered: OrderOffered) -> None:
+        """An offer: somebody claims it and does what the plan says, or lets the time pass."""
+        order_id = offered.order_id
+        story.offers[order_id] += 1
+        if order_id not in story.orders:
+            story.orders.append(order_id)
+        outcome = story.plan.outcome if order_id == story.orders[0] else "handled"
+        first_offer = story.offers[order_id] == 1
+        if outcome == "nobody_claims" and first_offer:
+            return
+        await self._pass(CLAIM_MINUTES)
+        order = await self._claim(order_id, offered.offered_to)
+        if order is None:
+            return
+        await self._pass(WORK_MINUTES)
+        if outcome == "returned_first" and first_offer:
+            await self._do(order, "give-back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
+            return
+        await self._handle(order)
+        if outcome == "check_fails_first":
+            await self._check(order, passed=False)
+            await self._handle(order)
+        await self._check(order, passed=True)
+
+    async def rate(self, story: Story) -> None:
+        """The reporter says how it was, of the first closing as planned, of a later one that it is well now."""
+        story.closings += 1
+        satisfied = story.plan.satisfied if story.closings == 1 else True
+        if satisfied is not None:
+            await self._pass(RATE_MINUTES)
+            words = "处理得很好。" if satisfied else "没有修好，又坏了。"
+            url = f"/v1/track/{story.receipt.tracking_code}"
+            answer = await post(self._incident, f"{url}/feedback", {"satisfied": satisfied, "words": words})
+            _expect(answer, "feedback")
+        if satisfied is not False:
+            story.finished.set()
+
+    async def _claim(self, order_id: UUID, offered_to: tuple[str, ...]) -> Order | None:
+        """The claimed order; None when it is offered to others by now."""
+        while True:
+            rivals = list(offered_to)
+            self._rng.shuffle(rivals)
+            at_once = 2 if self._rng.random() < TWO_CLAIM_AT_ONCE else 1
+            while rivals:
+                asking, rivals = rivals[:at_once], rivals[at_once:]
+                answers = await asyncio.gather(*(self._ask(order_id, "claim", m) for m in asking))
+                winners: list[Order] = [answer.json() for answer in answers if answer.status_code == 200]
+                self.contested += len(asking) - 1
+                if len(winners) > 1:
+                    raise Surprise(f"{len(winners)} members have claimed the order {order_id}")
+                if winners:
+                    return winners[0]
+            order = await self._look(self._dispatch, f"/v1/orders/{order_id}")
+            if order["state"] != "offered" or set(order["offered_to"]) != set(offered_to):
+                return None
+            # Everybody has as many open orders as they may have: somebody will hand one in.
+            await self._pass(CLAIM_MINUTES)
+
+    async def _handle(self, order: Order) -> None:
+        photos = ["photo-after"] if order["evidence"] == "photo" else []
+        await self._do(order, "hand-in", {"note": "已到现场处置完毕。", "photos": photos}, "handled")
+        await self._pass(CHECK_MINUTES)
+
+    async def _check(self, order: Order, *, passed: bool) -> None:
+        checker = next(m for m in self._rng.sample(self._checkers, 2) if m != order["member_id"])
+        await self._do(order, "check", {"passed": passed}, "checked" if passed else "handling", by=checker)
+        if not passed:
+            await self._pass(WORK_MINUTES)
+
+    async def _do(
+        self,
+        order: Order,
+        verb: str,
+        body: Mapping[str, Any],
+        leads_to: str,
+        by: str | None = None,
+    ) -> None:
+        answer = await self._ask(order["order_id"], verb, by or order["member_id"], body)
+        if answer.status_code == 409:
+            # An outage may have swallowed the answer to the same request.
+            now = await self._look(self._dispatch, f"/v1/orders/{order['order_id']}")
+            if now["state"] == leads_to:
+                return
+        _expect(answer, verb)
+
+    async def _ask(
+        self, order_id: object, verb: str, member_id: str, body: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
+        wish = {"tenant": self._tenant, "member_id": member_id, **(body or {})}
+        return await post(self._dispatch, f"/v1/orders/{order_id}/{verb}", wish)
+
+    async def _look(self, client: httpx.AsyncClient, url: str) -> Any:
+        async def attempt() -> Any:
+            answer = await client.get(url, params={"tenant": self._tenant})
+            return answer.json() if answer.status_code == 200 else None
+
+        return await until_answered(attempt, url)
+
+    async def _pass(self, minutes: tuple[float, float]) -> None:
+        """Domain time passes."""
+        await asyncio.sleep(self._rng.uniform(*minutes) * 60 / self._speed)
+
+
+def _expect(answer: httpx.Response, verb: str) -> None:
+    if answer.is_error:
+        raise Surprise(f"{verb} was refused with {answer.status_code}: {answer.json().get('detail')}")

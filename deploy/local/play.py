@@ -1,0 +1,180 @@
+"""Plays a morning: reports are sent at their time, and the people of the street act on what they hear."""
+
+import asyncio
+import csv
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import nats
+
+from deploy.local.facts import Facts
+from deploy.local.local_street import TENANT, LocalStreet
+from deploy.local.people import People, Story, Surprise
+from deploy.local.progress import Tally
+from deploy.local.reports import PlannedReport
+from deploy.local.senders import NoAnswer, Senders, Sent
+from deploy.local.street import RESPONSIBILITY, Street
+from libs.chassis.seal import Sealer
+from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered
+from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered
+from libs.contracts.message import CaseEvent, Message
+from libs.contracts.notify import NotificationDelivered
+from libs.contracts.scoring import PointsPosted, PointsReversed
+
+STAGE_OF: dict[type[CaseEvent], str] = {
+    CaseRegistered: "registered",
+    OrderDispatched: "dispatched",
+    OrderClaimed: "claimed",
+    OrderHandled: "handled",
+    CaseClosed: "closed",
+}
+TICK_SECONDS = 0.1
+
+
+@dataclass
+class Played:
+    """What was sent and answered, and what went as it must not go."""
+
+    sent: list[Sent] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    contested_claims: int = 0
+
+
+async def play(
+    local: LocalStreet,
+    street: Street,
+    plans: Sequence[PlannedReport],
+    *,
+    lasts: timedelta,
+    tally: Tally,
+    tick: Callable[[], None] = lambda: None,
+    patience_seconds: float = 180.0,
+) -> Played:
+    """Everything from the first report until nobody has anything to do any more.
+
+    The reports are spread over `lasts`, in the domain's time. Raises nothing that a service did: see `Played`.
+    """
+    async with AsyncExitStack() as stack:
+        bus = await nats.connect(local.servers.addresses.nats_url, max_reconnect_attempts=-1, error_cb=_ignore)
+        stack.push_async_callback(bus.close)
+        limits = httpx.Limits(max_connections=50)
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=local.urls[name], timeout=20, limits=limits))
+            for name in ("incident", "dispatch")
+        ]
+        sealer = Sealer(local.environment["WANGGE_NOTIFY_PUBLIC_KEY"])
+        senders = Senders(TENANT, clients[0], bus, sealer, local.clock)
+        people = People(street, TENANT, clients[0], clients[1], local.clock.speed)
+        morning = _Morning(senders, people, tally)
+        facts = Facts(bus, TENANT, "demonstration")
+        listening = [*await facts.follow(), asyncio.create_task(morning.listen(facts))]
+        try:
+            await morning.run(plans, lasts.total_seconds() / local.clock.speed, tick, patience_seconds)
+        finally:
+            for task in listening:
+                task.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
+        return Played(morning.sent, morning.surprises, people.contested)
+
+
+async def _ignore(error: Exception) -> None:
+    """The client connects again by itself."""
+
+
+class _Morning:
+    def __init__(self, senders: Senders, people: People, tally: Tally) -> None:
+        self._senders, self._people, self._tally = senders, people, tally
+        self._stories: dict[UUID, Story] = {}
+        self._early: dict[UUID, list[Message]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.sent: list[Sent] = []
+        self.surprises: list[str] = []
+        with RESPONSIBILITY.open(encoding="utf-8", newline="") as file:
+            self._registration = {row["category"]: row["registration"] for row in csv.DictReader(file)}
+
+    async def run(
+        self, plans: Sequence[PlannedReport], seconds: float, tick: Callable[[], None], patience_seconds: float
+    ) -> None:
+        begun = asyncio.get_running_loop().time()
+        for plan in plans:
+            self._do(self._report(plan, begun + plan.at_fraction * seconds))
+        deadline = begun + seconds + patience_seconds
+        while self._unfinished(len(plans)) and asyncio.get_running_loop().time() < deadline:
+            tick()
+            await asyncio.sleep(TICK_SECONDS)
+        tick()
+        for story in self._stories.values():
+            if not story.finished.is_set():
+                self.surprises.append(f"case {story.receipt.case_no} did not come to its end ({story.plan.outcome})")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _unfinished(self, count: int) -> bool:
+        return len(self._tally.cases["finished"]) + len(self.surprises) < count
+
+    async def listen(self, facts: Facts) -> None:
+        async for fact in facts.heard():
+            self._count(fact)
+            if isinstance(fact, OrderOffered | CaseClosed):
+                if fact.case_id in self._stories:
+                    self._act(self._stories[fact.case_id], fact)
+                else:
+                    # The answer to the report is still on its way.
+                    self._early.setdefault(fact.case_id, []).append(fact)
+
+    async def _report(self, plan: PlannedReport, at: float) -> None:
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        sent = await self._senders.send(plan)
+        self.sent.append(sent)
+        if len({*sent.receipts}) != 1:
+            raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
+        receipt = sent.receipts[0]
+        story = self._stories[receipt.case_id] = Story(plan, receipt)
+        self._tally.cases["sent"].add(receipt.case_id)
+        for fact in self._early.pop(receipt.case_id, ()):
+            self._act(story, fact)
+        registration = self._registration[plan.category]
+        if registration != "automatic":
+            await self._people.decide(story, registration)
+
+    def _act(self, story: Story, fact: Message) -> None:
+        match fact:
+            case OrderOffered():
+                self._do(self._people.take_up(story, fact))
+            case CaseClosed():
+                self._do(self._rate(story))
+
+    async def _rate(self, story: Story) -> None:
+        await self._people.rate(story)
+        if story.finished.is_set():
+            self._tally.cases["finished"].add(story.receipt.case_id)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._noting_surprises(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _noting_surprises(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except (Surprise, NoAnswer) as surprise:
+            self.surprises.append(str(surprise))
+
+    def _count(self, fact: Message) -> None:
+        if isinstance(fact, CaseEvent) and type(fact) in STAGE_OF:
+            self._tally.cases[STAGE_OF[type(fact)]].add(fact.case_id)
+        match fact:
+            case CaseEvaluated():
+                self._tally.rated += 1
+            case PointsPosted():
+                self._tally.points += fact.points
+            case PointsReversed():
+                self._tally.points -= abs(fact.points)
+            case NotificationDelivered():
+                self._tally.notifications[fact.channel] += 1

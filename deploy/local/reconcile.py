@@ -1,0 +1,216 @@
+"""Compares what was sent with what the four databases hold, and the databases with one another."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from rich.console import Console
+
+from deploy.local.senders import Sent
+from libs.cli.settings import SERVICES
+
+Row = asyncpg.Record
+Rows = Sequence[Row]
+
+QUERIES: dict[str, dict[str, str]] = {
+    "incident": {
+        "cases": "SELECT case_id, case_no, sender, idempotency_key, tracking_code, state, reopened_times "
+        "FROM cases WHERE tenant = $1",
+    },
+    "dispatch": {
+        "orders": "SELECT order_id, case_id, state, member_id, reopened_times FROM orders WHERE tenant = $1",
+        "open_orders": "SELECT member_id, open_orders FROM members WHERE tenant = $1 AND open_orders > 0",
+    },
+    "scoring": {
+        "transactions": "SELECT id, kind, rule, member_id, cause_id, points, reverses FROM transactions "
+        "WHERE tenant = $1",
+        "postings": "SELECT transaction_id, account, dimension, amount FROM postings WHERE tenant = $1",
+        "accounts": "SELECT account, dimension, balance FROM accounts WHERE tenant = $1",
+        "passed": "SELECT order_id FROM orders WHERE tenant = $1 AND passed_at IS NOT NULL",
+    },
+    "notify": {
+        "deliveries": "SELECT delivery_id, state, channel FROM deliveries WHERE tenant = $1",
+        "copies": "SELECT event_id, recipient_id, channel FROM deliveries WHERE tenant = $1 "
+        "GROUP BY 1, 2, 3 HAVING count(*) > 1",
+        "known_cases": "SELECT case_id FROM cases WHERE tenant = $1",
+        "offers_told": "SELECT DISTINCT case_id FROM notices WHERE tenant = $1 AND template = 'offered'",
+    },
+}
+OF_EVERY_SERVICE = {
+    "unsent": "SELECT message_id FROM outbox WHERE sent_at IS NULL",
+    "parked": "SELECT id, subject, reason FROM retries",
+}
+NOT_REGISTERED = ("reported", "verifying", "rejected")
+CASE_STATES_OF: Mapping[str, Collection[str]] = {
+    "offered": ("registered", "in_progress"),
+    "claimed": ("in_progress",),
+    "handling": ("in_progress",),
+    "handled": ("resolved",),
+    "checked": ("closed",),
+}
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One statement about the whole, and what contradicts it."""
+
+    statement: str
+    contradictions: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.contradictions
+
+
+async def reconcile(database_url: Callable[[str], str], tenant: str, sent: Sequence[Sent] | None = None) -> list[Check]:
+    """Every check, in the order of a report's life. Without `sent` nothing is said about what was sent."""
+    found = {service: await _load(database_url(service), service, tenant) for service in SERVICES}
+    cases, orders = found["incident"]["cases"], found["dispatch"]["orders"]
+    checks = _about_reports(cases, sent) if sent is not None else []
+    checks += _about_orders(cases, orders, found["dispatch"]["open_orders"])
+    checks += _about_points(orders, **found["scoring"])
+    checks += _about_notifications(cases, orders, **found["notify"])
+    return checks + _about_messages(found)
+
+
+def show(checks: Iterable[Check], console: Console) -> bool:
+    """Prints each check; whether all hold."""
+    broken = 0
+    for check in checks:
+        console.print(f"[green]✓[/] {check.statement}" if check.holds else f"[red]✗ {check.statement}[/]")
+        for each in check.contradictions[:EXAMPLES]:
+            console.print(f"    {each}", markup=False)
+        if len(check.contradictions) > EXAMPLES:
+            console.print(f"    … and {len(check.contradictions) - EXAMPLES} more")
+        broken += not check.holds
+    return broken == 0
+
+
+async def _load(url: str, service: str, tenant: str) -> dict[str, Rows]:
+    async with AsyncExitStack() as stack:
+        connection = await asyncpg.connect(url)
+        stack.push_async_callback(connection.close)
+        found: dict[str, Rows] = {}
+        for name, query in QUERIES[service].items():
+            found[name] = await connection.fetch(query, tenant)
+        for name, query in OF_EVERY_SERVICE.items():
+            found[name] = await connection.fetch(query)
+        return found
+
+
+def _about_reports(cases: Rows, sent: Sequence[Sent]) -> list[Check]:
+    stored = Counter((case["sender"], case["idempotency_key"]) for case in cases)
+    receipts = {(case["sender"], case["idempotency_key"]): (case["case_id"], case["tracking_code"]) for case in cases}
+    reports = {(each.plan.sender, each.plan.idempotency_key): each for each in sent}
+    requests = sum(len(each.receipts) for each in sent)
+    not_once = [f"{key} {report}: {stored[key, report]} cases" for key, report in reports if stored[key, report] != 1]
+    never_sent = [
+        f"{sender} {key} is a case, and was not sent" for sender, key in stored if (sender, key) not in reports
+    ]
+    other_answers = [
+        f"{sender} {key} was answered {receipt.case_no}"
+        for (sender, key), each in reports.items()
+        for receipt in each.receipts
+        if receipts.get((sender, key)) != (receipt.case_id, receipt.tracking_code)
+    ]
+    return [
+        Check(f"{len(reports)} reports were sent, and each is exactly one case", (*not_once, *never_sent)),
+        Check(f"{requests} requests were answered, copies with the answer to the first", tuple(other_answers)),
+    ]
+
+
+def _about_orders(cases: Rows, orders: Rows, open_orders: Rows) -> list[Check]:
+    by_case: dict[Any, list[Row]] = {}
+    for order in sorted(orders, key=lambda o: o["reopened_times"]):
+        by_case.setdefault(order["case_id"], []).append(order)
+    registered = [case for case in cases if case["state"] not in NOT_REGISTERED]
+    wrong_number = [
+        f"case {case['case_no']} was opened {case['reopened_times'] + 1} times and has {len(mine)} orders"
+        for case in registered
+        for mine in [by_case.get(case["case_id"], [])]
+        if [order["reopened_times"] for order in mine] != list(range(case["reopened_times"] + 1))
+    ]
+    live = Counter(order["case_id"] for order in orders if order["state"] != "checked")
+    known = {case["case_id"] for case in registered}
+    strangers = [f"order {order['order_id']}" for order in orders if order["case_id"] not in known]
+    differ = [
+        f"case {case['case_no']} is {case['state']}, its order {by_case[case['case_id']][-1]['state']}"
+        for case in registered
+        if case["case_id"] in by_case and case["state"] not in CASE_STATES_OF[by_case[case["case_id"]][-1]["state"]]
+    ]
+    weight = Counter(order["member_id"] for order in orders if order["state"] in ("claimed", "handling"))
+    said = {row["member_id"]: row["open_orders"] for row in open_orders}
+    workload = [
+        f"member {m}: {weight[m]}, and {said.get(m, 0)} is noted"
+        for m in {*weight, *said}
+        if weight[m] != said.get(m, 0)
+    ]
+    return [
+        Check(f"{len(registered)} registered cases have one order for each time they were opened", tuple(wrong_number)),
+        Check("no case has two live orders", tuple(f"case {case}: {n}" for case, n in live.items() if n > 1)),
+        Check(f"each of {len(orders)} orders belongs to a registered case", tuple(strangers)),
+        Check("case and order tell the same", tuple(differ)),
+        Check("every member's open orders are counted right", tuple(workload)),
+    ]
+
+
+def _about_points(
+    orders: Rows, transactions: Rows, postings: Rows, accounts: Rows, passed: Rows, **_: Rows
+) -> list[Check]:
+    by_id = {t["id"]: t for t in transactions}
+    sums: Counter[Any] = Counter()
+    balances: Counter[tuple[str, str]] = Counter()
+    for posting in postings:
+        sums[posting["transaction_id"]] += posting["amount"]
+        balances[posting["account"], posting["dimension"]] += posting["amount"]
+    stated = {(a["account"], a["dimension"]): a["balance"] for a in accounts}
+    total = sum(stated.values())
+    unbalanced = [f"transaction {t}: {n}" for t, n in sums.items() if n] + ([f"all accounts: {total}"] if total else [])
+    differ = [
+        f"{account} in {dimension}: {stated.get((account, dimension), 0)}, postings {balances[account, dimension]}"
+        for account, dimension in {*balances, *stated}
+        if balances[account, dimension] != stated.get((account, dimension), 0)
+    ]
+    earned = Counter((t["cause_id"], t["member_id"], t["rule"]) for t in transactions if t["kind"] == "earn")
+    reversals = [t for t in transactions if t["kind"] == "reversal"]
+    inexact = [f"transaction {t['id']}" for t in reversals if by_id[t["reverses"]]["points"] != t["points"]]
+    checked = {o["order_id"] for o in orders if o["state"] == "checked"}
+    unheard = [f"order {o}" for o in checked ^ {row["order_id"] for row in passed}]
+    return [
+        Check(f"{len(postings)} postings of {len(transactions)} transactions add up to zero", tuple(unbalanced)),
+        Check(f"{len(stated)} balances are what their postings add up to", tuple(differ)),
+        Check("each fact earned once by each rule", tuple(f"{key}: {n}" for key, n in earned.items() if n > 1)),
+        Check(f"{len(reversals)} reversals are the exact opposite", tuple(inexact)),
+        Check(f"scoring knows the {len(checked)} orders that were checked, and no others", tuple(unheard)),
+    ]
+
+
+def _about_notifications(
+    cases: Rows, orders: Rows, deliveries: Rows, copies: Rows, known_cases: Rows, offers_told: Rows, **_: Rows
+) -> list[Check]:
+    open_ended = [
+        f"delivery {d['delivery_id']} is {d['state']}" for d in deliveries if d["state"] in ("queued", "sending")
+    ]
+    unknown = {c["case_id"] for c in cases} ^ {k["case_id"] for k in known_cases}
+    untold = {o["case_id"] for o in orders} - {row["case_id"] for row in offers_told}
+    return [
+        Check("notify knows every case", tuple(f"case {case}" for case in unknown)),
+        Check("members were told of the order of every case", tuple(f"case {case}" for case in untold)),
+        Check(f"each of {len(deliveries)} notifications has ended", tuple(open_ended)),
+        Check("nobody was told the same twice", tuple(f"{row['recipient_id']}" for row in copies)),
+    ]
+
+
+def _about_messages(found: Mapping[str, Mapping[str, Rows]]) -> list[Check]:
+    unsent = [f"{service}: {len(rows['unsent'])} facts" for service, rows in found.items() if rows["unsent"]]
+    parked = [
+        f"{service}: {row['subject']}: {row['reason']}" for service, rows in found.items() for row in rows["parked"]
+    ]
+    return [
+        Check("every fact was published", tuple(unsent)),
+        Check("no message is parked or waits to be handled again", tuple(parked)),
+    ]

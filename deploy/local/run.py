@@ -1,0 +1,97 @@
+"""`make run`: the demonstration street on this machine, until Ctrl-C."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from deploy.local.local_street import TENANT, LocalStreet, last_lines
+from deploy.local.servers import LocalServerFailure
+
+FOLDER = Path(".wangge")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+REPORT = {
+    "tenant": TENANT,
+    "category": "11001",
+    "text": "大儒林村东头的路灯连着两晚不亮，走夜路看不清。",
+    "place": {"name": "大儒林"},
+    "contact": {"email": "resident@residents.example", "language": "zh"},
+}
+
+
+class Interrupted(BaseException):
+    """Somebody wants the run to end; not an Exception, so that nothing on the way takes it for a failure."""
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Ctrl-C and its like raise Interrupted, once: what is then stopped is not disturbed by a second one."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted
+
+    before = {each: signal.signal(each, interrupt) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def told(command: Callable[[], int]) -> int:
+    """The exit status of the command; a failure is a sentence, and Ctrl-C is an ordinary end."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        with ended_by_signals():
+            return command()
+    except LocalServerFailure as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except Interrupted:
+        print("Stopped.")
+        return 0
+
+
+def main() -> NoReturn:
+    with LocalStreet(FOLDER, usual_ports=True, say=print) as local:
+        show(local)
+        watch(local)
+
+
+def watch(local: LocalStreet) -> NoReturn:
+    """Until a signal, or until something ends that should not: then raises LocalServerFailure."""
+    while (dead := local.first_dead()) is None:
+        time.sleep(0.2)
+    name = dead.log.stem
+    raise LocalServerFailure(
+        f"{name} has ended, so everything was stopped. The end of its log, {dead.log}:\n{last_lines(dead.log_tail())}"
+    )
+
+
+def show(local: LocalStreet) -> None:
+    incident = local.urls["incident"]
+    print("\nThe street is open.\n")
+    for name, url in local.urls.items():
+        print(f"  {name:9} {url}/docs")
+    print(f"  {'NATS':9} {local.servers.addresses.nats_url}")
+    print(f"  {'databases':9} {local.database_url('<service>')}")
+    print(f"  {'mail':9} {local.folder / 'mail'}")
+    print(f"  {'logs':9} {local.folder / 'log'}")
+    print("\nReport something:\n")
+    print(f"  curl -s {incident}/v1/reports -H 'Content-Type: application/json' -H 'Idempotency-Key: my-report-1' \\")
+    print(f"    -d '{json.dumps(REPORT, ensure_ascii=False)}'")
+    print("\nFollow it, with the tracking code of the answer:\n")
+    print(f"  curl -s {incident}/v1/track/THE-TRACKING-CODE")
+    print("\nCtrl-C ends everything.")
+
+
+if __name__ == "__main__":
+    sys.exit(told(main))

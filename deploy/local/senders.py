@@ -1,0 +1,135 @@
+"""How the senders of a morning report: over HTTP and over NATS, and some of them twice or three times."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import uuid4
+
+import httpx
+import nats.errors
+from nats.aio.client import Client as NatsClient
+
+from deploy.local.reports import PlannedReport
+from libs.chassis.clock import Clock
+from libs.chassis.seal import Sealer
+from libs.contracts.incident import Problem, Receipt, ReportCase
+from libs.contracts.words import Place, Point, RequestKind, SealedContact
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 120.0
+PAUSE_SECONDS = 0.2
+
+
+class NoAnswer(Exception):
+    """A service did not answer within the patience of the demonstration, though everything was tried again."""
+
+
+class NotTaken(Exception):
+    """A report was refused; the argument is the refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A report and every answer that its sender had."""
+
+    plan: PlannedReport
+    receipts: tuple[Receipt, ...]
+
+
+async def until_answered(attempt: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """What the attempt gives, as soon as it gives anything; an outage is waited out."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        with suppress(httpx.TransportError, nats.errors.Error, OSError, TimeoutError):
+            if (found := await attempt()) is not None:
+                return found
+        await asyncio.sleep(PAUSE_SECONDS)
+    raise NoAnswer(what)
+
+
+async def post(
+    client: httpx.AsyncClient, url: str, body: object, headers: dict[str, str] | None = None
+) -> httpx.Response:
+    """The answer, whatever it says, but for "not taken now"."""
+
+    async def attempt() -> httpx.Response | None:
+        answer = await client.post(url, json=body, headers=headers)
+        return None if answer.status_code == 503 else answer
+
+    return await until_answered(attempt, url)
+
+
+class Senders:
+    """Sends planned reports to the incident service of one street."""
+
+    def __init__(self, tenant: str, incident: httpx.AsyncClient, bus: NatsClient, sealer: Sealer, clock: Clock) -> None:
+        self._tenant, self._incident, self._bus, self._sealer, self._clock = tenant, incident, bus, sealer, clock
+
+    async def send(self, plan: PlannedReport) -> Sent:
+        """Sends it as often as planned: the second copy after the answer, a third at the same time as the first."""
+        once = self._over_http(plan) if plan.via == "http" else self._over_bus(plan)
+        at_once = 2 if plan.retries > 1 else 1
+        receipts = list(await asyncio.gather(*(once() for _ in range(at_once))))
+        receipts += [await once() for _ in range(plan.retries + 1 - at_once)]
+        return Sent(plan, tuple(receipts))
+
+    def _over_http(self, plan: PlannedReport) -> Callable[[], Awaitable[Receipt]]:
+        body = {
+            "tenant": self._tenant,
+            "category": plan.category,
+            "text": plan.text,
+            "place": _place(plan).model_dump(mode="json", exclude_none=True),
+            "request_kind": plan.request_kind,
+            "reported_by_member": plan.reported_by_member,
+        }
+        if plan.contact_email:
+            body["contact"] = {"email": plan.contact_email, "language": "zh"}
+        headers = {"Idempotency-Key": plan.idempotency_key, "Wangge-Sender": plan.sender}
+
+        async def once() -> Receipt:
+            answer = await post(self._incident, "/v1/reports", body, headers)
+            if answer.status_code != 201:
+                raise NotTaken(answer.text)
+            return Receipt.model_validate_json(answer.content)
+
+        return once
+
+    def _over_bus(self, plan: PlannedReport) -> Callable[[], Awaitable[Receipt]]:
+        sealed = self._sealed(plan)
+        wish = ReportCase(
+            tenant=self._tenant,
+            occurred_at=self._clock.now(),
+            sender=plan.sender,
+            key=plan.idempotency_key,
+            category=plan.category,
+            text=plan.text,
+            place=_place(plan),
+            request_kind=RequestKind(plan.request_kind),
+            reporter_id=uuid4() if sealed else None,
+            sealed_contact=sealed,
+            reported_by_member=plan.reported_by_member,
+        )
+        body = wish.model_dump_json().encode()
+
+        async def attempt() -> Receipt | None:
+            answer = (await self._bus.request(wish.subject, body, timeout=5)).data
+            if b'"tracking_code"' in answer:
+                return Receipt.model_validate_json(answer)
+            problem = Problem.model_validate_json(answer)
+            if problem.status == 503:
+                return None
+            raise NotTaken(problem.detail)
+
+        return lambda: until_answered(attempt, wish.subject)
+
+    def _sealed(self, plan: PlannedReport) -> SealedContact | None:
+        return self._sealer.seal({"email": plan.contact_email, "language": "zh"}) if plan.contact_email else None
+
+
+def _place(plan: PlannedReport) -> Place:
+    point = Point(longitude=plan.point[0], latitude=plan.point[1]) if plan.point else None
+    return Place(point=point, name=plan.place_name)
