@@ -1,0 +1,84 @@
+"""A service as a process: it tells that it stops before it stops, and ends with 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from deploy.local.servers import Servers
+from libs.chassis.testing import PATIENCE_SECONDS, fresh_database
+from libs.cli.running import run
+
+WANGGE = (sys.executable, "-m", "libs.cli.main")
+
+
+@pytest.fixture(scope="module")
+def environment(servers: Servers) -> dict[str, str]:
+    address = servers.addresses.database_url("x").rpartition("/")[0]
+    run(fresh_database(f"{address}/admin", "dispatch", "cli_serve"))
+    own = {"WANGGE_NATS_URL": servers.addresses.nats_url, "WANGGE_DISPATCH_DATABASE_URL": f"{address}/cli_serve"}
+    subprocess.run([*WANGGE, "topology", "apply"], env={**os.environ, **own}, check=True, stdout=subprocess.DEVNULL)
+    return {**os.environ, **own, "WANGGE_HTTP_PORT": "0"}
+
+
+@contextmanager
+def serving(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running dispatch and its address, which its log tells."""
+    process = subprocess.Popen([*WANGGE, "serve", "dispatch"], env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        line = next(line for line in process.stderr if '"listening"' in line)
+        address = "http://" + line.partition('"address": "')[2].partition('"')[0]
+        until_ready(address)
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def until_ready(address: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (answer := httpx.get(f"{address}/ready")).status_code != 200:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.1)
+
+
+def test_at_sigterm_it_is_not_ready_and_still_answers_before_it_ends(environment: dict[str, str]) -> None:
+    with serving({**environment, "WANGGE_DRAIN_SECONDS": "1.5"}) as (process, address):
+        process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (answer := httpx.get(f"{address}/ready")).status_code == 200:
+            assert time.monotonic() < deadline
+        assert answer.json()["accepting"] is False
+        assert httpx.get(f"{address}/live").status_code == 200
+        assert process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_at_sigint_it_ends_without_draining(environment: dict[str, str]) -> None:
+    with serving({**environment, "WANGGE_DRAIN_SECONDS": "600"}) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(environment: dict[str, str]) -> None:
+    with serving(environment) as (_, address):
+        port = address.rpartition(":")[2]
+        second = subprocess.run(
+            [*WANGGE, "serve", "dispatch"],
+            env={**environment, "WANGGE_HTTP_PORT": port},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode == 1
+    assert f"127.0.0.1:{port} cannot be listened on: Address already in use." in second.stderr
+    assert "Traceback" not in second.stderr

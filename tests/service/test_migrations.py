@@ -1,0 +1,99 @@
+"""Every service's chain of migrations: on an empty and on a filled database, and equal to the table classes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, String, text
+from sqlmodel import SQLModel
+
+from deploy.local.servers import Servers
+from libs.chassis import migrations
+from libs.chassis.database import connect
+from libs.chassis.ids import new_id
+from libs.chassis.tables import ChassisTable
+from libs.contracts.streams import SERVICES
+
+
+async def empty_database(servers: Servers, name: str) -> str:
+    admin = servers.addresses.database_url("x").rpartition("/")[0]
+    engine = connect(f"{admin}/admin", pool_size=1).execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    await engine.dispose()
+    return f"{admin}/{name}"
+
+
+def own_metadata(service: str) -> MetaData:
+    """Of the one SQLModel base that the service's table classes share."""
+    importlib.import_module(f"services.{service}.app")
+    prefix = f"services.{service}."
+    return next(c.metadata for c in SQLModel.__subclasses__() if c.__module__.startswith(prefix))
+
+
+def revisions(service: str) -> list[str]:
+    return [s.revision for s in ScriptDirectory.from_config(migrations.config(service)).walk_revisions()][::-1]
+
+
+def differences(connection: Connection, service: str) -> list[object]:
+    """In tables and columns. Indexes and constraints are the migrations' own matter."""
+
+    def other_type(context: Any, column: Any, metadata_column: Any, there: Any, here: Any) -> bool | None:
+        return False if isinstance(there, String) and isinstance(here, String) else None
+
+    context = MigrationContext.configure(connection, opts={"compare_type": other_type})
+    both = MetaData()
+    for metadata in (ChassisTable.metadata, own_metadata(service)):
+        for table in metadata.tables.values():
+            table.to_metadata(both)
+    columns = ("add_table", "remove_table", "add_column", "remove_column")
+    found = [d for d in compare_metadata(context, both) if isinstance(d, list) or d[0] in columns]
+    return [d for d in found if not (isinstance(d, tuple) and getattr(d[1], "name", "") == "alembic_version")]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_migrated_database_is_what_the_table_classes_say(servers: Servers, service: str) -> None:
+    url = await empty_database(servers, f"migrated_{service}")
+    assert await migrations.migrate(url, service) == migrations.expected_version(service)
+    engine = connect(url, pool_size=1)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences, service) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_step_keeps_what_is_there_and_may_be_run_again(servers: Servers, service: str) -> None:
+    url = await empty_database(servers, f"filled_{service}")
+    engine = connect(url, pool_size=1)
+    for number, revision in enumerate(revisions(service), 1):
+        assert await migrations.migrate(url, service, revision) == revision
+        assert await migrations.migrate(url, service, revision) == revision
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO outbox (partition, message_id, subject, headers, body) "
+                    "VALUES (0, :id, 'wangge.test', '{}', '')"
+                ),
+                {"id": new_id()},
+            )
+            stored = await connection.execute(text("SELECT count(*) FROM outbox"))
+            assert stored.scalar_one() == number
+    await engine.dispose()
+
+
+async def test_code_runs_on_its_own_schema_and_on_a_newer_one_but_not_on_an_older(servers: Servers) -> None:
+    url = await empty_database(servers, "versions")
+    engine = connect(url, pool_size=1)
+    assert not await migrations.is_ready(engine, "dispatch")
+    await migrations.migrate(url, "dispatch")
+    assert await migrations.is_ready(engine, "dispatch")
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'dispatch_9999'"))
+    assert await migrations.is_ready(engine, "dispatch")
+    await engine.dispose()

@@ -1,0 +1,199 @@
+"""A street's folder goes into the dispatch database whole or not at all, and only what differs is told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from deploy.local import street
+from deploy.local.servers import Servers
+from libs.chassis import seal
+from libs.chassis.database import connect, transaction
+from libs.chassis.seal import Opener, Sealer
+from libs.chassis.testing import NOON, fresh_database
+from libs.contracts import cloudevents
+from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
+from libs.contracts.message import Message
+from services.dispatch import roster, tables
+from services.dispatch.roster import Changes, InUse
+from tests.service.roster_folder import edit, setting
+
+TENANT = "370784004"
+PRIVATE, PUBLIC = seal.new_key_pair()
+
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def linghe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("linghe")
+    street.write(street.build(), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(linghe: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return shutil.copytree(linghe, tmp_path / "street")
+
+
+@pytest.fixture
+async def engine(servers: Servers) -> AsyncIterator[AsyncEngine]:
+    address, name = servers.addresses.database_url("x").rpartition("/")[0], f"roster_{next(numbers)}"
+    await fresh_database(f"{address}/admin", "dispatch", name)
+    engine = connect(f"{address}/{name}", pool_size=2)
+    yield engine
+    await engine.dispose()
+
+
+async def imported(engine: AsyncEngine, folder: Path, *, preview: bool = False) -> Changes:
+    wanted = roster.read(folder, TENANT, PUBLIC)
+    async with transaction(engine) as db:
+        return await roster.import_roster(db, wanted, Sealer(PUBLIC), NOON, preview=preview)
+
+
+async def facts(engine: AsyncEngine) -> list[Message]:
+    async with transaction(engine) as db:
+        rows = await db.rows(text("SELECT subject, headers, body FROM outbox ORDER BY position"))
+    return [cloudevents.decode(r.subject, r.headers, bytes(r.body)) for r in rows]
+
+
+async def execute(engine: AsyncEngine, sql: str) -> None:
+    async with transaction(engine) as db:
+        await db.execute(text(sql))
+
+
+async def version(engine: AsyncEngine) -> Any:
+    async with transaction(engine) as db:
+        row = await db.one(text("SELECT version FROM streets"))
+    return row.version if row is not None else None
+
+
+async def test_the_whole_street_is_imported_and_told(engine: AsyncEngine, linghe: Path) -> None:
+    changes = await imported(engine, linghe)
+    assert changes.units.counts == (1001, 0, 0)
+    assert changes.members.counts == (2303, 0, 0)
+    assert changes.categories.counts == (67, 0, 0)
+    told = await facts(engine)
+    assert sum(isinstance(f, UnitChanged) for f in told) == 1001
+    assert sum(isinstance(f, MemberChanged) for f in told) == 2303
+    assert sum(isinstance(f, CategoryChanged) for f in told) == 67
+    async with transaction(engine) as db:
+        loaded = (await tables.streets_for(db, [TENANT]))[TENANT]
+    assert (len(loaded.units), len(loaded.members), len(loaded.responsibilities)) == (1001, 2303, 67)
+    assert sum(unit.border is not None for unit in loaded.units.values()) == 832
+
+
+async def test_the_same_folder_again_changes_nothing(engine: AsyncEngine, linghe: Path) -> None:
+    await imported(engine, linghe)
+    before = await version(engine), len(await facts(engine))
+    assert not await imported(engine, linghe)
+    assert (await version(engine), len(await facts(engine))) == before
+
+
+async def test_a_preview_writes_nothing(engine: AsyncEngine, linghe: Path) -> None:
+    assert (await imported(engine, linghe, preview=True)).members.counts == (2303, 0, 0)
+    assert await version(engine) is None
+    assert await facts(engine) == []
+
+
+async def test_a_changed_member_is_the_only_fact_and_keeps_open_orders(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    old = await version(engine)
+    await execute(engine, "UPDATE members SET open_orders = 2 WHERE member_id = 'M0100'")
+    edit(folder / "members.csv", setting(99, name="王安宁"))
+    assert (await imported(engine, folder)).members.counts == (0, 1, 0)
+    [told] = (await facts(engine))[1001 + 2303 + 67 :]
+    assert isinstance(told, MemberChanged)
+    assert (told.member_id, told.member_name, told.active) == ("M0100", "王安宁", True)
+    assert await version(engine) != old
+    async with transaction(engine) as db:
+        row = await db.one(text("SELECT name, open_orders FROM members WHERE member_id = 'M0100'"))
+    assert row is not None
+    assert tuple(row) == ("王安宁", 2)
+
+
+async def test_a_changed_address_is_noticed_and_sealed_to_notify(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    edit(folder / "members.csv", setting(0, email="moved@linghe.example"))
+    await imported(engine, folder)
+    told = (await facts(engine))[-1]
+    assert isinstance(told, MemberChanged)
+    assert told.sealed_contact is not None
+    assert Opener(PRIVATE).open(told.sealed_contact) == {"email": "moved@linghe.example", "language": "zh"}
+
+
+async def test_no_address_is_in_the_database_in_the_clear(engine: AsyncEngine, linghe: Path) -> None:
+    await imported(engine, linghe)
+    async with transaction(engine) as db:
+        names = await db.rows(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        for (name,) in names:
+            encoded = "encode(body, 'escape')" if name in ("outbox", "retries") else "''"
+            found = await db.rows(
+                text(f"SELECT 1 FROM \"{name}\" t WHERE t::text || {encoded} LIKE '%linghe.example%' LIMIT 1")
+            )
+            assert not found, name
+
+
+async def test_a_member_who_is_left_out_goes_and_is_told_as_inactive(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    edit(folder / "members.csv", lambda lines: lines.__delitem__(-1))
+    assert (await imported(engine, folder)).members.counts == (0, 0, 1)
+    told = (await facts(engine))[-1]
+    assert isinstance(told, MemberChanged)
+    assert (told.member_id, told.active, told.sealed_contact) == ("M2303", False, None)
+
+
+async def test_a_member_with_open_orders_cannot_be_left_out(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    await execute(engine, "UPDATE members SET open_orders = 1 WHERE member_id = 'M2303'")
+    edit(folder / "members.csv", lambda lines: lines.__delitem__(-1))
+    with pytest.raises(InUse, match="member M2303 is left out, but has 1 open orders"):
+        await imported(engine, folder)
+
+
+async def test_a_unit_cannot_be_left_out(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    lonely = "37078400401"
+    await execute(engine, f"INSERT INTO units SELECT tenant, '{TENANT}99', level, parent, name, aliases, org_id, "
+                          f"org_kind, org_name, border FROM units WHERE code = '{lonely}'")  # fmt: skip
+    with pytest.raises(InUse, match=f"unit {TENANT}99 .* is left out"):
+        await imported(engine, folder)
+
+
+async def test_a_category_that_is_left_out_goes(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    edit(folder / "responsibility.csv", lambda lines: lines.__delitem__(0))
+    assert (await imported(engine, folder)).categories.counts == (0, 0, 1)
+    told = (await facts(engine))[-1]
+    assert isinstance(told, CategoryChanged)
+    assert (told.category, told.active) == ("11001", False)
+
+
+async def test_two_imports_at_once_are_as_one(engine: AsyncEngine, linghe: Path) -> None:
+    both = await asyncio.gather(imported(engine, linghe), imported(engine, linghe))
+    assert sorted(map(bool, both)) == [False, True]
+    assert len(await facts(engine)) == 1001 + 2303 + 67
+
+
+async def test_a_failure_midway_leaves_the_street_as_it_was(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    before = await version(engine), len(await facts(engine))
+    await execute(engine, "ALTER TABLE members ADD CHECK (name <> '王安宁')")
+    edit(folder / "members.csv", setting(0, name="王安宁"))
+    edit(folder / "responsibility.csv", setting(0, points="9"))
+    with pytest.raises(Exception, match="check constraint"):
+        await imported(engine, folder)
+    assert (await version(engine), len(await facts(engine))) == before
+    async with transaction(engine) as db:
+        row = await db.one(text("SELECT points FROM responsibilities WHERE category = '11001'"))
+    assert row is not None
+    assert row.points == 5
