@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 from faststream.nats import NatsBroker, NatsMessage
 from pydantic import ValidationError
 
@@ -13,6 +14,8 @@ from libs.chassis.telemetry import Telemetry
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.incident import Problem
 from libs.contracts.message import Command
+
+log = structlog.get_logger()
 
 WORKERS = 256
 
@@ -47,6 +50,9 @@ def _answerer(
                 reply = await commands.send(wish, traceparent)
             except NotTakenNow as error:
                 return _problem(503, "Not taken now", f"{error}; nothing was stored, send it again")
+            except Exception as error:
+                log.error("command_failed", kind=command.__name__, error=type(error).__name__)
+                return _problem(500, "Failed", "a fault of the service, which has been logged; nothing was stored")
         if isinstance(reply, Done):
             return bytes(reply.reply.model_dump_json(), "utf-8")
         return _problem(reply.status, reply.title, reply.detail)

@@ -91,11 +91,13 @@ class Stage:
 
     async def settled(self) -> None:
         """Wait until nothing is delivered, due, or unsent. Messages that wait for a later retry do not count."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while left := await self._left():
+        deadline, calm = time.monotonic() + PATIENCE_SECONDS, 0
+        while calm < 2:
+            left = await self._left()
+            calm = 0 if left else calm + 1
             if time.monotonic() > deadline:
                 raise NotSettled(f"{self.service.name}: {left}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.01)
 
     async def _left(self) -> str:
         js = (await self.service.broker.connect()).jetstream()

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, String, text
-from sqlmodel import SQLModel
+from sqlmodel import AutoString, SQLModel
 
 from deploy.local.servers import Servers
 from libs.chassis import migrations
@@ -45,7 +45,7 @@ def differences(connection: Connection, service: str) -> list[object]:
     """In tables and columns. Indexes and constraints are the migrations' own matter."""
 
     def other_type(context: Any, column: Any, metadata_column: Any, there: Any, here: Any) -> bool | None:
-        return False if isinstance(there, String) and isinstance(here, String) else None
+        return False if isinstance(there, String) and isinstance(here, String | AutoString) else None
 
     context = MigrationContext.configure(connection, opts={"compare_type": other_type})
     both = MetaData()

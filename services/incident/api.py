@@ -1,0 +1,184 @@
+"""Reporting, following and evaluating a case over HTTP; staff's decisions and views."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import cache
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from libs.chassis.handlers import Refused
+from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
+from libs.chassis.ids import new_id
+from libs.chassis.seal import Sealer
+from libs.contracts.incident import Receipt, ReportCase
+from libs.contracts.message import Tenant
+from services.incident import bodies
+from services.incident.domain.case import Move, State
+from services.incident.domain.commands import DecideCase, EvaluateCase, TakeReport
+from services.incident.domain.intake import TRACKING_BITS, as_issued, tracking_code
+from services.incident.tables import views
+
+router = APIRouter()
+
+KEY = re.compile(r"[\x21-\x7e]{1,128}")
+SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NO_KEY = Refused(
+    422,
+    "Idempotency-Key needed",
+    "Send a header Idempotency-Key of 1 to 128 visible ASCII characters, such as a UUID, new for each report and "
+    "the same when a report is sent again.",
+)
+NO_SENDER = Refused(422, "Unfit sender", "The header Wangge-Sender may have 1 to 64 of A-Z a-z 0-9 . _ and -.")
+
+sealer_for = cache(Sealer)
+
+NO_SUCH_CODE = "There is no case with this tracking code."
+
+CaseNo = Annotated[str, Path(pattern=r"^\d{8}-\d{6,12}$", examples=["20261123-000042"])]
+OfStreet = Annotated[Tenant, Query(description="The street's 9-digit code.", examples=["370784004"])]
+
+
+async def report(
+    body: bodies.Report,
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="Required. 1 to 128 visible ASCII characters; the same again has the same answer."),
+    ] = None,
+    wangge_sender: Annotated[
+        str, Header(description="Who sends, 1 to 64 of A-Z a-z 0-9 . _ -; keys are the sender's own.")
+    ] = "web",
+) -> Receipt:
+    """Report something (上报). When this is answered, the report is stored and will not be lost."""
+    if idempotency_key is None or not KEY.fullmatch(idempotency_key):
+        raise RefusedRequest(NO_KEY)
+    if not SENDER.fullmatch(wangge_sender):
+        raise RefusedRequest(NO_SENDER)
+    state = request.app.state
+    code = tracking_code(secrets.randbits(TRACKING_BITS))
+    contact = body.contact
+    sealed = sealer_for(state.settings.notify_public_key).seal(contact.to_seal(code)) if contact else None
+    wish = ReportCase(
+        tenant=body.tenant,
+        occurred_at=state.clock.now(),
+        sender=wangge_sender,
+        key=idempotency_key,
+        category=body.category,
+        text=body.text,
+        place=body.place,
+        request_kind=body.request_kind,
+        reporter_id=new_id() if sealed else None,
+        sealed_contact=sealed,
+        reported_by_member=body.reported_by_member,
+    )
+    receipt: Receipt = await Desk(request).ask(TakeReport(wish, code))
+    return receipt
+
+
+class ReportRoute(APIRoute):
+    """Gives `report` its parameters by hand: FastAPI's way takes longer than all the rest of taking a report."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await super().handle(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            body = bodies.Report.model_validate_json(await request.body())
+        except ValidationError as error:
+            errors = error.errors(include_input=False, include_url=False, include_context=False)
+            raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in errors]) from None
+        headers = request.headers
+        receipt = await report(body, request, headers.get("idempotency-key"), headers.get("wangge-sender", "web"))
+        await Response(receipt.model_dump_json(), 201, media_type="application/json")(scope, receive, send)
+
+
+router.add_api_route(
+    "/v1/reports", report, methods=["POST"], status_code=201, tags=["reporting"], route_class_override=ReportRoute
+)
+
+
+@router.get("/v1/categories", tags=["reporting"])
+async def categories(tenant: OfStreet, db: Reading) -> list[bodies.CategoryView]:
+    """What can be reported in a street (类别)."""
+    return [bodies.CategoryView(**row) for row in await views.categories(db, tenant)]
+
+
+@router.get("/v1/track/{code}", tags=["following"])
+async def track(code: str, db: Reading) -> bodies.PublicView:
+    """How a case stands, for the person who has its tracking code."""
+    issued = as_issued(code)
+    case = await views.case_by_code(db, issued) if issued else None
+    if case is None:
+        raise not_found(NO_SUCH_CODE)
+    evaluation = await views.evaluation(db, case) if case.closed_by else None
+    return bodies.public_view(case, await views.timeline(db, case), evaluation)
+
+
+@router.post("/v1/track/{code}/feedback", tags=["following"])
+async def evaluate(code: str, body: bodies.Feedback, desk: Asking) -> bodies.Evaluated:
+    """Say how it was (评价), once for each closing and within 14 days. Not satisfied opens it again, at most twice."""
+    issued = as_issued(code)
+    if issued is None:
+        raise not_found(NO_SUCH_CODE)
+    done = await desk.ask(EvaluateCase(issued, body.satisfied, body.words))
+    return bodies.Evaluated.model_validate(done)
+
+
+@router.get("/v1/cases", tags=["staff"])
+async def cases(
+    tenant: OfStreet,
+    db: Reading,
+    state: Annotated[State | None, Query(description="Only cases in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> list[bodies.CaseLine]:
+    """The newest cases of a street."""
+    states = [state] if state else list(State)
+    return [bodies.CaseLine(**row) for row in await views.newest_cases(db, tenant, states, limit)]
+
+
+@router.get("/v1/cases/counts", tags=["staff"])
+async def case_counts(tenant: OfStreet, db: Reading) -> dict[State, int]:
+    """How many cases of a street are in each state."""
+    counted = await views.counts(db, tenant)
+    return {state: counted.get(state, 0) for state in State}
+
+
+@router.get("/v1/cases/{case_no}", tags=["staff"])
+async def case(case_no: CaseNo, tenant: OfStreet, db: Reading) -> bodies.StaffView:
+    """A case with its whole timeline."""
+    found = await views.case_by_number(db, tenant, case_no)
+    if found is None:
+        raise not_found(f"Street {tenant} has no case {case_no}.")
+    return bodies.staff_view(found, await views.timeline(db, found))
+
+
+@router.post("/v1/cases/{case_no}/accept", tags=["staff"])
+async def accept(case_no: CaseNo, body: bodies.Acceptance, desk: Asking) -> bodies.Decided:
+    """Register a case that waits for it (受理立案)."""
+    return await _decide(desk, case_no, body, Move.ACCEPT, None)
+
+
+@router.post("/v1/cases/{case_no}/reject", tags=["staff"])
+async def reject(case_no: CaseNo, body: bodies.Rejection, desk: Asking) -> bodies.Decided:
+    """Reject a report (不予受理); the reporter is told the reason."""
+    return await _decide(desk, case_no, body, Move.REJECT, body.reason)
+
+
+@router.post("/v1/cases/{case_no}/verify", tags=["staff"])
+async def verify(case_no: CaseNo, body: bodies.Verification, desk: Asking) -> bodies.Decided:
+    """Say what was found on site (核实): a true report is registered, another is rejected with the note as reason."""
+    return await _decide(desk, case_no, body, Move.CONFIRM if body.true_report else Move.DISPROVE, body.note)
+
+
+async def _decide(desk: Asking, case_no: CaseNo, body: Any, move: Move, reason: str | None) -> bodies.Decided:
+    done = await desk.ask(DecideCase(body.tenant, case_no, move, body.by_member, reason))
+    return bodies.Decided.model_validate(done)

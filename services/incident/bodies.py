@@ -1,0 +1,196 @@
+"""What HTTP requests and answers of the incident service look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from sqlalchemy import Row
+
+from libs.contracts.incident import Text
+from libs.contracts.message import CategoryCode, MemberId, Tenant
+from libs.contracts.words import Place, Registration, RequestKind
+from services.incident.domain.case import State
+from services.incident.domain.feedback import FEEDBACK_DAYS
+from services.incident.domain.redaction import redact
+from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class Contact(BaseModel):
+    """How the reporter wants to hear of it. It is sealed on arrival, and only notify can read it."""
+
+    email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$")] | None = None
+    phone: Annotated[str, StringConstraints(max_length=32, pattern=r"^\+?[0-9 ()-]{5,31}$")] | None = None
+    webhook_url: Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[\x21-\x7e]+$")] | None = None
+    language: Literal["zh", "en"] = "zh"
+
+    @model_validator(mode="after")
+    def _reaches_somebody(self) -> Self:
+        if self.email is None and self.phone is None and self.webhook_url is None:
+            raise ValueError("a contact needs an email, a phone or a webhook_url; leave it out to stay unknown")
+        return self
+
+    def to_seal(self, tracking_code: str) -> dict[str, Any]:
+        return {**self.model_dump(), "tracking_code": tracking_code}
+
+
+class Report(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "tenant": "370784004",
+                    "category": "11001",
+                    "text": "村东头的路灯连着两晚不亮。",
+                    "place": {"point": {"longitude": 119.2, "latitude": 36.4}},
+                    "contact": {"email": "zhang@mail.example", "language": "zh"},
+                }
+            ]
+        }
+    )
+
+    tenant: Tenant
+    category: CategoryCode
+    text: Text
+    place: Place
+    request_kind: RequestKind = RequestKind.SNAPSHOT
+    contact: Contact | None = None
+    reported_by_member: MemberId | None = None
+
+
+class Feedback(BaseModel):
+    satisfied: bool
+    words: Reason | None = None
+
+
+class Acceptance(BaseModel):
+    tenant: Tenant
+    by_member: MemberId
+
+
+class Rejection(Acceptance):
+    reason: Reason
+
+
+class Verification(Acceptance):
+    true_report: bool
+    note: Reason
+
+
+class Decided(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    case_no: str
+    state: State
+
+
+class Evaluated(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    case_no: str
+    satisfied: bool
+    reopened: bool
+    state: State
+
+
+class CategoryView(BaseModel):
+    category: str
+    name_zh: str
+    name_en: str
+    area: str
+    registration: Registration
+
+
+class CaseLine(BaseModel):
+    case_no: str
+    state: State
+    request_kind: RequestKind
+    category: str
+    category_name: str
+    place_name: str | None
+    reported_at: datetime
+    handle_by: datetime | None
+    reopened_times: int
+
+
+class Step(BaseModel):
+    step: str
+    happened_at: datetime
+    details: dict[str, Any]
+
+
+class StaffView(CaseLine):
+    case_id: UUID
+    sender: str
+    text: str
+    longitude: float | None
+    latitude: float | None
+    reporter_id: UUID | None
+    reported_by_member: str | None
+    closed_at: datetime | None
+    timeline: list[Step]
+
+
+class InWords(BaseModel):
+    zh: str
+    en: str
+
+
+class PublicStep(InWords):
+    happened_at: datetime
+
+
+class FeedbackState(BaseModel):
+    """`until` is set when the case is closed; `satisfied` when its latest closing was evaluated."""
+
+    open: bool
+    until: datetime | None
+    satisfied: bool | None
+
+
+class PublicView(BaseModel):
+    case_no: str
+    category: InWords
+    state: State
+    state_in_words: InWords
+    reason: str | None = Field(description="Why it was rejected.")
+    reported_at: datetime
+    handle_by: datetime | None = Field(description="Until when it shall be done.")
+    timeline: list[PublicStep]
+    feedback: FeedbackState
+
+
+def staff_view(case: Row[Any], timeline: Sequence[Row[Any]]) -> StaffView:
+    steps = [Step.model_validate(dict(row._mapping)) for row in in_order(timeline)]
+    return StaffView.model_validate({**case._mapping, "timeline": steps})
+
+
+def public_view(case: Row[Any], timeline: Sequence[Row[Any]], evaluation: Row[Any] | None) -> PublicView:
+    """In words only: no member, organisation or place of the grid, which are the street's own affair."""
+    state = State(case.state)
+    until = case.closed_at + timedelta(days=FEEDBACK_DAYS) if case.closed_at else None
+    reasons = [row.details.get("reason") for row in timeline if row.step == State.REJECTED]
+    return PublicView(
+        case_no=case.case_no,
+        category=InWords(zh=case.category_name, en=case.category_name_en or case.category_name),
+        state=state,
+        state_in_words=InWords(**STATE_WORDS[state]),
+        reason=redact(reasons[0]) if reasons and reasons[0] else None,
+        reported_at=case.reported_at,
+        handle_by=case.handle_by,
+        timeline=[
+            PublicStep(happened_at=row.happened_at, **STEP_WORDS[row.step])
+            for row in in_order(timeline)
+            if row.step in STEP_WORDS
+        ],
+        feedback=FeedbackState(
+            open=state is State.CLOSED and evaluation is None,
+            until=until,
+            satisfied=evaluation.satisfied if evaluation else None,
+        ),
+    )

@@ -1,0 +1,62 @@
+"""What a person who follows a case reads, in Chinese and English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from services.incident.domain.case import State
+
+Words = dict[str, str]
+
+
+def _words(zh: str, en: str) -> Words:
+    return {"zh": zh, "en": en}
+
+
+STATE_WORDS: Mapping[State, Words] = {
+    State.REPORTED: _words("已上报，等待受理", "Reported, waiting to be accepted"),
+    State.VERIFYING: _words("正在现场核实", "Being verified on site"),
+    State.REGISTERED: _words("已立案", "Registered"),
+    State.IN_PROGRESS: _words("处置中", "In progress"),
+    State.RESOLVED: _words("已处置，等待核查", "Handled, waiting to be checked"),
+    State.CLOSED: _words("已结案", "Closed"),
+    State.REJECTED: _words("不予受理", "Rejected"),
+}
+
+# Steps that are missing here are internal: the person who reported does not see them.
+STEP_WORDS: Mapping[str, Words] = {
+    "reported": _words("收到上报", "Report received"),
+    "registered": _words("已立案", "Registered"),
+    "rejected": _words("不予受理", "Rejected"),
+    "dispatched": _words("已派遣到网格", "Sent to the grid that answers for it"),
+    "claimed": _words("网格成员已接单", "Taken on by somebody of the grid"),
+    "returned": _words("退回重派", "Given back, being passed on"),
+    "escalated": _words("已上报上一级", "Passed to the level above"),
+    "overdue": _words("已超时，正在督办", "Overdue, being followed up"),
+    "handled": _words("已处置", "Handled"),
+    "passed": _words("核查通过，已结案", "Checked and closed"),
+    "failed": _words("核查未通过，继续处置", "Checked, to be done again"),
+    "evaluated": _words("已评价", "Evaluated"),
+    "reopened": _words("重新立案", "Reopened"),
+}
+
+_ORDER = {step: place for place, step in enumerate(STEP_WORDS)}
+
+
+class Happened(Protocol):
+    """An entry of the timeline."""
+
+    @property
+    def step(self) -> str: ...
+    @property
+    def happened_at(self) -> datetime: ...
+
+
+H = TypeVar("H", bound=Happened)
+
+
+def in_order(entries: Iterable[H]) -> list[H]:
+    """Entries by time; those of the same instant in the order of a case's life."""
+    return sorted(entries, key=lambda entry: (entry.happened_at, _ORDER.get(entry.step, 0)))

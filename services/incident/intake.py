@@ -1,0 +1,148 @@
+"""Takes a group of reports in four round trips, however many they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from libs.chassis.database import Database
+from libs.chassis.handlers import Answer, Done, Refused
+from libs.chassis.ids import new_id
+from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
+from libs.contracts.message import Event
+from services.incident.domain.case import FIRST_STATE, State
+from services.incident.domain.intake import (
+    Refusal,
+    Scope,
+    case_numbers,
+    fingerprint,
+    key_used,
+    scope,
+    unknown_category,
+    unstorable,
+)
+from services.incident.domain.redaction import summarise
+from services.incident.tables import cases as case_tables
+from services.incident.tables import intake as tables
+from services.incident.tables.intake import Policy
+
+Coded = tuple[ReportCase, str]
+"""A report and its tracking code."""
+
+
+class NotTaken(Exception):
+    """A report was neither new nor known: its tracking code is another's. Sent again, it gets a new one."""
+
+
+async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[Answer]:
+    """One answer for each report. The first of a key is taken, and all others with it have its answer."""
+    policies = await tables.policies(db, ((r.tenant, r.category) for r, _ in reports))
+    first: dict[Scope, Coded] = {}
+    for report, code in reports:
+        if (report.tenant, report.category) in policies and unstorable(report) is None:
+            first.setdefault(scope(report), (report, code))
+    numbers = case_numbers(now, await tables.next_numbers(db, len(first)))
+    # Sorted, so that two groups with the same keys wait for one another instead of for ever.
+    rows = {
+        key: _case_row(*first[key], number, policies[first[key][0].tenant, first[key][0].category], now)
+        for key, number in zip(sorted(first), numbers, strict=True)
+    }
+    inserted = await tables.insert_cases(db, list(rows.values()))
+    await case_tables.append(db, [e for r in rows.values() if r["case_id"] in inserted for e in _entries(r)])
+
+    new = {key: row for key, row in rows.items() if row["case_id"] in inserted}
+    others = [r for r, _ in reports if scope(r) not in new or first[scope(r)][0] is not r]
+    known = await tables.receipts(db, map(scope, others)) if others else {}
+    unknown = [r.tenant for r in others if (r.tenant, r.category) not in policies]
+    streets = await tables.known_streets(db, unknown) if unknown else set()
+    return [
+        _done(report, new[key])
+        if (key := scope(report)) in new and first[key][0] is report
+        else _not_new(report, known.get(key), streets, in_use=(report.tenant, report.category) in policies)
+        for report, _ in reports
+    ]
+
+
+def _done(report: ReportCase, row: dict[str, Any]) -> Done:
+    receipt = Receipt(case_id=row["case_id"], case_no=row["case_no"], tracking_code=row["tracking_code"])
+    facts: list[Event] = [
+        CaseReported(
+            tenant=report.tenant,
+            occurred_at=row["reported_at"],
+            case_id=receipt.case_id,
+            case_no=receipt.case_no,
+            category=report.category,
+            request_kind=report.request_kind,
+            reporter_id=row["reporter_id"],
+            sealed_contact=report.sealed_contact,
+        )
+    ]
+    if row["state"] == State.REGISTERED:
+        facts.append(
+            CaseRegistered(
+                tenant=report.tenant,
+                occurred_at=row["reported_at"],
+                case_id=receipt.case_id,
+                case_no=receipt.case_no,
+                category=report.category,
+                category_name=row["category_name"],
+                request_kind=report.request_kind,
+                place=report.place,
+                summary=summarise(report.text),
+                reporter_id=row["reporter_id"],
+                reported_by_member=report.reported_by_member,
+            )
+        )
+    return Done(receipt, facts)
+
+
+def _not_new(report: ReportCase, known: tuple[bytes, Receipt] | None, streets: set[str], *, in_use: bool) -> Answer:
+    """What was taken under the key before decides, even where its category has gone since."""
+    if known is not None and known[0] == fingerprint(report):
+        return Done(known[1])
+    refusal = unstorable(report)
+    if refusal is None and not in_use:
+        refusal = unknown_category(report, street_known=report.tenant in streets)
+    if refusal is None and known is not None:
+        refusal = key_used(report)
+    if refusal is None:
+        raise NotTaken
+    return _refused(refusal)
+
+
+def _refused(refusal: Refusal) -> Refused:
+    return Refused(422, refusal.title, refusal.detail)
+
+
+def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Policy, now: datetime) -> dict[str, Any]:
+    point = report.place.point
+    return {
+        "tenant": report.tenant,
+        "case_id": new_id(),
+        "case_no": case_no,
+        "tracking_code": tracking_code,
+        "sender": report.sender,
+        "idempotency_key": report.key,
+        "fingerprint": fingerprint(report),
+        "request_kind": report.request_kind.value,
+        "category": report.category,
+        "category_name": policy.name,
+        "text": report.text,
+        "longitude": point.longitude if point else None,
+        "latitude": point.latitude if point else None,
+        "place_name": report.place.name,
+        # A contact needs somebody whose it is, also where the sender named nobody.
+        "reporter_id": report.reporter_id or (new_id() if report.sealed_contact else None),
+        "reported_by_member": report.reported_by_member,
+        "reported_at": now,
+        "state": FIRST_STATE[policy.registration].value,
+    }
+
+
+def _entries(row: dict[str, Any]) -> list[dict[str, Any]]:
+    tenant, case_id, at = row["tenant"], row["case_id"], row["reported_at"]
+    entries = [case_tables.entry(tenant, case_id, case_id, "reported", at, {"sender": row["sender"]})]
+    if row["state"] == State.REGISTERED:
+        entries.append(case_tables.entry(tenant, case_id, new_id(), "registered", at, {}))
+    return entries

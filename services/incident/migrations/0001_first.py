@@ -1,0 +1,92 @@
+"""Cases, their timeline, evaluations, and the categories as dispatch last told them."""
+
+from libs.chassis import schema
+
+revision = "incident_0001"
+down_revision = None
+
+TABLES = """
+CREATE SEQUENCE case_numbers AS bigint;
+
+CREATE TABLE categories (
+    tenant text,
+    category text,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    area text NOT NULL,
+    registration text NOT NULL CHECK (registration IN ('automatic', 'acceptor', 'verify')),
+    active boolean NOT NULL,
+    changed_at timestamptz NOT NULL,
+    changed_by uuid NOT NULL,
+    PRIMARY KEY (tenant, category)
+);
+
+CREATE TABLE cases (
+    tenant text,
+    case_id uuid,
+    case_no text NOT NULL,
+    tracking_code text NOT NULL UNIQUE CHECK (length(tracking_code) = 13),
+    sender text NOT NULL,
+    idempotency_key text NOT NULL,
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
+    request_kind text NOT NULL
+        CHECK (request_kind IN ('snapshot', 'service_order', 'errand', 'patrol', 'referral')),
+    category text NOT NULL,
+    category_name text NOT NULL,
+    text text NOT NULL CHECK (text <> ''),
+    longitude float8,
+    latitude float8,
+    place_name text,
+    reporter_id uuid,
+    reported_by_member text,
+    reported_at timestamptz NOT NULL,
+    state text NOT NULL CHECK (
+        state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved', 'closed', 'rejected')),
+    moved_at timestamptz,
+    moved_rank smallint,
+    moved_by uuid,
+    closed_at timestamptz,
+    closed_by uuid,
+    closed_order_id uuid,
+    promised_at timestamptz,
+    handle_by timestamptz,
+    reopened_times smallint NOT NULL DEFAULT 0 CHECK (reopened_times BETWEEN 0 AND 2),
+    PRIMARY KEY (tenant, case_id),
+    UNIQUE (tenant, case_no),
+    UNIQUE (tenant, sender, idempotency_key),
+    CHECK ((longitude IS NULL) = (latitude IS NULL)),
+    CHECK (longitude IS NOT NULL OR place_name IS NOT NULL),
+    CHECK (num_nulls(moved_at, moved_rank, moved_by) IN (0, 3)),
+    CHECK (num_nulls(closed_at, closed_by, closed_order_id) IN (0, 3)),
+    CHECK (num_nulls(promised_at, handle_by) IN (0, 2)),
+    CHECK (state <> 'closed' OR closed_at IS NOT NULL),
+    CHECK (reopened_times = 0 OR closed_at IS NOT NULL)
+);
+CREATE INDEX cases_state ON cases (tenant, state, case_id);
+
+CREATE TABLE timeline (
+    tenant text,
+    case_id uuid,
+    entry_id uuid,
+    step text NOT NULL,
+    happened_at timestamptz NOT NULL,
+    details jsonb NOT NULL,
+    PRIMARY KEY (tenant, case_id, entry_id)
+);
+
+CREATE TABLE evaluations (
+    tenant text,
+    case_id uuid,
+    closing uuid,
+    satisfied boolean NOT NULL,
+    words text CHECK (length(words) <= 500),
+    reopened boolean NOT NULL CHECK (NOT (satisfied AND reopened)),
+    evaluated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, case_id, closing)
+);
+"""
+
+
+def upgrade() -> None:
+    schema.step_1()
+    schema.run(TABLES)

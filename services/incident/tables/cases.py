@@ -1,0 +1,151 @@
+"""Cases as they are locked, moved and evaluated, and the timeline they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+
+from libs.chassis.database import Database
+from services.incident.domain.case import Closing, Moved, Promise, Standing, State
+from services.incident.domain.feedback import Evaluation
+from services.incident.tables.rows import EvaluationRow, TimelineEntry, columns_of
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A case that is locked for a change: what it is, and how it stands."""
+
+    tenant: str
+    case_id: UUID
+    case_no: str
+    row: RowMapping
+    standing: Standing
+
+
+_LOCKED = """
+    SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
+        reporter_id, reported_by_member, tracking_code, state, moved_at, moved_rank, moved_by,
+        closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times
+    FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
+"""
+LOCK_BY_ID = text(
+    _LOCKED.format(
+        condition="(tenant, case_id) IN (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])))"
+    )
+)
+LOCK_BY_NUMBER = text(
+    _LOCKED.format(
+        condition="(tenant, case_no) IN (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))"
+    )
+)
+LOCK_BY_CODE = text(_LOCKED.format(condition="tracking_code = ANY(CAST(:codes AS text[]))"))
+MOVE = text(
+    """
+    UPDATE cases SET state = new.state, moved_at = new.moved_at, moved_rank = new.moved_rank,
+        moved_by = new.moved_by, closed_at = new.closed_at, closed_by = new.closed_by,
+        closed_order_id = new.closed_order_id, promised_at = new.promised_at, handle_by = new.handle_by,
+        reopened_times = new.reopened_times
+    FROM unnest(
+        CAST(:tenant AS text[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]), CAST(:moved_at AS timestamptz[]),
+        CAST(:moved_rank AS smallint[]), CAST(:moved_by AS uuid[]), CAST(:closed_at AS timestamptz[]),
+        CAST(:closed_by AS uuid[]), CAST(:closed_order_id AS uuid[]), CAST(:promised_at AS timestamptz[]),
+        CAST(:handle_by AS timestamptz[]), CAST(:reopened_times AS smallint[])
+    ) AS new(tenant, case_id, state, moved_at, moved_rank, moved_by, closed_at, closed_by, closed_order_id,
+        promised_at, handle_by, reopened_times)
+    WHERE cases.tenant = new.tenant AND cases.case_id = new.case_id
+    """
+)
+EVALUATIONS = text(
+    """
+    SELECT case_id, closing, satisfied, words, reopened FROM evaluations
+    WHERE (tenant, case_id, closing) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:closings AS uuid[])))
+    """
+)
+
+
+async def lock_by_id(db: Database, keys: Iterable[tuple[str, UUID]]) -> dict[tuple[str, UUID], Known]:
+    tenants, ids = columns_of(sorted(set(keys)), 2)
+    found = [_known(row._mapping) for row in await db.rows(LOCK_BY_ID, {"tenants": tenants, "ids": ids})]
+    return {(case.tenant, case.case_id): case for case in found}
+
+
+async def lock_by_number(db: Database, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Known]:
+    tenants, numbers = columns_of(sorted(set(keys)), 2)
+    found = [_known(r._mapping) for r in await db.rows(LOCK_BY_NUMBER, {"tenants": tenants, "numbers": numbers})]
+    return {(case.tenant, case.case_no): case for case in found}
+
+
+async def lock_by_code(db: Database, codes: Iterable[str]) -> dict[str, Known]:
+    found = [_known(row._mapping) for row in await db.rows(LOCK_BY_CODE, {"codes": sorted(set(codes))})]
+    return {case.row["tracking_code"]: case for case in found}
+
+
+async def move(db: Database, cases: Sequence[tuple[Known, Standing]]) -> None:
+    """Write how the cases stand now."""
+    if not cases:
+        return
+    rows = [
+        {
+            "tenant": case.tenant,
+            "case_id": case.case_id,
+            "state": now.state.value,
+            "moved_at": now.moved.at if now.moved else None,
+            "moved_rank": now.moved.rank if now.moved else None,
+            "moved_by": now.moved.by if now.moved else None,
+            "closed_at": now.closing.at if now.closing else None,
+            "closed_by": now.closing.by if now.closing else None,
+            "closed_order_id": now.closing.order_id if now.closing else None,
+            "promised_at": now.promise.at if now.promise else None,
+            "handle_by": now.promise.handle_by if now.promise else None,
+            "reopened_times": now.reopened_times,
+        }
+        for case, now in cases
+    ]
+    await db.execute(MOVE, {column: [row[column] for row in rows] for column in rows[0]})
+
+
+async def append(db: Database, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the timeline; what is there already stays as it is."""
+    await db.insert(TimelineEntry, entries, skip_existing=True)
+
+
+async def evaluations(db: Database, cases: Iterable[Known]) -> dict[UUID, Evaluation]:
+    """By case, the evaluation of its latest closing."""
+    closed = [(c.tenant, c.case_id, c.standing.closing.by) for c in cases if c.standing.closing]
+    tenants, ids, closings = columns_of(closed, 3)
+    rows = await db.rows(EVALUATIONS, {"tenants": tenants, "ids": ids, "closings": closings})
+    return {row.case_id: Evaluation(row.satisfied, row.words, row.reopened) for row in rows}
+
+
+async def insert_evaluations(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    await db.insert(EvaluationRow, rows)
+
+
+def entry(
+    tenant: str, case_id: UUID, entry_id: UUID, step: str, happened_at: datetime, details: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "case_id": case_id,
+        "entry_id": entry_id,
+        "step": step,
+        "happened_at": happened_at,
+        "details": details,
+    }
+
+
+def _known(row: RowMapping) -> Known:
+    standing = Standing(
+        state=State(row["state"]),
+        moved=Moved(row["moved_at"], row["moved_rank"], row["moved_by"]) if row["moved_at"] else None,
+        closing=Closing(row["closed_at"], row["closed_by"], row["closed_order_id"]) if row["closed_at"] else None,
+        promise=Promise(row["promised_at"], row["handle_by"]) if row["promised_at"] else None,
+        reopened_times=row["reopened_times"],
+    )
+    return Known(row["tenant"], row["case_id"], row["case_no"], row, standing)

@@ -1,0 +1,367 @@
+"""The life of cases on real NATS and PostgreSQL: staff's decisions, facts about orders, feedback and reopening."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import Stage, stamped
+from libs.contracts import cloudevents
+from libs.contracts.dispatch import (
+    CategoryChanged,
+    EscalationCause,
+    OrderChecked,
+    OrderClaimed,
+    OrderDispatched,
+    OrderEscalated,
+    OrderHandled,
+    OrderOverdue,
+    OrderReturned,
+)
+from libs.contracts.incident import (
+    CaseClosed,
+    CaseEvaluated,
+    CaseRegistered,
+    CaseRejected,
+    CaseReopened,
+    CaseResolved,
+    Receipt,
+)
+from libs.contracts.message import OrderEvent
+from libs.contracts.words import Level, Registration
+from libs.contracts.words import Stage as ClockStage
+from tests.conftest import MakeStage
+
+STREET = "370784004"
+NOW = datetime.now(UTC)
+MEMBER = "member-0042"
+MICRO_GRID, COMMUNITY = "37078400420101", "37078400401"
+
+
+@pytest.fixture
+async def incident(stage: MakeStage) -> Stage:
+    running = await stage("incident")
+    policies = {"11001": Registration.AUTOMATIC, "11002": Registration.ACCEPTOR, "11003": Registration.VERIFY}
+    await running.hear(
+        *(
+            CategoryChanged(
+                tenant=STREET,
+                occurred_at=NOW,
+                category=code,
+                name_zh="路灯不亮",
+                name_en="Street lamp out",
+                area="public_services",
+                registration=registration,
+            )
+            for code, registration in policies.items()
+        )
+    )
+    return running
+
+
+async def report(stage: Stage, category: str = "11001") -> Receipt:
+    place = {"point": {"longitude": 119.2, "latitude": 36.4}, "name": "儒林"}
+    body = {"tenant": STREET, "category": category, "text": "路灯不亮，电话13800000000", "place": place}
+    contact = {"email": "wang@mail.example"}
+    answer = await stage.http.post(
+        "/v1/reports", json={**body, "contact": contact}, headers={"Idempotency-Key": str(new_id())}
+    )
+    return Receipt.model_validate(answer.json())
+
+
+class Orders:
+    """The facts of one order of a case, at so many minutes ago."""
+
+    def __init__(self, case: Receipt) -> None:
+        self.case = case
+        self.order_id = new_id()
+
+    def _of(self, minutes_ago: float) -> dict[str, Any]:
+        return {
+            "tenant": STREET,
+            "occurred_at": NOW - timedelta(minutes=minutes_ago),
+            "case_id": self.case.case_id,
+            "order_id": self.order_id,
+        }
+
+    def dispatched(self, minutes_ago: float = 60) -> OrderDispatched:
+        return OrderDispatched(
+            **self._of(minutes_ago),
+            case_no=self.case.case_no,
+            category="11001",
+            unit=MICRO_GRID,
+            unit_name="儒林一微网格",
+            org_id="P4",
+            level=Level.MICRO_GRID,
+            claim_by=NOW + timedelta(hours=1),
+            handle_by=NOW + timedelta(hours=9),
+            check_by=NOW + timedelta(hours=17),
+            because=("the point lies in it",),
+        )
+
+    def claimed(self, minutes_ago: float = 50) -> OrderClaimed:
+        by = {"member_id": MEMBER, "org_id": "P4", "category": "11001"}
+        return OrderClaimed(**self._of(minutes_ago), **by, handle_by=NOW + timedelta(hours=9))
+
+    def returned(self, minutes_ago: float = 45) -> OrderReturned:
+        return OrderReturned(**self._of(minutes_ago), member_id=MEMBER, org_id="P4", reason="没有梯子")
+
+    def escalated(self, minutes_ago: float = 44) -> OrderEscalated:
+        return OrderEscalated(
+            **self._of(minutes_ago),
+            cause=EscalationCause.RETURNED,
+            from_unit=MICRO_GRID,
+            from_org="P4",
+            to_unit=COMMUNITY,
+            to_org="P2",
+            to_level=Level.COMMUNITY,
+        )
+
+    def overdue(self, minutes_ago: float = 43) -> OrderOverdue:
+        late = {"stage": ClockStage.CLAIM, "due_at": NOW, "org_id": "P4", "unit": MICRO_GRID, "member_ids": ()}
+        return OrderOverdue(**self._of(minutes_ago), **late)
+
+    def handled(self, minutes_ago: float = 40) -> OrderHandled:
+        by = {"member_id": MEMBER, "org_id": "P4", "category": "11001"}
+        return OrderHandled(**self._of(minutes_ago), **by, on_time=True)
+
+    def checked(self, minutes_ago: float = 30, passed: bool = True) -> OrderChecked:
+        return OrderChecked(
+            **self._of(minutes_ago),
+            passed=passed,
+            member_id=MEMBER,
+            org_id="P4",
+            checked_by="member-0007",
+            category="11001",
+            points=5,
+            on_time=True,
+            own_report=False,
+        )
+
+
+async def view(stage: Stage, case: Receipt) -> dict[str, Any]:
+    answer = await stage.http.get(f"/v1/cases/{case.case_no}", params={"tenant": STREET})
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def decide(stage: Stage, case: Receipt, what: str, **more: Any) -> httpx.Response:
+    body = {"tenant": STREET, "by_member": MEMBER, **more}
+    return await stage.http.post(f"/v1/cases/{case.case_no}/{what}", json=body)
+
+
+async def feedback(stage: Stage, case: Receipt, satisfied: bool, words: str | None = None) -> httpx.Response:
+    return await stage.http.post(
+        f"/v1/track/{case.tracking_code}/feedback", json={"satisfied": satisfied, "words": words}
+    )
+
+
+async def test_an_accepted_report_is_registered_once(incident: Stage) -> None:
+    case = await report(incident, "11002")
+    answers = await asyncio.gather(*(decide(incident, case, "accept") for _ in range(3)))
+    assert sorted(a.status_code for a in answers) == [200, 409, 409]
+    conflict = next(a.json() for a in answers if a.status_code == 409)
+    assert (conflict["state"], conflict["allowed"]) == ("registered", [])
+    [registered] = await incident.said(CaseRegistered)
+    assert registered.summary == "路灯不亮，电话…"
+    assert registered.place.name == "儒林"
+    assert registered.place.point is not None
+    assert registered.reporter_id is not None
+
+
+async def test_a_rejected_report_tells_its_reason_without_a_contact_in_it(incident: Stage) -> None:
+    case = await report(incident, "11002")
+    assert (await decide(incident, case, "verify", true_report=True, note="看过了")).status_code == 409
+    assert (await decide(incident, case, "reject", reason="不属于街道，请拨打13800000000")).status_code == 200
+    [rejected] = await incident.said(CaseRejected)
+    assert rejected.reason == "不属于街道，请拨打…"
+    tracked = (await incident.http.get(f"/v1/track/{case.tracking_code}")).json()
+    assert (tracked["state"], tracked["reason"]) == ("rejected", "不属于街道，请拨打…")
+    refused = await decide(incident, case, "accept")
+    assert refused.status_code == 409
+    assert "rejected" in refused.json()["detail"]
+
+
+async def test_what_is_found_on_site_decides_whether_a_report_becomes_a_case(incident: Stage) -> None:
+    true, untrue = await report(incident, "11003"), await report(incident, "11003")
+    assert (await view(incident, true))["state"] == "verifying"
+    accepted = await decide(incident, true, "accept")
+    assert accepted.json()["allowed"] == ["reject", "verify"]
+    assert (await decide(incident, true, "verify", true_report=True, note="属实")).json()["state"] == "registered"
+    assert (await decide(incident, untrue, "verify", true_report=False, note="灯亮着")).json()["state"] == "rejected"
+    assert [r.case_no for r in await incident.said(CaseRegistered)] == [true.case_no]
+    assert [(r.case_no, r.reason) for r in await incident.said(CaseRejected)] == [(untrue.case_no, "灯亮着")]
+
+
+async def test_a_case_follows_its_order_until_it_is_closed(incident: Stage) -> None:
+    case = await report(incident)
+    order = Orders(case)
+    states = []
+    for fact in (order.dispatched(), order.claimed(), order.handled(), order.checked(35, passed=False)):
+        await incident.hear(fact)
+        states.append((await view(incident, case))["state"])
+    assert states == ["registered", "in_progress", "resolved", "in_progress"]
+    await incident.hear(order.handled(33), order.checked(30))
+    assert (await view(incident, case))["state"] == "closed"
+    assert len(await incident.said(CaseResolved)) == 2
+    [closed] = await incident.said(CaseClosed)
+    assert (closed.order_id, closed.case_no) == (order.order_id, case.case_no)
+    assert closed.reporter_id is not None
+
+
+async def test_every_order_of_arrival_ends_the_same_with_the_same_timeline(incident: Stage) -> None:
+    ends = set()
+    cases = []
+    for order_of_arrival in permutations(range(4)):
+        case = await report(incident)
+        order = Orders(case)
+        facts = [order.dispatched(-1), order.claimed(-2), order.handled(-3), order.checked(-4)]
+        cases.append(case)
+        await incident.publish(*(facts[n] for n in order_of_arrival))
+    await incident.settled()
+    for case in cases:
+        found = await view(incident, case)
+        ends.add((found["state"], found["handle_by"], found["closed_at"], tuple(s["step"] for s in found["timeline"])))
+    assert len(ends) == 1
+    [(state, _, _, steps)] = ends
+    assert state == "closed"
+    assert steps == ("reported", "registered", "dispatched", "claimed", "handled", "passed")
+    assert len(await incident.said(CaseClosed)) == len(cases)
+
+
+async def test_facts_that_come_twice_are_in_the_timeline_once_even_when_the_inbox_has_forgotten(
+    incident: Stage,
+) -> None:
+    case = await report(incident)
+    order = Orders(case)
+    facts: list[OrderEvent] = [
+        stamped(fact) for fact in (order.claimed(-1), order.handled(-2), order.checked(-3, passed=False))
+    ]
+    await incident.hear(*facts, *facts)
+    async with incident.database() as db:
+        await db.execute(text("DELETE FROM inbox"))
+    await incident.hear(*reversed(facts))
+    found = await view(incident, case)
+    assert [s["step"] for s in found["timeline"]] == ["reported", "registered", "claimed", "handled", "failed"]
+    assert found["state"] == "in_progress"
+    assert len(await incident.said(CaseResolved)) == 1
+
+
+async def test_a_fact_about_a_case_that_is_not_here_waits_and_the_others_go_on(incident: Stage) -> None:
+    case = await report(incident)
+    unknown = case.model_copy(update={"case_id": new_id()})
+    await incident.hear(Orders(unknown).claimed(), Orders(case).claimed())
+    assert (await view(incident, case))["state"] == "in_progress"
+    [(reason, given_up)] = await incident.kept()
+    assert (str(unknown.case_id) in reason, given_up) == (True, False)
+
+
+async def test_a_failure_midway_leaves_nothing_and_is_made_good_by_the_retry(incident: Stage) -> None:
+    case, other = await report(incident), await report(incident)
+    async with incident.database() as db:
+        await db.execute(
+            text(f"ALTER TABLE timeline ADD CONSTRAINT broken CHECK (case_id <> '{case.case_id}') NOT VALID")
+        )
+    await incident.hear(Orders(case).handled(), Orders(other).handled())
+    assert (await view(incident, case))["state"] == "registered"
+    assert (await view(incident, other))["state"] == "resolved"
+    async with incident.database() as db:
+        await db.execute(text("ALTER TABLE timeline DROP CONSTRAINT broken"))
+    await incident.retry_now()
+    assert (await view(incident, case))["state"] == "resolved"
+    assert len(await incident.said(CaseResolved)) == 2
+
+
+async def test_fields_of_a_newer_producer_are_ignored(incident: Stage) -> None:
+    case = await report(incident)
+    envelope = cloudevents.encode(stamped(Orders(case).claimed()))
+    js = (await incident.service.broker.connect()).jetstream()
+    newer = envelope.body[:-1] + b',"weather":"rain"}'
+    await js.publish(envelope.subject, newer, headers=envelope.headers)
+    await incident.settled()
+    assert (await view(incident, case))["state"] == "in_progress"
+
+
+async def test_the_public_view_says_in_words_how_it_stands_and_names_nobody(incident: Stage) -> None:
+    case = await report(incident)
+    order = Orders(case)
+    await incident.hear(order.dispatched(), order.claimed(), order.returned(), order.escalated(), order.overdue())
+    code = f"{case.tracking_code[:6]}-{case.tracking_code[6:]}".lower()
+    answer = await incident.http.get(f"/v1/track/{code}")
+    tracked = answer.json()
+    assert tracked["state_in_words"] == {"zh": "处置中", "en": "In progress"}
+    assert tracked["category"]["en"] == "Street lamp out"
+    assert datetime.fromisoformat(tracked["handle_by"]) == NOW + timedelta(hours=9)
+    assert len(tracked["timeline"]) == 7
+    for internal in (MEMBER, "P4", MICRO_GRID, "没有梯子", "13800000000", str(case.case_id)):
+        assert internal not in answer.text
+    for unknown in ("0000000000000", "not-a-code", "%00"):
+        assert (await incident.http.get(f"/v1/track/{unknown}")).status_code == 404
+        assert (await incident.http.post(f"/v1/track/{unknown}/feedback", json={"satisfied": True})).status_code == 404
+
+
+async def test_a_closed_case_is_evaluated_once(incident: Stage) -> None:
+    case = await report(incident)
+    early = await feedback(incident, case, True)
+    assert (early.status_code, early.json()["state"]) == (409, "registered")
+    await incident.hear(Orders(case).checked())
+    answers = await asyncio.gather(*(feedback(incident, case, True, "修得很快") for _ in range(3)))
+    assert [a.status_code for a in answers] == [200] * 3
+    assert (await feedback(incident, case, False)).status_code == 409
+    [evaluated] = await incident.said(CaseEvaluated)
+    assert evaluated.satisfied
+    assert "修得很快" not in evaluated.model_dump_json()
+    tracked = (await incident.http.get(f"/v1/track/{case.tracking_code}")).json()
+    assert (tracked["feedback"]["open"], tracked["feedback"]["satisfied"]) == (False, True)
+
+
+async def test_a_case_is_reopened_twice_the_second_time_by_the_street_and_then_no_more(incident: Stage) -> None:
+    case = await report(incident)
+    order = Orders(case)
+    for times in (1, 2):
+        await incident.hear(order.checked(30 if times == 1 else -times))
+        answer = await feedback(incident, case, False)
+        assert answer.json() == {"case_no": case.case_no, "satisfied": False, "reopened": True, "state": "in_progress"}
+        assert (await feedback(incident, case, False)).json() == answer.json()
+    await incident.hear(order.checked(-9))
+    assert (await feedback(incident, case, False)).json()["reopened"] is False
+    assert (await view(incident, case))["state"] == "closed"
+    reopened = await incident.said(CaseReopened)
+    assert [(r.times, r.to_street, r.order_id) for r in reopened] == [
+        (1, False, order.order_id),
+        (2, True, order.order_id),
+    ]
+    assert len(await incident.said(CaseEvaluated)) == 3
+
+
+async def test_fourteen_days_after_the_closing_it_is_too_late(incident: Stage) -> None:
+    case = await report(incident)
+    await incident.hear(Orders(case).checked(minutes_ago=14 * 24 * 60 + 1))
+    late = await feedback(incident, case, False)
+    assert late.status_code == 409
+    assert "14 days" in late.json()["detail"]
+    assert await incident.said(CaseReopened) == []
+
+
+async def test_cases_are_listed_and_counted_by_state(incident: Stage) -> None:
+    first, second = await report(incident), await report(incident)
+    await incident.hear(Orders(first).claimed())
+    counts = (await incident.http.get("/v1/cases/counts", params={"tenant": STREET})).json()
+    assert (counts["in_progress"], counts["registered"], counts["closed"]) == (1, 1, 0)
+    listed = (await incident.http.get("/v1/cases", params={"tenant": STREET, "state": "registered"})).json()
+    assert [c["case_no"] for c in listed] == [second.case_no]
+    assert len((await incident.http.get("/v1/cases", params={"tenant": STREET, "limit": 1})).json()) == 1
+    missing = await incident.http.get("/v1/cases/20261123-999999", params={"tenant": STREET})
+    assert missing.status_code == 404
+    staff = await view(incident, second)
+    assert "tracking_code" not in staff
+    assert UUID(staff["case_id"]) == second.case_id

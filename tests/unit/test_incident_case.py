@@ -1,0 +1,197 @@
+"""The life of a case: the table of moves, and facts in any order."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled, OrderOverdue
+from libs.contracts.message import OrderEvent
+from libs.contracts.words import Level, Registration, Stage
+from services.incident.domain.case import (
+    FIRST_STATE,
+    STAFF_MOVES,
+    TRANSITIONS,
+    Move,
+    Standing,
+    State,
+    decide,
+    follow,
+    reopen,
+    staff_moves,
+    step_of,
+)
+from services.incident.domain.words import STATE_WORDS, STEP_WORDS
+
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+STREET = "370784004"
+CASE, ORDER = UUID(int=1), UUID(int=2)
+REGISTERED = Standing(State.REGISTERED)
+
+
+def dispatched(minute: int, number: int = 1, handle_hours: int = 8) -> OrderDispatched:
+    return OrderDispatched(
+        id=UUID(int=number),
+        tenant=STREET,
+        occurred_at=NOON + timedelta(minutes=minute),
+        case_id=CASE,
+        order_id=ORDER,
+        case_no="20261123-000001",
+        category="11001",
+        unit="3707840042010101",
+        unit_name="第一微网格",
+        org_id="org-1",
+        level=Level.MICRO_GRID,
+        claim_by=NOON + timedelta(hours=1),
+        handle_by=NOON + timedelta(hours=handle_hours),
+        check_by=NOON + timedelta(hours=handle_hours + 8),
+        because=("the point lies in it",),
+    )
+
+
+def claimed(minute: int, number: int = 1) -> OrderClaimed:
+    return OrderClaimed(
+        id=UUID(int=number),
+        tenant=STREET,
+        occurred_at=NOON + timedelta(minutes=minute),
+        case_id=CASE,
+        order_id=ORDER,
+        member_id="m-1",
+        org_id="org-1",
+        category="11001",
+        handle_by=NOON + timedelta(hours=8),
+    )
+
+
+def handled(minute: int, number: int = 1) -> OrderHandled:
+    return OrderHandled(
+        id=UUID(int=number),
+        tenant=STREET,
+        occurred_at=NOON + timedelta(minutes=minute),
+        case_id=CASE,
+        order_id=ORDER,
+        member_id="m-1",
+        org_id="org-1",
+        category="11001",
+        on_time=True,
+    )
+
+
+def checked(minute: int, number: int = 1, passed: bool = True) -> OrderChecked:
+    return OrderChecked(
+        id=UUID(int=number),
+        tenant=STREET,
+        occurred_at=NOON + timedelta(minutes=minute),
+        case_id=CASE,
+        order_id=ORDER,
+        passed=passed,
+        member_id="m-1",
+        org_id="org-1",
+        checked_by="m-2",
+        category="11001",
+        points=5,
+        on_time=True,
+        own_report=False,
+    )
+
+
+def overdue(minute: int, number: int = 1) -> OrderOverdue:
+    return OrderOverdue(
+        id=UUID(int=number),
+        tenant=STREET,
+        occurred_at=NOON + timedelta(minutes=minute),
+        case_id=CASE,
+        order_id=ORDER,
+        stage=Stage.HANDLE,
+        due_at=NOON,
+        org_id="org-1",
+        unit="3707840042010101",
+        member_ids=("m-1",),
+    )
+
+
+def failed(minute: int, number: int = 1) -> OrderChecked:
+    return checked(minute, number, passed=False)
+
+
+def after(case: Standing, *facts: OrderEvent) -> Standing:
+    return reduce(follow, facts, case)
+
+
+def test_handled_before_claimed_ends_like_claimed_before_handled() -> None:
+    assert after(REGISTERED, handled(2, 1), claimed(1, 2)) == after(REGISTERED, claimed(1, 2), handled(2, 1))
+    assert after(REGISTERED, handled(2, 1), claimed(1, 2)).state is State.RESOLVED
+
+
+def test_facts_of_one_instant_are_judged_by_their_stage() -> None:
+    assert after(REGISTERED, checked(1, 1), handled(1, 2), claimed(1, 3)).state is State.CLOSED
+
+
+def test_a_failed_check_puts_the_case_back_to_work_and_a_passed_one_closes_it() -> None:
+    assert after(REGISTERED, claimed(1, 1), handled(2, 2), failed(3, 3)).state is State.IN_PROGRESS
+    assert after(REGISTERED, failed(3, 3), checked(5, 4), handled(4, 5)).state is State.CLOSED
+
+
+def test_an_overdue_order_is_told_and_moves_nothing() -> None:
+    assert follow(REGISTERED, overdue(1)) == REGISTERED
+
+
+def test_the_latest_promise_holds() -> None:
+    case = after(REGISTERED, dispatched(5, 1, handle_hours=9), dispatched(1, 2, handle_hours=4))
+    assert case.promise is not None
+    assert case.promise.handle_by == NOON + timedelta(hours=9)
+
+
+def test_a_fact_from_before_the_closing_does_not_undo_the_reopening() -> None:
+    case = reopen(after(REGISTERED, checked(5, 1)), NOON, UUID(int=9))
+    assert after(case, handled(4, 2)).state is State.IN_PROGRESS
+    assert after(case, handled(6, 3)).state is State.RESOLVED
+    assert case.reopened_times == 1
+
+
+Drawn = tuple[Callable[[int, int], OrderEvent], int]
+MAKERS: tuple[Callable[[int, int], OrderEvent], ...] = (dispatched, claimed, handled, checked, failed, overdue)
+FACTS = st.lists(st.tuples(st.sampled_from(MAKERS), st.integers(0, 6)), min_size=1, max_size=7)
+
+
+@given(FACTS, st.data())
+def test_every_order_of_arrival_ends_the_same(drawn: list[Drawn], data: st.DataObject) -> None:
+    facts = [make(minute, number) for number, (make, minute) in enumerate(drawn, 1)]
+    shuffled = data.draw(st.permutations(facts))
+    assert after(REGISTERED, *shuffled) == after(REGISTERED, *facts)
+
+
+@given(FACTS)
+def test_facts_that_come_again_change_nothing(drawn: list[Drawn]) -> None:
+    facts = [make(minute, number) for number, (make, minute) in enumerate(drawn, 1)]
+    assert after(REGISTERED, *facts, *facts) == after(REGISTERED, *facts)
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("move", STAFF_MOVES)
+def test_a_decision_is_possible_exactly_where_the_table_says_so(state: State, move: Move) -> None:
+    decided = decide(Standing(state), move)
+    assert (decided is not None) == (move in staff_moves(state))
+    if decided is not None:
+        assert decided.state is TRANSITIONS[move].target
+
+
+def test_every_policy_begins_where_staff_or_dispatch_can_go_on() -> None:
+    assert set(FIRST_STATE) == set(Registration)
+    assert staff_moves(State.REPORTED) == [Move.ACCEPT, Move.REJECT]
+    assert staff_moves(State.VERIFYING) == [Move.REJECT, Move.CONFIRM, Move.DISPROVE]
+    assert staff_moves(State.REGISTERED) == []
+
+
+def test_a_rejected_case_is_not_moved_by_an_order() -> None:
+    assert follow(Standing(State.REJECTED), claimed(1)).state is State.REJECTED
+
+
+def test_every_state_and_every_fact_has_words_in_both_languages() -> None:
+    assert set(STATE_WORDS) == set(State)
+    for make in MAKERS:
+        assert set(STEP_WORDS[step_of(make(1, 1))]) == {"zh", "en"}

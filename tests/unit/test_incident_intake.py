@@ -1,0 +1,102 @@
+"""Fingerprints, numbers and codes of reports, and what may be said about a closed case."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.contracts.incident import ReportCase
+from libs.contracts.words import Place, Point, SealedContact
+from services.incident.domain.case import Closing, Standing, State
+from services.incident.domain.feedback import Conflict, Evaluation, evaluate
+from services.incident.domain.intake import as_issued, case_numbers, fingerprint, tracking_code, unstorable
+
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+REPORT = ReportCase(
+    tenant="370784004",
+    occurred_at=NOON,
+    sender="web",
+    key="k-1",
+    category="11001",
+    text="路灯不亮",
+    place=Place(point=Point(longitude=119.2, latitude=36.4)),
+)
+
+
+def test_the_contact_has_no_part_in_the_fingerprint() -> None:
+    sealed = SealedContact(key_id="k", box="AAAA")
+    assert fingerprint(REPORT.model_copy(update={"sealed_contact": sealed})) == fingerprint(REPORT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "路灯又不亮"},
+        {"category": "11002"},
+        {"place": Place(name="儒林")},
+        {"place": Place(point=Point(longitude=119.2, latitude=36.5))},
+        {"reported_by_member": "m-1"},
+    ],
+)
+def test_every_other_part_of_a_report_has(change: dict[str, object]) -> None:
+    assert fingerprint(REPORT.model_copy(update=change)) != fingerprint(REPORT)
+
+
+def test_a_case_number_has_the_day_in_the_street() -> None:
+    assert case_numbers(datetime(2026, 11, 23, 16, 30, tzinfo=UTC), [7]) == ["20261124-000007"]
+    assert case_numbers(NOON, [1234567]) == ["20261123-1234567"]
+
+
+@given(st.integers(0, 2**65 - 1), st.integers(0, 2**65 - 1))
+def test_tracking_codes_differ_as_their_bits_do_and_are_read_as_a_person_types_them(one: int, other: int) -> None:
+    code = tracking_code(one)
+    assert len(code) == 13
+    assert (tracking_code(other) == code) == (one == other)
+    assert as_issued(f"{code[:5]}-{code[5:]} ".lower().replace("0", "o").replace("1", "l")) == code
+
+
+def test_what_cannot_be_a_tracking_code_is_none() -> None:
+    assert [as_issued(typed) for typed in ("", "ABC", "U" * 13, "0" * 14, "\0" * 13)] == [None] * 5
+
+
+def test_a_nul_character_is_refused_before_it_reaches_the_database() -> None:
+    assert unstorable(REPORT) is None
+    assert unstorable(REPORT.model_copy(update={"text": "灯\0"})) is not None
+
+
+def closed(reopened_times: int = 0) -> Standing:
+    closing = Closing(NOON, UUID(int=1), UUID(int=2))
+    return Standing(State.CLOSED, closing=closing, reopened_times=reopened_times)
+
+
+LATER = NOON + timedelta(days=14)
+
+
+def test_not_satisfied_opens_a_case_again_twice_and_no_more() -> None:
+    assert [evaluate(closed(times), None, False, None, LATER) for times in (0, 1, 2)] == [
+        Evaluation(False, None, reopened=True),
+        Evaluation(False, None, reopened=True),
+        Evaluation(False, None, reopened=False),
+    ]
+    assert evaluate(closed(), None, True, "好", LATER) == Evaluation(True, "好", reopened=False)
+
+
+def test_after_fourteen_days_it_is_too_late() -> None:
+    late = evaluate(closed(), None, True, None, LATER + timedelta(seconds=1))
+    assert isinstance(late, Conflict)
+    assert "14 days" in late.detail
+
+
+def test_the_same_answer_again_is_no_conflict_also_after_it_opened_the_case() -> None:
+    earlier = Evaluation(False, None, reopened=True)
+    assert evaluate(Standing(State.IN_PROGRESS), earlier, False, None, LATER) is earlier
+    assert isinstance(evaluate(closed(), earlier, True, None, LATER), Conflict)
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.CLOSED])
+def test_only_a_closed_case_is_evaluated(state: State) -> None:
+    refused = evaluate(Standing(state), None, True, None, NOON)
+    assert isinstance(refused, Conflict)
+    assert state in refused.detail
