@@ -13,10 +13,11 @@ from libs.chassis.database import Record
 from libs.chassis.http import Asking, Reading, not_found
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Level, Place
-from services.dispatch import tables
 from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import route_all
+from services.dispatch.tables import orders as order_tables
+from services.dispatch.tables import streets as street_tables
 
 router = APIRouter(tags=["orders"])
 
@@ -124,18 +125,18 @@ async def list_orders(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[OrderView]:
     """Orders of a street in the sequence in which they were made."""
-    return [_view(row) for row in await tables.list_orders(db, tenant, state, member_id, after, limit)]
+    return [_view(row) for row in await order_tables.list_orders(db, tenant, state, member_id, after, limit)]
 
 
 @router.get("/v1/orders/counts")
 async def counts(db: Reading, tenant: Tenant) -> dict[str, int]:
     """How many orders are in each state."""
-    return await tables.count_orders(db, tenant)
+    return await order_tables.count_orders(db, tenant)
 
 
 @router.get("/v1/orders/{order_id}")
 async def show(order_id: UUID, tenant: Tenant, db: Reading) -> OrderView:
-    found = (await tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
+    found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no order {order_id} in {tenant}")
     return _view(found)
@@ -144,7 +145,7 @@ async def show(order_id: UUID, tenant: Tenant, db: Reading) -> OrderView:
 @router.post("/v1/routing/dry-run")
 async def dry_run(body: DryRun, db: Reading) -> Route:
     """Where would a report go, and why?"""
-    street = (await tables.streets_for(db, [body.tenant])).get(body.tenant)
+    street = (await street_tables.streets_for(db, [body.tenant])).get(body.tenant)
     if street is None:
         raise not_found(f"there is no street {body.tenant} here")
     [routed] = route_all([(body.category, body.place)], street)

@@ -12,10 +12,12 @@ from libs.chassis import timers
 from libs.chassis.database import Database
 from libs.chassis.handlers import Timer
 from libs.contracts.words import Stage
-from services.dispatch import tables
 from services.dispatch.domain.offering import who_may_be_asked
 from services.dispatch.domain.order import STAGE_OF, Order, State
 from services.dispatch.domain.street import Street
+from services.dispatch.tables import orders as order_tables
+from services.dispatch.tables import streets as street_tables
+from services.dispatch.tables import workload as workload_tables
 
 
 class OrderClock(Timer):
@@ -49,15 +51,15 @@ class Desk:
         self._before = dict(found)
 
     @classmethod
-    async def open(cls, db: Database, ids: set[UUID], members: Iterable[tables.Who]) -> Desk:
-        found = await tables.orders_by_id(db, ids)
-        streets = await tables.streets_for(db, {order.tenant for order in found.values()})
+    async def open(cls, db: Database, ids: set[UUID], members: Iterable[workload_tables.Who]) -> Desk:
+        found = await order_tables.orders_by_id(db, ids)
+        streets = await street_tables.streets_for(db, {order.tenant for order in found.values()})
         others = {
             (order.tenant, m)
             for order in found.values()
             for m in who_may_be_asked(order.unit, order.category, streets[order.tenant])
         }
-        return cls(found, streets, await tables.workload_of(db, others, lock=members))
+        return cls(found, streets, await workload_tables.workload_of(db, others, lock=members))
 
     def keep(self, order: Order) -> None:
         before = self.orders[order.order_id]
@@ -68,12 +70,12 @@ class Desk:
 
     async def record(self, db: Database) -> None:
         changed = [o for id, o in self.orders.items() if o != self._before[id]]
-        await tables.update_orders(db, changed)
-        totals: Counter[tables.Who] = Counter()
+        await order_tables.update_orders(db, changed)
+        totals: Counter[workload_tables.Who] = Counter()
         for order in changed:
             for member, change in _workload_change(self._before[order.order_id], order).items():
                 totals[(order.tenant, member)] += change
-        await tables.add_open_orders(db, totals)
+        await workload_tables.add_open_orders(db, totals)
         moved = [o for o in changed if o.due_at() != self._before[o.order_id].due_at()]
         clocks = [clock for order in moved if (clock := clock_of(order))]
         ended = [str(order.order_id) for order in moved if order.due_at() is None]

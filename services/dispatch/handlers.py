@@ -11,7 +11,6 @@ from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReopened
 from libs.contracts.message import Event
-from services.dispatch import tables
 from services.dispatch.desk import Desk, OrderClock, clock_of
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.commands import AboutOrder, CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
@@ -19,6 +18,9 @@ from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_aske
 from services.dispatch.domain.order import STAGE_OF, Changed, Decision, Order, Refuse, State
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
+from services.dispatch.tables import orders as order_tables
+from services.dispatch.tables import streets as street_tables
+from services.dispatch.tables import workload as workload_tables
 
 router = EventRouter("dispatch")
 
@@ -27,7 +29,7 @@ Workload = Mapping[str, int]
 
 @router.on(CaseRegistered)
 async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Event]:
-    streets = await tables.streets_for(db, {case.tenant for case in cases})
+    streets = await street_tables.streets_for(db, {case.tenant for case in cases})
     decided: list[Changed] = []
     for tenant, mine in _by_tenant(cases).items():
         if tenant not in streets:
@@ -49,8 +51,8 @@ async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Eve
 @router.on(CaseReopened)
 async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event]:
     """A new order for a case that was not done well: where it was before, the second time to the street."""
-    earlier = await tables.orders_by_id(db, {case.order_id for case in cases})
-    streets = await tables.streets_for(db, {case.tenant for case in cases})
+    earlier = await order_tables.orders_by_id(db, {case.order_id for case in cases})
+    streets = await street_tables.streets_for(db, {case.tenant for case in cases})
     decided: list[Changed] = []
     for case in cases:
         before = earlier.get(case.order_id)
@@ -90,12 +92,12 @@ def _new_case(case: CaseRegistered) -> NewCase:
 async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]]) -> Workload:
     """The open orders of everybody who may be asked, for each (unit, category)."""
     who = {(street.tenant, m) for unit, category in set(orders_of) for m in who_may_be_asked(unit, category, street)}
-    return (await tables.workload_of(db, who)).get(street.tenant, {})
+    return (await workload_tables.workload_of(db, who)).get(street.tenant, {})
 
 
 async def _record_new(db: Database, decided: Sequence[Changed]) -> list[Event]:
     """Insert the orders and start their clocks; a case that has its order already keeps it."""
-    new = await tables.insert_orders(db, [each.order for each in decided])
+    new = await order_tables.insert_orders(db, [each.order for each in decided])
     made = [each for each in decided if each.order.order_id in new]
     await timers.schedule(db, [clock for each in made if (clock := clock_of(each.order))])
     return [fact for each in made for fact in each.facts]
@@ -116,7 +118,7 @@ async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Ans
 
     answers = await _carry_out(commands, db, decide)
     done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
-    await tables.record_evidence(db, done)
+    await order_tables.record_evidence(db, done)
     return answers
 
 

@@ -14,9 +14,10 @@ from libs.chassis.ids import new_id
 from libs.chassis.seal import Sealer
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Event
-from services.dispatch import roster_checks, roster_files, roster_tables
+from services.dispatch import roster_checks, roster_files
 from services.dispatch.roster_checks import Roster, Row
-from services.dispatch.tables import MemberRow, ResponsibilityRow, UnitRow
+from services.dispatch.tables import roster as roster_tables
+from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, UnitRow
 
 
 class InUse(Exception):

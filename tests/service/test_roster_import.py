@@ -22,8 +22,9 @@ from libs.chassis.testing import NOON, fresh_database
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
-from services.dispatch import roster, tables
+from services.dispatch import roster
 from services.dispatch.roster import Changes, InUse
+from services.dispatch.tables import streets
 from tests.service.roster_folder import edit, setting
 
 TENANT = "370784004"
@@ -87,7 +88,7 @@ async def test_the_whole_street_is_imported_and_told(engine: AsyncEngine, linghe
     assert sum(isinstance(f, MemberChanged) for f in told) == 2303
     assert sum(isinstance(f, CategoryChanged) for f in told) == 67
     async with transaction(engine) as db:
-        loaded = (await tables.streets_for(db, [TENANT]))[TENANT]
+        loaded = (await streets.streets_for(db, [TENANT]))[TENANT]
     assert (len(loaded.units), len(loaded.members), len(loaded.responsibilities)) == (1001, 2303, 67)
     assert sum(unit.border is not None for unit in loaded.units.values()) == 832
 

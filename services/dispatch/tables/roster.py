@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from libs.chassis.database import Database
-from services.dispatch.tables import MemberRow, ResponsibilityRow, StreetRow, UnitRow
+from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, StreetRow, UnitRow
 
 Row = dict[str, Any]
 

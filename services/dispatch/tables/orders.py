@@ -1,0 +1,76 @@
+"""Orders: every query on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlmodel import col
+
+from libs.chassis.database import Database, Record, among
+from libs.contracts.words import Level
+from services.dispatch.domain.order import Order, State
+from services.dispatch.tables.rows import OrderRow, columns
+
+
+async def insert_orders(db: Database, orders: Sequence[Order]) -> set[UUID]:
+    """The ids of those that are new: a case has one order for each time that it was opened."""
+    rows = [{**_row(order), "note": "", "photos": []} for order in orders]
+    return set(await db.insert(OrderRow, rows, skip_existing=True, returning="order_id"))
+
+
+async def update_orders(db: Database, orders: Iterable[Order]) -> None:
+    await db.update(OrderRow, ["order_id"], [_row(order) for order in orders])
+
+
+async def record_evidence(db: Database, evidence: Mapping[UUID, tuple[str, Sequence[str]]]) -> None:
+    rows = [{"order_id": o, "note": note, "photos": list(photos)} for o, (note, photos) in evidence.items()]
+    await db.update(OrderRow, ["order_id"], rows)
+
+
+_ORDER_FIELDS = tuple(f.name for f in fields(Order))
+
+
+def _row(order: Order) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in _ORDER_FIELDS}
+
+
+def _order(row: Record) -> Order:
+    values = {name: getattr(row, name) for name in _ORDER_FIELDS}
+    for name in ("offered_to", "given_back_by", "because"):
+        values[name] = tuple(values[name])
+    return Order(**{**values, "state": State(values["state"]), "level": Level(values["level"])})
+
+
+async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
+    """The orders, locked until the transaction ends; in one sequence everywhere, against deadlocks."""
+    statement = (
+        select(*columns(OrderRow)).where(among(col(OrderRow.order_id), set(ids))).order_by(col(OrderRow.order_id))
+    )
+    rows = await db.rows(statement.with_for_update() if lock else statement)
+    return {row.order_id: _order(row) for row in rows}
+
+
+async def list_orders(
+    db: Database, tenant: str, state: str | None, member_id: str | None, after: UUID | None, limit: int
+) -> Sequence[Record]:
+    """By order id, which follows the time they were made in. With a member: what they may claim or have claimed."""
+    statement = select(*columns(OrderRow)).where(col(OrderRow.tenant) == tenant)
+    if state is not None:
+        statement = statement.where(col(OrderRow.state) == state)
+    if member_id is not None:
+        offered = (col(OrderRow.state) == "offered") & col(OrderRow.offered_to).contains([member_id])
+        statement = statement.where(offered | (col(OrderRow.member_id) == member_id))
+    if after is not None:
+        statement = statement.where(col(OrderRow.order_id) > after)
+    return await db.rows(statement.order_by(col(OrderRow.order_id)).limit(limit))
+
+
+async def count_orders(db: Database, tenant: str) -> dict[str, int]:
+    rows = await db.rows(
+        text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state"), {"tenant": tenant}
+    )
+    return {row.state: row.orders for row in rows}

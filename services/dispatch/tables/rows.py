@@ -1,0 +1,129 @@
+"""What dispatch keeps: the classes of its tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, SmallInteger, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class DispatchTable(SQLModel):
+    metadata = MetaData()
+
+
+def _text() -> Any:
+    return Field(sa_column=Column(Text, nullable=False))
+
+
+def _json() -> Any:
+    return Field(sa_column=Column(JSONB, nullable=False))
+
+
+def _time(nullable: bool = False) -> Any:
+    return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+class StreetRow(DispatchTable, table=True):
+    """The version changes with every change of the tree, the members or the responsibility list."""
+
+    __tablename__ = "streets"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    version: UUID
+
+
+class UnitRow(DispatchTable, table=True):
+    __tablename__ = "units"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    code: str = Field(sa_column=Column(Text, primary_key=True))
+    level: str = _text()
+    parent: str | None = Field(sa_column=Column(Text))
+    name: str = _text()
+    aliases: list[str] = _json()
+    org_id: str = _text()
+    org_kind: str = _text()
+    org_name: str = _text()
+    border: bytes | None = Field(sa_column=Column(LargeBinary))
+
+
+class MemberRow(DispatchTable, table=True):
+    """`contact_digest` tells whether a contact has changed since it was sealed; the contact is not kept."""
+
+    __tablename__ = "members"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    member_id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = _text()
+    kind: str = _text()
+    unit: str = _text()
+    org_id: str = _text()
+    party_member: bool
+    skills: list[str] = _json()
+    workload_limit: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    contact_digest: str = _text()
+    open_orders: int
+
+
+class ResponsibilityRow(DispatchTable, table=True):
+    __tablename__ = "responsibilities"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    category: str = Field(sa_column=Column(Text, primary_key=True))
+    name_zh: str = _text()
+    name_en: str = _text()
+    area: str = _text()
+    kind: str = _text()
+    registration: str = _text()
+    start_level: str = _text()
+    org_kind: str = _text()
+    skills: list[str] = _json()
+    claim_amount: int
+    claim_unit: str = _text()
+    handle_amount: int
+    handle_unit: str = _text()
+    check_amount: int
+    check_unit: str = _text()
+    evidence: str = _text()
+    points: int
+    standard_ref: str = _text()
+
+
+class OrderRow(DispatchTable, table=True):
+    __tablename__ = "orders"
+
+    order_id: UUID = Field(primary_key=True)
+    tenant: str = _text()
+    case_id: UUID
+    case_no: str = _text()
+    category: str = _text()
+    category_name: str = _text()
+    summary: str = _text()
+    state: str = _text()
+    unit: str = _text()
+    level: str = _text()
+    org_id: str = _text()
+    member_id: str | None = Field(sa_column=Column(Text))
+    offered_to: list[str] = _json()
+    given_back_by: list[str] = _json()
+    reported_by_member: str | None = Field(sa_column=Column(Text))
+    evidence: str = _text()
+    points: int
+    claim_by: datetime = _time()
+    handle_by: datetime = _time()
+    check_by: datetime = _time()
+    stage_began_at: datetime = _time()
+    handled_at: datetime | None = _time(nullable=True)
+    note: str = _text()
+    photos: list[str] = _json()
+    rework_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    reopened_times: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    because: list[str] = _json()
+
+
+def columns(model: type[SQLModel]) -> Any:
+    return tuple(model.__table__.columns)  # type: ignore[attr-defined]
