@@ -21,12 +21,16 @@ K = TypeVar("K", bound="Timer")
 class Batch(Sequence[T], Generic[T]):
     """What is handled in one transaction: one or many of the same type, in order, without copies.
 
-    `now` is the domain time at which the batch was opened.
+    `now` is the domain time at which the batch was opened; `traceparent` gives what later work on an item, such as
+    a delivery, continues its trace with.
     """
 
-    def __init__(self, items: Sequence[T], now: datetime) -> None:
+    def __init__(
+        self, items: Sequence[T], now: datetime, traceparent: Callable[[T], str | None] = lambda item: None
+    ) -> None:
         self._items = items
         self.now = now
+        self.traceparent = traceparent
         self.waiting: dict[int, str] = {}
 
     @overload

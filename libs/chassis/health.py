@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
-from libs.chassis import migrations
+from libs.chassis import schema_version
 from libs.chassis.database import transaction
 from libs.chassis.subscriber import fetch_age_seconds
 
@@ -48,7 +48,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/startup")
     async def startup() -> JSONResponse:
         try:
-            return _answer({"schema": await migrations.is_ready(service.engine, service.name)})
+            return _answer({"schema": await schema_version.is_ready(service.engine, service.name)})
         except Exception as error:
             return _answer({"schema": False}, error=type(error).__name__)
 

@@ -151,7 +151,7 @@ class Processor:
         facts: list[tuple[Event, outbox.Cause]] = []
         now = self._clock.now()
         for wave in in_waves(messages):
-            batch = Batch(wave, now)
+            batch = Batch(wave, now, lambda message: spans.traceparent(message.id))
             events = await self._router.events[type(wave[0])](batch, db)
             waiting += [(m, batch.waiting[id(m)]) for m in wave if id(m) in batch.waiting]
             causes = outbox.Causes(wave, spans.traceparent)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, String, text
 from sqlmodel import AutoString, SQLModel
 
@@ -16,6 +15,7 @@ from deploy.local.servers import Servers
 from libs.chassis import migrations
 from libs.chassis.database import connect
 from libs.chassis.ids import new_id
+from libs.chassis.schema_version import is_ready, known_versions
 from libs.chassis.tables import ChassisTable
 from libs.contracts.streams import SERVICES
 
@@ -37,10 +37,6 @@ def own_metadata(service: str) -> MetaData:
     return next(c.metadata for c in SQLModel.__subclasses__() if c.__module__.startswith(prefix))
 
 
-def revisions(service: str) -> list[str]:
-    return [s.revision for s in ScriptDirectory.from_config(migrations.config(service)).walk_revisions()][::-1]
-
-
 def differences(connection: Connection, service: str) -> list[object]:
     """In tables and columns. Indexes and constraints are the migrations' own matter."""
 
@@ -60,7 +56,7 @@ def differences(connection: Connection, service: str) -> list[object]:
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_migrated_database_is_what_the_table_classes_say(servers: Servers, service: str) -> None:
     url = await empty_database(servers, f"migrated_{service}")
-    assert await migrations.migrate(url, service) == migrations.expected_version(service)
+    assert await migrations.migrate(url, service) == known_versions(service)[-1]
     engine = connect(url, pool_size=1)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences, service) == []
@@ -71,7 +67,7 @@ async def test_the_migrated_database_is_what_the_table_classes_say(servers: Serv
 async def test_every_step_keeps_what_is_there_and_may_be_run_again(servers: Servers, service: str) -> None:
     url = await empty_database(servers, f"filled_{service}")
     engine = connect(url, pool_size=1)
-    for number, revision in enumerate(revisions(service), 1):
+    for number, revision in enumerate(known_versions(service), 1):
         assert await migrations.migrate(url, service, revision) == revision
         assert await migrations.migrate(url, service, revision) == revision
         async with engine.begin() as connection:
@@ -90,10 +86,10 @@ async def test_every_step_keeps_what_is_there_and_may_be_run_again(servers: Serv
 async def test_code_runs_on_its_own_schema_and_on_a_newer_one_but_not_on_an_older(servers: Servers) -> None:
     url = await empty_database(servers, "versions")
     engine = connect(url, pool_size=1)
-    assert not await migrations.is_ready(engine, "dispatch")
+    assert not await is_ready(engine, "dispatch")
     await migrations.migrate(url, "dispatch")
-    assert await migrations.is_ready(engine, "dispatch")
+    assert await is_ready(engine, "dispatch")
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'dispatch_9999'"))
-    assert await migrations.is_ready(engine, "dispatch")
+    assert await is_ready(engine, "dispatch")
     await engine.dispose()

@@ -1,0 +1,32 @@
+"""The import contracts of pyproject.toml find what they are there to find."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+PLANTED = {
+    "services/dispatch/handlers.py": "import services.scoring.handlers",
+    "libs/contracts/words.py": "import libs.chassis.clock",
+    "services/incident/tables/rows.py": "import services.incident.api",
+    "services/notify/domain/audience.py": "import sqlalchemy",
+}
+
+
+def lint_imports(folder: Path) -> str:
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+def test_each_contract_is_broken_by_a_planted_violation(tmp_path: Path) -> None:
+    for part in ("libs", "services", "pyproject.toml"):
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        copy(PROJECT / part, tmp_path / part)
+    for path, line in PLANTED.items():
+        with (tmp_path / path).open("a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")
+    said = lint_imports(tmp_path)
+    assert "Contracts: 0 kept, 4 broken." in said, said
