@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis import outbox, telemetry
+from libs.chassis import metrics, outbox
 from libs.chassis.clock import Clock
 from libs.chassis.database import is_outage, transaction
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
@@ -100,7 +100,7 @@ class Commands:
             if not each.answer.done():
                 each.answer.set_result(answer)
         seconds = time.perf_counter() - started
-        telemetry.BATCH_SECONDS.labels(self._router.service, "commands").observe(seconds)
+        metrics.BATCH_SECONDS.labels(self._router.service, "commands").observe(seconds)
         refused = sum(isinstance(answer, Refused) for _, answer in answers)
         log.info(
             "commands_answered",

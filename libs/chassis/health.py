@@ -35,7 +35,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/ready")
     async def ready() -> JSONResponse:
-        """Whether requests may come. A broker that was reached and is lost does not matter: facts wait in the outbox."""
+        """Whether requests may come. A broker that was reached and is lost does no harm: facts wait in the outbox."""
         connected = service.broker_connected
         checks = {
             "accepting": not service.draining,

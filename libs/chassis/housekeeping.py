@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis import retries, telemetry
+from libs.chassis import metrics, retries
 from libs.chassis.database import transaction
 
 OUTBOX_HOURS = 72
@@ -38,5 +38,5 @@ async def tidy(engine: AsyncEngine, service: str) -> None:
         await db.execute(OLD_INBOX, {"days": INBOX_DAYS, "chunk": CHUNK})
         oldest = await db.one(OLDEST_UNSENT)
         parked = await db.one(retries.PARKED_COUNT)
-    telemetry.UNSENT_AGE.labels(service).set(float(oldest[0]) if oldest else 0)
-    telemetry.PARKED.labels(service).set(parked[0] if parked else 0)
+    metrics.UNSENT_AGE.labels(service).set(float(oldest[0]) if oldest else 0)
+    metrics.PARKED.labels(service).set(parked[0] if parked else 0)

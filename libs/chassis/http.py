@@ -9,23 +9,17 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from libs.chassis.commands import NotTakenNow
 from libs.chassis.database import Database, is_outage, transaction
 from libs.chassis.handlers import Done, Refused
+from libs.chassis.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 
 MAX_BODY_BYTES = 256 * 1024
 PROBLEM = "application/problem+json"
-
-REQUEST_SECONDS = Histogram(
-    "wangge_request_seconds",
-    "Time of one HTTP request",
-    ["service", "route", "status"],
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis import outbox, retries, telemetry
+from libs.chassis import metrics, outbox, retries, telemetry
 from libs.chassis.clock import Clock
 from libs.chassis.database import Database, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter
@@ -99,7 +99,7 @@ class Processor:
         if received:
             await self._in_halves(list(received.values()))
         seconds = time.perf_counter() - started
-        telemetry.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
+        metrics.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
         log.info("batch_handled", kind=kind, size=len(kept), milliseconds=round(seconds * 1000, 1))
 
     async def _in_halves(self, items: list[Received]) -> None:
@@ -139,9 +139,9 @@ class Processor:
             spans.end()
         self._wake_relay()
         service, late = self._router.service, {message.id for message, _ in waiting}
-        telemetry.count(service, "waiting", (m.type_name() for m, _ in waiting))
-        telemetry.count(service, "handled", (m.type_name() for m in fresh if m.id not in late))
-        telemetry.count(service, "copy", (i.message.type_name() for id, i in by_id.items() if id not in new))
+        metrics.count(service, "waiting", (m.type_name() for m, _ in waiting))
+        metrics.count(service, "handled", (m.type_name() for m in fresh if m.id not in late))
+        metrics.count(service, "copy", (i.message.type_name() for id, i in by_id.items() if id not in new))
 
     async def _handle(
         self, db: Database, messages: Sequence[Message], spans: telemetry.Spans
@@ -172,7 +172,7 @@ class Processor:
         async with transaction(self._engine) as db:
             await retries.keep(db, kept, delay)
         outcome = "parked" if delay is None else "retry"
-        telemetry.count(self._router.service, outcome, [kept.envelope.headers.get("ce-type", "unknown")])
+        metrics.count(self._router.service, outcome, [kept.envelope.headers.get("ce-type", "unknown")])
         log.warning("message_kept", outcome=outcome, event_id=str(kept.id), attempts=kept.attempts, reason=kept.reason)
 
 

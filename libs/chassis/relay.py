@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis import telemetry
+from libs.chassis import metrics
 from libs.chassis.database import Record, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.outbox import PARTITIONS
@@ -94,7 +94,7 @@ class Relay:
             if rows:
                 await self._publish(rows)
                 await db.execute(SENT, {"positions": [row.position for row in rows]})
-        telemetry.PUBLISHED.labels(self._service).inc(len(rows))
+        metrics.PUBLISHED.labels(self._service).inc(len(rows))
         return len(rows)
 
     async def _publish(self, rows: Sequence[Record]) -> None:

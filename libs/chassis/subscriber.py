@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 from nats.js.errors import Error as JetStreamError
 
-from libs.chassis import telemetry
+from libs.chassis import metrics
 from libs.contracts.cloudevents import Envelope
 
 log = structlog.get_logger()
@@ -132,5 +132,5 @@ async def _undecoded(message: NatsMessage) -> bytes:
 
 def fetch_age_seconds(service: str, subscriber: BatchPuller) -> float:
     age = time.monotonic() - subscriber.last_fetch
-    telemetry.FETCH_AGE.labels(service, subscriber.stream_label).set(age)
+    metrics.FETCH_AGE.labels(service, subscriber.stream_label).set(age)
     return age

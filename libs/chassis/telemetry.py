@@ -1,8 +1,8 @@
-"""Traces and metrics. A trace runs from the report to the notification: `traceparent` travels in outbox and NATS."""
+"""Traces. One runs from the report to the notification: `traceparent` travels in outbox and NATS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -14,24 +14,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import Counter, Gauge, Histogram
 
+from libs.chassis import metrics
 from libs.chassis.settings import ServiceSettings
 from libs.contracts.cloudevents import TRACEPARENT, Envelope
-
-# Labels hold types and services, never a tenant, a grid or a person.
-HANDLED = Counter("wangge_messages", "Messages by what became of them", ["service", "type", "outcome"])
-BATCH_SECONDS = Histogram(
-    "wangge_batch_seconds",
-    "Time of one batch, transaction included",
-    ["service", "kind"],
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
-PUBLISHED = Counter("wangge_published", "Messages that the relay published", ["service"])
-UNSENT_AGE = Gauge("wangge_outbox_oldest_unsent_seconds", "Age of the oldest unsent outbox row", ["service"])
-PARKED = Gauge("wangge_dead_letters", "Messages that were given up and wait for an operator", ["service"])
-LATE_TIMERS = Gauge("wangge_timers_late_seconds", "How late the oldest due timer is", ["service"])
-FETCH_AGE = Gauge("wangge_fetch_age_seconds", "Time since a consumer last asked for messages", ["service", "stream"])
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -86,7 +72,7 @@ class Spans:
 
 
 class Telemetry:
-    """Tracing of one service; off unless an OTLP endpoint or the console is set."""
+    """Tracing of one service, and metrics over OTLP; off unless an OTLP endpoint or the console is set."""
 
     def __init__(self, service: str, settings: ServiceSettings, exporter: SpanExporter | None = None) -> None:
         self._provider: TracerProvider | None = None
@@ -96,6 +82,7 @@ class Telemetry:
             exporters.append(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"))
         if settings.trace_console:
             exporters.append(ConsoleSpanExporter())
+        self._metrics = metrics.export(service, settings.otlp_endpoint) if settings.otlp_endpoint else None
         if exporters:
             self._provider = TracerProvider(
                 resource=Resource.create({"service.name": f"wangge-{service}"}),
@@ -121,8 +108,5 @@ class Telemetry:
     def stop(self) -> None:
         if self._provider:
             self._provider.shutdown()
-
-
-def count(service: str, outcome: str, types: Iterable[str]) -> None:
-    for each in types:
-        HANDLED.labels(service, each, outcome).inc()
+        if self._metrics:
+            self._metrics.shutdown()

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis import outbox, retries, telemetry
+from libs.chassis import metrics, outbox, retries
 from libs.chassis.clock import Clock
 from libs.chassis.database import Database, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
@@ -80,7 +80,7 @@ class TimerSweep:
         async with transaction(self._engine) as db:
             due = await db.rows(DUE, {"now": now})
         late = (now - due[0].due_at).total_seconds() if due else 0.0
-        telemetry.LATE_TIMERS.labels(self._router.service).set(late)
+        metrics.LATE_TIMERS.labels(self._router.service).set(late)
         return sum([await self._fire(row.name, now, limit) for row in due])
 
     async def _fire(self, name: str, now: datetime, limit: int) -> int:
@@ -102,7 +102,7 @@ class TimerSweep:
             events = await handler(Batch(fired, now), db) if fired else ()
             await outbox.record(db, ((event, outbox.NOTHING) for event in events))
         self._wake_relay()
-        telemetry.count(self._router.service, "handled", [name] * len(fired))
+        metrics.count(self._router.service, "handled", [name] * len(fired))
         return len(fired)
 
     async def _postpone(self, name: str, now: datetime, error: Exception) -> None:
@@ -110,4 +110,4 @@ class TimerSweep:
             for row in await db.rows(POSTPONE, {"now": now, "name": name, "delay": retries.DELAYS[-1]}):
                 reason = retries.reason_of(error)
                 log.error("timer_failed", name=name, key=row.key, attempts=row.attempts, reason=reason)
-        telemetry.count(self._router.service, "retry", [name])
+        metrics.count(self._router.service, "retry", [name])

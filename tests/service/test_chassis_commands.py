@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from deploy.local.servers import Servers
+from libs.chassis import metrics
 from libs.chassis.testing import Stage
 from libs.contracts import cloudevents
 from libs.contracts.scoring import PointsPosted
@@ -108,3 +110,14 @@ async def test_a_batch_has_a_span_that_links_the_traces_of_its_messages(servers:
     assert one.context is not None
     assert f"{one.context.trace_id:032x}" == case.id.hex
     assert [link.context.trace_id for link in batch.links] == [one.context.trace_id]
+
+
+async def test_metrics_are_the_same_over_otlp_and_for_prometheus(stage: Stage) -> None:
+    await stage.hear(registered())
+    reader = InMemoryMetricReader()
+    provider = metrics.export("scoring", "http://nowhere.example", reader=reader)
+    data = reader.get_metrics_data()
+    provider.shutdown()
+    assert data is not None
+    found = {m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics}
+    assert {"wangge_messages_total", "wangge_batch_seconds_sum", "wangge_batch_seconds_count"} <= found
