@@ -1,0 +1,98 @@
+"""Which facts tell whom, with which template: fact → audience → template. A fact that is not here tells nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from libs.contracts.dispatch import DeadlineNear, OrderClaimed, OrderEscalated, OrderOffered, OrderOverdue
+from libs.contracts.incident import CaseClosed, CaseRegistered, CaseRejected, CaseReopened
+from libs.contracts.message import Event
+from libs.contracts.scoring import PointsPosted
+from libs.contracts.words import Channel
+
+# China has had one zone without summer time since 1991, so no zone file is needed.
+STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reported the case. Only CaseReported says who that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orgs:
+    """Organisations, for which whoever is on duty reads the inbox."""
+
+    fields: tuple[str, ...]
+
+
+Audience = Reporter | Members | Orgs
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`says` names the fields of the fact that the template may use."""
+
+    template: str
+    audience: Audience
+    says: tuple[str, ...]
+    channels: frozenset[Channel] = frozenset(Channel)
+
+
+RULES: Mapping[type[Event], Rule] = {
+    CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name")),
+    CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "reason")),
+    OrderOffered: Rule(
+        "offered", Members("offered_to"), ("case_no", "category_name", "unit_name", "summary", "claim_by")
+    ),
+    OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
+    CaseClosed: Rule("closed", Reporter(), ("case_no",)),
+    CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
+    DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
+    OrderOverdue: Rule("overdue", Members("member_ids"), ("stage", "due_at")),
+    OrderEscalated: Rule("escalated", Orgs(("from_org", "to_org")), ("cause", "from_unit", "to_unit", "to_level")),
+    PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
+}
+
+
+def reporter(reporter_id: object) -> str:
+    return f"reporter:{reporter_id}"
+
+
+def member(member_id: str) -> str:
+    return f"member:{member_id}"
+
+
+def org(org_id: str) -> str:
+    return f"org:{org_id}"
+
+
+def told(fact: Event, audience: Audience, reporter_id: str | None) -> list[str]:
+    """The recipients, each once, in the order of the fact. `reporter_id`: the recipient who reported the case."""
+    match audience:
+        case Reporter():
+            return [reporter_id] if reporter_id is not None else []
+        case Members(field):
+            named = getattr(fact, field)
+            return [member(m) for m in dict.fromkeys((named,) if isinstance(named, str) else named)]
+        case Orgs(fields):
+            return [org(o) for o in dict.fromkeys(getattr(fact, field) for field in fields)]
+
+
+def parameters(fact: Event, rule: Rule) -> dict[str, str]:
+    """What the template may say, as text; times are the street's."""
+    return {name: _as_text(getattr(fact, name)) for name in rule.says}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")
+    return str(value)

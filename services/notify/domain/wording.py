@@ -1,0 +1,45 @@
+"""A notification in words: a template of one language, filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    subject: str
+    text: str
+
+    def placeholders(self) -> set[str]:
+        return {name for part in (self.subject, self.text) for _, name, _, _ in Formatter().parse(part) if name}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Everything that can be said in one language. `words`: what the values of a parameter are called."""
+
+    templates: Mapping[str, Template]
+    words: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Said:
+    subject: str
+    text: str
+
+
+class _Blank(dict[str, str]):
+    """A notification that was queued under an older template may lack what a newer one says."""
+
+    def __missing__(self, _: str) -> str:
+        return ""
+
+
+def say(wording: Wording, template: str, values: Mapping[str, str]) -> Said:
+    """The subject is one line, whatever the values hold."""
+    words = wording.words
+    spoken = _Blank({name: words.get(name, {}).get(value, value) for name, value in values.items()})
+    chosen = wording.templates[template]
+    return Said(" ".join(chosen.subject.format_map(spoken).split()), chosen.text.format_map(spoken).strip() + "\n")

@@ -1,0 +1,96 @@
+"""Contacts under a key per person, wishes, who reported which case, notices and their deliveries."""
+
+from libs.chassis import schema
+
+revision = "notify_0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE person_keys (
+    tenant text NOT NULL CHECK (tenant ~ '^[0-9]{9}$'),
+    recipient_id text NOT NULL CHECK (recipient_id ~ '^(member|reporter|org):[A-Za-z0-9_-]{1,36}$'),
+    key bytea CHECK (octet_length(key) = 32),
+    since timestamptz,
+    erased_at timestamptz,
+    PRIMARY KEY (tenant, recipient_id),
+    CHECK ((key IS NULL) = (since IS NULL)),
+    CHECK (key IS NOT NULL OR erased_at IS NOT NULL),
+    CHECK (since > erased_at)
+);
+
+CREATE TABLE contacts (
+    tenant text NOT NULL,
+    recipient_id text NOT NULL,
+    ciphertext bytea NOT NULL,
+    has_email boolean NOT NULL,
+    has_webhook boolean NOT NULL,
+    language text NOT NULL CHECK (language IN ('zh', 'en')),
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, recipient_id),
+    FOREIGN KEY (tenant, recipient_id) REFERENCES person_keys
+);
+
+CREATE TABLE preferences (
+    tenant text NOT NULL CHECK (tenant ~ '^[0-9]{9}$'),
+    recipient_id text NOT NULL CHECK (recipient_id ~ '^(member|reporter|org):[A-Za-z0-9_-]{1,36}$'),
+    in_app boolean,
+    email boolean,
+    webhook boolean,
+    language text CHECK (language IN ('zh', 'en')),
+    PRIMARY KEY (tenant, recipient_id)
+);
+
+CREATE TABLE cases (
+    tenant text NOT NULL,
+    case_id uuid NOT NULL,
+    case_no text NOT NULL,
+    recipient_id text CHECK (recipient_id LIKE 'reporter:%'),
+    tracking bytea,
+    reported_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, case_id),
+    CHECK (tracking IS NULL OR recipient_id IS NOT NULL)
+);
+
+CREATE TABLE notices (
+    tenant text NOT NULL,
+    event_id uuid NOT NULL,
+    template text NOT NULL,
+    parameters jsonb NOT NULL,
+    case_id uuid,
+    correlation_id uuid NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    queued_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, event_id)
+);
+
+CREATE TABLE deliveries (
+    delivery_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    event_id uuid NOT NULL,
+    recipient_id text NOT NULL,
+    channel text NOT NULL CHECK (channel IN ('in_app', 'email', 'webhook')),
+    state text NOT NULL CHECK (state IN ('queued', 'sending', 'delivered', 'failed', 'suppressed')),
+    attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    due_at timestamptz,
+    reason text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    first_attempt_at timestamptz,
+    ended_at timestamptz,
+    read_at timestamptz,
+    UNIQUE (tenant, event_id, recipient_id, channel),
+    CHECK ((state IN ('queued', 'sending')) = (due_at IS NOT NULL)),
+    CHECK ((state IN ('queued', 'sending')) = (ended_at IS NULL)),
+    CHECK (state NOT IN ('failed', 'suppressed') OR reason IS NOT NULL),
+    CHECK (state <> 'sending' OR attempts > 0),
+    CHECK (channel <> 'in_app' OR state IN ('delivered', 'suppressed')),
+    CHECK (read_at IS NULL OR (channel = 'in_app' AND state = 'delivered'))
+);
+CREATE INDEX deliveries_due ON deliveries (channel, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_inbox ON deliveries (tenant, recipient_id, delivery_id)
+    WHERE channel = 'in_app' AND state = 'delivered'
+"""
+
+
+def upgrade() -> None:
+    schema.step_1()
+    schema.run(TABLES)

@@ -1,0 +1,31 @@
+"""The templates as files, one per language, read once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.notify.domain.recipient import DEFAULT_LANGUAGE
+from services.notify.domain.wording import Said, Template, Wording, say
+
+FOLDER = Path(__file__).parent / "templates"
+
+
+def read(path: Path) -> Wording:
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    templates = {name: Template(t["subject"], t["text"]) for name, t in content["templates"].items()}
+    return Wording(templates, content["words"])
+
+
+WORDINGS = {path.stem: read(path) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def tracking_link(public_url: str, code: str | None) -> str:
+    """The page of the case, or where a code is typed in when the service was not told it."""
+    page = f"{public_url.rstrip('/')}/track"
+    return f"{page}/{code}" if code else page
+
+
+def render(language: str | None, template: str, values: Mapping[str, str]) -> Said:
+    return say(WORDINGS.get(language or DEFAULT_LANGUAGE, WORDINGS[DEFAULT_LANGUAGE]), template, values)

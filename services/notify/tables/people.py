@@ -1,0 +1,213 @@
+"""Queries on people: their keys, contacts and wishes, and the cases they reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from libs.chassis.database import Database, Record
+from libs.contracts.words import Channel
+from services.notify.domain.recipient import Recipient, kind
+from services.notify.tables.models import CaseRow
+
+Who = tuple[str, str]
+"""(tenant, recipient_id)"""
+
+CaseKey = tuple[str, UUID]
+"""(tenant, case_id)"""
+
+KEYS = text(
+    """
+    INSERT INTO person_keys AS k (tenant, recipient_id, key, since)
+    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:keys AS bytea[]),
+                         CAST(:since AS timestamptz[]))
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET
+        key = CASE WHEN k.key IS NULL AND excluded.since > k.erased_at THEN excluded.key ELSE k.key END,
+        since = CASE WHEN k.key IS NULL AND excluded.since > k.erased_at THEN excluded.since ELSE k.since END
+    RETURNING tenant, recipient_id, key
+    """
+)
+
+KEEP_CONTACTS = text(
+    """
+    INSERT INTO contacts AS c (tenant, recipient_id, ciphertext, has_email, has_webhook, language, updated_at)
+    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:ciphertexts AS bytea[]),
+                         CAST(:emails AS boolean[]), CAST(:webhooks AS boolean[]), CAST(:languages AS text[]),
+                         CAST(:updated AS timestamptz[]))
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET
+        ciphertext = excluded.ciphertext, has_email = excluded.has_email, has_webhook = excluded.has_webhook,
+        language = excluded.language, updated_at = excluded.updated_at
+    WHERE excluded.updated_at > c.updated_at
+    """
+)
+
+REPORTERS = text(
+    """
+    SELECT tenant, case_id, recipient_id FROM cases
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id) USING (tenant, case_id)
+    """
+)
+
+RECIPIENTS = text(
+    """
+    SELECT tenant, recipient_id, p.in_app, p.email, p.webhook, c.has_email, c.has_webhook,
+           k.erased_at IS NOT NULL AND k.key IS NULL AS erased
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS asked (tenant, recipient_id)
+    LEFT JOIN preferences p USING (tenant, recipient_id)
+    LEFT JOIN contacts c USING (tenant, recipient_id)
+    LEFT JOIN person_keys k USING (tenant, recipient_id)
+    """
+)
+
+ERASE_KEYS = text(
+    """
+    INSERT INTO person_keys AS k (tenant, recipient_id, erased_at)
+    SELECT DISTINCT a.tenant, a.id, CAST(:now AS timestamptz)
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS a (tenant, id) ORDER BY 1, 2
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET key = NULL, since = NULL, erased_at = excluded.erased_at
+    """
+)
+FORGET_CONTACTS = text(
+    """
+    DELETE FROM contacts c USING unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS a (tenant, id)
+    WHERE c.tenant = a.tenant AND c.recipient_id = a.id
+    """
+)
+FORGET_PREFERENCES = text(
+    """
+    DELETE FROM preferences p USING unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS a (tenant, id)
+    WHERE p.tenant = a.tenant AND p.recipient_id = a.id
+    """
+)
+
+PREFER = text(
+    """
+    INSERT INTO preferences (tenant, recipient_id, in_app, email, webhook, language)
+    VALUES (:tenant, :recipient_id, :in_app, :email, :webhook, :language)
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET in_app = excluded.in_app, email = excluded.email,
+        webhook = excluded.webhook, language = excluded.language
+    """
+)
+PREFERENCES = text(
+    """
+    SELECT p.in_app, p.email, p.webhook, coalesce(p.language, c.language) AS language
+    FROM (SELECT CAST(:tenant AS text) AS tenant, CAST(:recipient_id AS text) AS recipient_id) AS asked
+    LEFT JOIN preferences p USING (tenant, recipient_id)
+    LEFT JOIN contacts c USING (tenant, recipient_id)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewContact:
+    ciphertext: bytes
+    addresses: frozenset[Channel]
+    language: str
+    given_at: datetime
+
+
+async def keys_for(db: Database, given: Mapping[Who, datetime], new_keys: Sequence[bytes]) -> dict[Who, bytes]:
+    """The keys under which contacts may be kept that were given at these times: existing ones, or else new ones.
+
+    None for who was erased after that. The rows stay locked, so that an erasure waits or comes first.
+    """
+    if not given:
+        return {}
+    who = sorted(given)
+    rows = await db.rows(
+        KEYS,
+        {
+            "tenants": [t for t, _ in who],
+            "ids": [r for _, r in who],
+            "keys": list(new_keys),
+            "since": [given[w] for w in who],
+        },
+    )
+    return {(row.tenant, row.recipient_id): row.key for row in rows if row.key is not None}
+
+
+async def keep_contacts(db: Database, contacts: Mapping[Who, NewContact]) -> None:
+    """The contact that was given later stays, in whichever order they come."""
+    if not contacts:
+        return
+    who = sorted(contacts)
+    values = [contacts[w] for w in who]
+    await db.execute(
+        KEEP_CONTACTS,
+        {
+            "tenants": [t for t, _ in who],
+            "ids": [r for _, r in who],
+            "ciphertexts": [v.ciphertext for v in values],
+            "emails": [Channel.EMAIL in v.addresses for v in values],
+            "webhooks": [Channel.WEBHOOK in v.addresses for v in values],
+            "languages": [v.language for v in values],
+            "updated": [v.given_at for v in values],
+        },
+    )
+
+
+async def keep_cases(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    await db.insert(CaseRow, rows, skip_existing=True)
+
+
+async def reporters_of(db: Database, cases: Sequence[CaseKey]) -> dict[CaseKey, str | None]:
+    """Who reported each case that is known here; None for a report without a contact."""
+    asked = sorted(set(cases))
+    rows = await db.rows(REPORTERS, {"tenants": [t for t, _ in asked], "cases": [c for _, c in asked]})
+    return {(row.tenant, row.case_id): row.recipient_id for row in rows}
+
+
+async def recipients_of(db: Database, who: set[Who]) -> dict[Who, Recipient]:
+    if not who:
+        return {}
+    asked = sorted(who)
+    rows = await db.rows(RECIPIENTS, {"tenants": [t for t, _ in asked], "ids": [r for _, r in asked]})
+    return {(tenant, id): recipient_like(kind(id), *columns) for tenant, id, *columns in rows}
+
+
+@cache
+def recipient_like(
+    kind_of_recipient: str,
+    in_app: bool | None,
+    email: bool | None,
+    webhook: bool | None,
+    has_email: bool | None = None,
+    has_webhook: bool | None = None,
+    erased: bool = False,
+) -> Recipient:
+    """The recipient of these columns; there are not many different ones."""
+    said = {Channel.IN_APP: in_app, Channel.EMAIL: email, Channel.WEBHOOK: webhook}
+    known = {Channel.EMAIL: has_email, Channel.WEBHOOK: has_webhook}
+    return Recipient(
+        kind_of_recipient,
+        wanted=frozenset(c for c, wish in said.items() if wish),
+        unwanted=frozenset(c for c, wish in said.items() if wish is False),
+        addresses=frozenset(c for c, has in known.items() if has),
+        erased=erased,
+    )
+
+
+async def erase(db: Database, who: Sequence[Who], now: datetime) -> None:
+    """Without the key nothing that was encrypted for the person can be read, backups of other tables included."""
+    people = {"tenants": [t for t, _ in who], "ids": [r for _, r in who]}
+    await db.execute(ERASE_KEYS, {**people, "now": now})
+    await db.execute(FORGET_CONTACTS, people)
+    await db.execute(FORGET_PREFERENCES, people)
+
+
+async def prefer(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One statement a row: recipients set their preferences now and then, not in thousands."""
+    await db.execute(PREFER, rows)
+
+
+async def preferences_of(db: Database, tenant: str, recipient_id: str) -> Record:
+    """One row, also for somebody who has said nothing."""
+    row = await db.one(PREFERENCES, {"tenant": tenant, "recipient_id": recipient_id})
+    assert row is not None
+    return row

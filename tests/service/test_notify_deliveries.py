@@ -1,0 +1,303 @@
+"""From a fact to a mailbox: the notify service on real NATS, PostgreSQL, SMTP and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import NOON, PATIENCE_SECONDS, Stage
+from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
+from libs.contracts.incident import CaseReported
+from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
+from libs.contracts.words import Level
+from services.notify.domain.attempt import DELAYS
+from tests.conftest import MakeStage
+from tests.service.test_notify_channels import MailServer, Receiver, mail_server, receiver
+from tests.service.test_notify_contacts import (
+    CODE,
+    CONTACT,
+    EMAIL,
+    TENANT,
+    changed,
+    offered,
+    registered,
+    reported,
+    sealed,
+    states,
+)
+
+
+@pytest.fixture
+async def mails() -> AsyncIterator[MailServer]:
+    async with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def calls() -> AsyncIterator[Receiver]:
+    async with receiver() as server:
+        yield server
+
+
+@pytest.fixture
+async def notify(stage: MakeStage, mails: MailServer) -> Stage:
+    return await stage(
+        "notify",
+        WANGGE_SMTP_URL=mails.url,
+        WANGGE_PUBLIC_URL="https://street.example",
+        WANGGE_WEBHOOK_ADDRESSES="loopback",
+        WANGGE_PROVIDER_TIMEOUT_SECONDS="0.3",
+        WANGGE_SEND_POLL_SECONDS="0.02",
+    )
+
+
+async def attempted(notify: Stage, *, hurry: bool = False) -> None:
+    """Wait until nothing is due or being sent; with `hurry` no delay between attempts is waited for."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        async with notify.database() as db:
+            if hurry:
+                await db.execute(text("UPDATE deliveries SET due_at = now() WHERE state = 'queued'"))
+            [left] = await db.rows(
+                text("SELECT count(*) FROM deliveries WHERE state = 'sending' OR state = 'queued' AND due_at <= now()")
+            )
+        if left[0] == 0:
+            return await notify.settled()
+        assert time.monotonic() < deadline, f"{left[0]} deliveries are not through"
+        await asyncio.sleep(0.02)
+
+
+def claimed(report: CaseReported) -> OrderClaimed:
+    return OrderClaimed(
+        tenant=TENANT,
+        occurred_at=NOON + timedelta(hours=1),
+        case_id=report.case_id,
+        order_id=new_id(),
+        member_id="M0001",
+        org_id="P4",
+        category="11001",
+        handle_by=NOON + timedelta(hours=20),
+    )
+
+
+def with_email(language: str = "zh") -> CaseReported:
+    return reported(new_id(), sealed(email=EMAIL, language=language, tracking_code=CODE))
+
+
+async def test_a_reporter_gets_a_mail_with_the_tracking_link_in_their_language(
+    notify: Stage, mails: MailServer
+) -> None:
+    report = with_email("en")
+    await notify.hear(report, registered(report))
+    await notify.hear(claimed(report))
+    await attempted(notify)
+    first, second = sorted(mails.mails, key=lambda m: str(m["Subject"]))
+    assert str(first["Subject"]) == f"Somebody is on it ({report.case_no})"
+    assert str(second["Subject"]) == f"Your report on 路灯不亮 is registered ({report.case_no})"
+    for mail in mails.mails:
+        assert f"https://street.example/track/{CODE}" in mail.get_content()
+    delivered = await notify.said(NotificationDelivered)
+    assert {(d.case_id, d.correlation_id, d.channel) for d in delivered} == {(report.case_id, report.case_id, "email")}
+    assert len(delivered) == 2
+
+
+async def test_a_webhook_is_called_with_what_a_program_needs(notify: Stage, calls: Receiver) -> None:
+    report = reported(new_id(), sealed(webhook_url=calls.url, tracking_code=CODE))
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    [(delivery_id, body)] = calls.calls
+    [delivered] = await notify.said(NotificationDelivered)
+    assert delivery_id == body["delivery_id"] == str(delivered.delivery_id)
+    assert (body["template"], body["case_no"]) == ("registered", report.case_no)
+    assert body["link"].endswith(CODE)
+
+
+async def test_a_receiver_in_trouble_gets_it_later_with_the_same_id(notify: Stage, calls: Receiver) -> None:
+    calls.statuses = [503, 429]
+    report = reported(new_id(), sealed(webhook_url=calls.url))
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    assert await states(notify, f"reporter:{report.reporter_id}") == [("webhook", "queued", "HTTP 503")]
+    assert await notify.said(NotificationDelivered) == []
+    await attempted(notify, hurry=True)
+    assert await states(notify, f"reporter:{report.reporter_id}") == [("webhook", "delivered", None)]
+    assert len(calls.calls) == 3
+    assert len({delivery_id for delivery_id, _ in calls.calls}) == 1
+    assert len(await notify.said(NotificationDelivered)) == 1
+
+
+async def test_a_provider_that_hangs_keeps_nobody_else_waiting(
+    notify: Stage, mails: MailServer, calls: Receiver
+) -> None:
+    calls.statuses = [0]
+    slow, quick = reported(new_id(), sealed(webhook_url=calls.url)), with_email()
+    await notify.hear(slow, quick, registered(slow), registered(quick))
+    await attempted(notify)
+    assert len(mails.mails) == 1
+    [(_, state, reason)] = await states(notify, f"reporter:{slow.reporter_id}")
+    assert (state, reason) == ("queued", "the webhook does not answer in time")
+    await attempted(notify, hurry=True)
+    assert len(await notify.said(NotificationDelivered)) == 2
+
+
+async def test_an_unknown_mailbox_fails_at_once_and_the_reason_holds_no_address(
+    notify: Stage, mails: MailServer
+) -> None:
+    mails.rcpt_replies = [f"550 <{EMAIL}> unknown"]
+    report = with_email()
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    [failed] = await notify.said(NotificationFailed)
+    assert (failed.reason, failed.recipient_id) == ("SMTP 550", f"reporter:{report.reporter_id}")
+
+
+async def test_a_provider_that_never_comes_back_ends_as_failed(notify: Stage, calls: Receiver) -> None:
+    calls.statuses = [500] * 20
+    report = reported(new_id(), sealed(webhook_url=calls.url))
+    await notify.hear(report, registered(report))
+    await attempted(notify, hurry=True)
+    [failed] = await notify.said(NotificationFailed)
+    assert failed.reason == f"HTTP 500, after {len(DELAYS) + 1} attempts"
+    assert len(calls.calls) == len(DELAYS) + 1
+
+
+async def test_a_webhook_into_a_private_network_fails_at_once(notify: Stage) -> None:
+    report = reported(new_id(), sealed(webhook_url="https://192.168.0.1/hook"))
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    [failed] = await notify.said(NotificationFailed)
+    assert failed.reason == "the webhook leads to an address that is not allowed"
+
+
+async def test_the_same_fact_twice_is_told_once(notify: Stage, mails: MailServer) -> None:
+    report = with_email().stamped(new_id(), new_id())
+    case = registered(report).stamped(new_id(), report.case_id)
+    await notify.hear(report, report, case, case)
+    await notify.hear(case, report)
+    await attempted(notify)
+    assert len(mails.mails) == 1
+    async with notify.database() as db:
+        assert len(await db.rows(text("SELECT 1 FROM deliveries"))) == 1
+
+
+async def test_a_claim_that_comes_before_the_report_waits_for_it(notify: Stage, mails: MailServer) -> None:
+    report = with_email()
+    await notify.hear(claimed(report), registered(report))
+    assert [parked for _, parked in await notify.kept()] == [False, False]
+    await notify.hear(report)
+    while await notify.kept():
+        await notify.retry_now()
+    await attempted(notify)
+    assert len(mails.mails) == 2
+
+
+async def test_what_waits_for_somebody_who_is_erased_is_suppressed(notify: Stage, mails: MailServer) -> None:
+    mails.data_replies = ["451 later"]
+    report = with_email()
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    await notify.http.delete(f"/v1/recipients/reporter:{report.reporter_id}", params={"tenant": TENANT})
+    await attempted(notify, hurry=True)
+    [said] = await notify.said(NotificationSuppressed)
+    assert said.reason == "the recipient was erased"
+    assert mails.mails == []
+
+
+async def test_a_delivery_whose_sender_died_is_sent_again_with_the_same_message_id(
+    notify: Stage, mails: MailServer
+) -> None:
+    report = with_email()
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    async with notify.database() as db:
+        await db.execute(
+            text("UPDATE deliveries SET state = 'sending', ended_at = NULL, due_at = now() - interval '1 s'")
+        )
+    await attempted(notify)
+    first, second = mails.mails
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+async def test_a_failure_midway_leaves_nothing_and_the_rest_goes_on(notify: Stage) -> None:
+    """PostgreSQL refuses one notice of a batch, at its last statement."""
+    async with notify.database() as db:
+        await db.execute(text("ALTER TABLE deliveries ADD CHECK (recipient_id <> 'member:POISON')"))
+    await notify.hear(offered("M0001"), offered("POISON", "M0002"), offered("M0003"))
+    [(reason, parked)] = await notify.kept()
+    assert "deliveries" in reason
+    assert not parked
+    async with notify.database() as db:
+        assert len(await db.rows(text("SELECT 1 FROM notices"))) == 2
+    assert await states(notify, "member:M0002") == []
+
+
+async def test_a_field_that_is_unknown_here_does_no_harm(notify: Stage) -> None:
+    class OrderOfferedLater(type(offered())):  # type: ignore[misc]
+        mood: str
+
+    fact = OrderOfferedLater(**offered().model_dump(), mood="new")
+    await notify.hear(fact)
+    assert await states(notify, "member:M0001") == [("in_app", "delivered", None)]
+
+
+async def test_members_read_their_inbox(notify: Stage, mails: MailServer) -> None:
+    await notify.hear(changed(sealed(email=EMAIL, language="en")), offered("M0001", "M0002"), offered("M0001"))
+    await attempted(notify)
+    assert len(mails.mails) == 2
+    url, tenant = "/v1/recipients/member:M0001/inbox", {"tenant": TENANT}
+    messages: list[dict[str, Any]] = (await notify.http.get(url, params=tenant)).json()
+    assert [m["template"] for m in messages] == ["offered", "offered"]
+    assert messages[0]["subject"] == "An order to claim: 路灯不亮 (儒林一微)"
+    assert "2026-11-23 16:00" in messages[0]["text"]
+
+    one = messages[0]["delivery_id"]
+    read = await notify.http.post(f"{url}/{one}/read", params=tenant)
+    again = await notify.http.post(f"{url}/{one}/read", params=tenant)
+    assert read.json() == again.json()
+    others = await notify.http.post(f"/v1/recipients/member:M0002/inbox/{one}/read", params=tenant)
+    assert others.status_code == 404
+    [newest] = (await notify.http.get(url, params={**tenant, "limit": 1})).json()
+    assert newest["read_at"] is not None
+
+
+async def test_both_organisations_find_an_escalation_in_their_inbox(notify: Stage) -> None:
+    report = with_email()
+    escalated = OrderEscalated(
+        tenant=TENANT,
+        occurred_at=NOON,
+        case_id=report.case_id,
+        order_id=new_id(),
+        cause=EscalationCause.OVERDUE,
+        from_unit="370784004201",
+        from_org="P3",
+        to_unit="37078400401",
+        to_org="P2",
+        to_level=Level.COMMUNITY,
+    )
+    await notify.hear(report, escalated)
+    for org in ("org:P3", "org:P2"):
+        [message] = (await notify.http.get(f"/v1/recipients/{org}/inbox", params={"tenant": TENANT})).json()
+        assert message["subject"] == f"工单升级：案件 {report.case_no}（超期）"
+        assert "升级到社区" in message["text"]
+        assert message["link"] is None
+
+
+async def test_counts_and_waiting_times_are_told_by_street(notify: Stage) -> None:
+    report = reported(new_id(), sealed(**{**CONTACT, "webhook_url": None}), at=notify.service.clock.now())
+    await notify.hear(report, registered(report), offered("M0001"))
+    await attempted(notify)
+    tenant = {"tenant": TENANT}
+    counts = (await notify.http.get("/v1/deliveries/counts", params=tenant)).json()
+    assert counts == {"in_app": {"delivered": 1}, "email": {"delivered": 1}}
+    latency = (await notify.http.get("/v1/deliveries/latency", params=tenant)).json()
+    assert latency["cases"] == 1
+    assert 0 <= latency["queued_p50_seconds"] <= latency["attempted_p99_seconds"]
+    nobody = (await notify.http.get("/v1/deliveries/latency", params={"tenant": "100000000"})).json()
+    assert nobody["queued_p50_seconds"] is None

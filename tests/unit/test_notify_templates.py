@@ -1,0 +1,83 @@
+"""Every template is there in both languages and says only what it can know."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pytest
+
+from libs.contracts.dispatch import EscalationCause
+from libs.contracts.words import Level, Stage
+from services.notify.domain.audience import RULES, Reporter
+from services.notify.domain.wording import Template, Wording, say
+from services.notify.rendering import WORDINGS, render, tracking_link
+
+KNOWN = {rule.template: (fact, rule) for fact, rule in RULES.items()}
+WORDS: dict[str, type[StrEnum]] = {"stage": Stage, "cause": EscalationCause, "to_level": Level}
+
+
+def test_there_are_two_languages() -> None:
+    assert set(WORDINGS) == {"zh", "en"}
+
+
+@pytest.mark.parametrize("language", WORDINGS)
+def test_every_fact_has_its_template_and_no_template_is_left_over(language: str) -> None:
+    assert set(WORDINGS[language].templates) == set(KNOWN)
+
+
+@pytest.mark.parametrize("language", WORDINGS)
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_template_says_only_what_is_known(language: str, name: str) -> None:
+    fact, rule = KNOWN[name]
+    known = {*rule.says, *(["case_no"] if "case_id" in fact.model_fields else [])}
+    if isinstance(rule.audience, Reporter):
+        known.add("link")
+    assert WORDINGS[language].templates[name].placeholders() <= known
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_both_languages_say_the_same(name: str) -> None:
+    assert WORDINGS["zh"].templates[name].placeholders() == WORDINGS["en"].templates[name].placeholders()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_nothing_is_stored_that_no_template_says(name: str) -> None:
+    assert set(KNOWN[name][1].says) <= WORDINGS["zh"].templates[name].placeholders()
+
+
+@pytest.mark.parametrize("language", WORDINGS)
+@pytest.mark.parametrize("parameter", WORDS)
+def test_every_word_has_its_name(language: str, parameter: str) -> None:
+    assert set(WORDINGS[language].words[parameter]) == set(WORDS[parameter])
+
+
+def test_words_are_put_into_the_language() -> None:
+    values = {"case_no": "20261123-000001", "stage": "handle", "due_at": "2026-11-24 08:00"}
+    assert "处置时限" in render("zh", "deadline_near", values).subject
+    assert "time to handle" in render("en", "deadline_near", values).subject
+
+
+def test_an_unknown_language_is_told_in_chinese() -> None:
+    assert render(None, "closed", {"case_no": "1", "link": "x"}) == render(
+        "zh", "closed", {"case_no": "1", "link": "x"}
+    )
+
+
+def test_a_subject_is_one_line_whatever_it_says() -> None:
+    said = render("en", "registered", {"category_name": "a\r\nBcc: b@c.example", "case_no": "1", "link": "x"})
+    assert "\n" not in said.subject
+    assert "\r" not in said.subject
+
+
+def test_braces_in_a_report_are_said_as_they_are() -> None:
+    wording = Wording({"t": Template("{summary}", "{summary}")}, {})
+    assert say(wording, "t", {"summary": "{link.__class__} {0}"}).subject == "{link.__class__} {0}"
+
+
+def test_what_an_older_notice_does_not_hold_is_left_blank() -> None:
+    assert say(Wording({"t": Template("a {new} b", "")}, {}), "t", {}).subject == "a b"
+
+
+def test_the_tracking_link_leads_to_the_case_or_to_where_a_code_is_typed_in() -> None:
+    assert tracking_link("https://street.example/", "0123456789ABC") == "https://street.example/track/0123456789ABC"
+    assert tracking_link("https://street.example", None) == "https://street.example/track"
