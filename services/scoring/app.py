@@ -1,0 +1,13 @@
+"""Scoring: points of the members and organisations that signed up to serve, in a ledger that always adds up."""
+
+from __future__ import annotations
+
+from libs.chassis.service import Service
+from services.scoring import api, handlers, rules_file
+from services.scoring.settings import Settings
+
+
+def build() -> Service:
+    settings = Settings()
+    rules_file.put_in_force(settings.rules_file)
+    return Service(settings, handlers.router, api.router)

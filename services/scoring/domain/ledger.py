@@ -1,0 +1,225 @@
+"""The ledger: what a transaction posts to which account, the cap of a day, and the exact reversal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from enum import StrEnum
+from uuid import UUID
+
+from services.scoring.domain.rules import Deed, Earner, Earning, Rules, earnings
+
+# China has one zone and no summer time, so this is Asia/Shanghai without a time zone database.
+STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+
+class Kind(StrEnum):
+    EARN = "earn"
+    REVERSAL = "reversal"
+
+
+class Because(StrEnum):
+    REOPENED = "reopened"
+    CHECK_FAILED = "check_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Points move from a rule's account to a member's and to the organisation's, or back. `points` is positive."""
+
+    id: UUID
+    tenant: str
+    kind: Kind
+    rule: str
+    rules_version: int
+    dimension: str
+    member_id: str
+    org_id: str
+    points: int
+    cause_id: UUID
+    case_id: UUID | None
+    order_id: UUID | None
+    occurred_at: datetime
+    day: date
+    reverses: UUID | None = None
+    because: Because | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    transaction_id: UUID
+    tenant: str
+    account: str
+    dimension: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """An order turned out not to be done: the event that said so.
+
+    A reopened order is over, a new one takes its place, so everything that it earned is undone. After a failed
+    check the same order goes on, and what is earned later stands.
+    """
+
+    tenant: str
+    order_id: UUID
+    case_id: UUID
+    cause_id: UUID
+    occurred_at: datetime
+    because: Because
+
+    def covers(self, transaction: Transaction) -> bool:
+        mine = (transaction.tenant, transaction.order_id) == (self.tenant, self.order_id)
+        if not mine or transaction.kind is not Kind.EARN:
+            return False
+        return self.because is Because.REOPENED or transaction.occurred_at <= self.occurred_at
+
+    @property
+    def weight(self) -> tuple[bool, datetime, UUID]:
+        """Of two for one order the heavier is kept: it covers what the other does."""
+        return (self.because is Because.REOPENED, self.occurred_at, self.cause_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What one member earns by one rule on one local day. Its total is what the cap is about."""
+
+    tenant: str
+    member_id: str
+    rule: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What a purse has received, later reversed or not, and for which events.
+
+    Reversals do not make room under the cap: otherwise what a day is worth would depend on when they arrive.
+    """
+
+    points: int = 0
+    causes: frozenset[UUID] = frozenset()
+
+    def plus(self, transaction: Transaction) -> Earned:
+        return Earned(self.points + transaction.points, self.causes | {transaction.cause_id})
+
+
+def local_day(moment: datetime) -> date:
+    return moment.astimezone(STREET_ZONE).date()
+
+
+def purses(deeds: Iterable[Deed], rules: Rules) -> set[Purse]:
+    """Every purse that the deeds may add to."""
+    return {_purse(deed, earning) for deed in deeds for earning in earnings(deed, rules)}
+
+
+def _purse(deed: Deed, earning: Earning) -> Purse:
+    return Purse(deed.tenant, earning.earner.member_id, earning.rule.name, local_day(deed.occurred_at))
+
+
+def earn(
+    deeds: Iterable[Deed],
+    rules: Rules,
+    earned: Mapping[Purse, Earned],
+    undone: Mapping[UUID, Undo],
+    new_id: Callable[[], UUID],
+) -> list[Transaction]:
+    """The transactions of the deeds, each after the ones that happened before it.
+
+    One event earns once by a rule and member. The deed that reaches the cap earns the rest of it. What is
+    undone already is posted and reversed at once, so that the ledger is the same for either order of arrival.
+    """
+    state = dict(earned)
+    made: list[Transaction] = []
+    for deed in sorted(deeds, key=lambda d: (d.occurred_at, d.cause_id)):
+        for earning in earnings(deed, rules):
+            purse = _purse(deed, earning)
+            before = state.get(purse, Earned())
+            points = _within_cap(earning, before)
+            if points == 0 or deed.cause_id in before.causes:
+                continue
+            transaction = _transaction(new_id(), deed, earning, points, rules.version)
+            state[purse] = before.plus(transaction)
+            made.append(transaction)
+            undo = undone.get(deed.order_id) if deed.order_id else None
+            if undo is not None and undo.covers(transaction):
+                made.append(reversal(transaction, undo, new_id()))
+    return made
+
+
+def _within_cap(earning: Earning, before: Earned) -> int:
+    cap = earning.rule.daily_cap
+    return earning.points if cap is None else max(0, min(earning.points, cap - before.points))
+
+
+def _transaction(id: UUID, deed: Deed, earning: Earning, points: int, rules_version: int) -> Transaction:
+    earner: Earner = earning.earner
+    return Transaction(
+        id=id,
+        tenant=deed.tenant,
+        kind=Kind.EARN,
+        rule=earning.rule.name,
+        rules_version=rules_version,
+        dimension=earning.rule.dimension,
+        member_id=earner.member_id,
+        org_id=earner.org_id,
+        points=points,
+        cause_id=deed.cause_id,
+        case_id=deed.case_id,
+        order_id=deed.order_id,
+        occurred_at=deed.occurred_at,
+        day=local_day(deed.occurred_at),
+    )
+
+
+def reversal(transaction: Transaction, undo: Undo, id: UUID) -> Transaction:
+    """The exact opposite. The rule, its version and the dimension stay those of what is reversed."""
+    return replace(
+        transaction,
+        id=id,
+        kind=Kind.REVERSAL,
+        cause_id=undo.cause_id,
+        occurred_at=undo.occurred_at,
+        day=local_day(undo.occurred_at),
+        reverses=transaction.id,
+        because=undo.because,
+    )
+
+
+def heaviest(undos: Iterable[Undo]) -> dict[UUID, Undo]:
+    """One for each order."""
+    kept: dict[UUID, Undo] = {}
+    for undo in undos:
+        other = kept.get(undo.order_id)
+        if other is None or other.weight < undo.weight:
+            kept[undo.order_id] = undo
+    return kept
+
+
+def postings(transaction: Transaction) -> tuple[Posting, Posting, Posting]:
+    """What the transaction does to the accounts; the amounts add up to zero."""
+    points = transaction.points if transaction.kind is Kind.EARN else -transaction.points
+
+    def posting(account: str, amount: int) -> Posting:
+        return Posting(transaction.id, transaction.tenant, account, transaction.dimension, amount)
+
+    return (
+        posting(f"member:{transaction.member_id}", points),
+        posting(f"org:{transaction.org_id}", points),
+        posting(f"rule:{transaction.rule}", -2 * points),
+    )
+
+
+AccountKey = tuple[str, str, str]
+"""(tenant, account, dimension)"""
+
+
+def changes(made: Iterable[Posting]) -> dict[AccountKey, int]:
+    """By how much the balances change, in the sequence in which every batch touches accounts."""
+    totals: dict[AccountKey, int] = {}
+    for each in made:
+        key = (each.tenant, each.account, each.dimension)
+        totals[key] = totals.get(key, 0) + each.amount
+    return {key: totals[key] for key in sorted(totals)}

@@ -1,0 +1,170 @@
+"""Facts in, points posted or taken back, facts out. The chassis drops copies, commits and acknowledges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from libs.chassis.database import Database
+from libs.chassis.handlers import Batch, EventRouter
+from libs.chassis.ids import new_id
+from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.incident import CaseEvaluated, CaseReopened
+from libs.contracts.message import Event, OrgId
+from libs.contracts.scoring import PointsPosted, PointsReversed
+from services.scoring import rules_file
+from services.scoring.domain.ledger import Because, Kind, Transaction, Undo, earn, heaviest, purses, reversal
+from services.scoring.domain.rules import CHECKED, EVALUATED, Deed, Earner, Who
+from services.scoring.tables import ledger, projections
+from services.scoring.tables.projections import Handled
+
+router = EventRouter("scoring")
+
+
+@router.on(OrderChecked)
+async def score_checks(checks: Batch[OrderChecked], db: Database) -> list[Event]:
+    """Handler and checker earn; a check that fails takes back what an earlier one gave for the order."""
+    orgs = await projections.orgs_of(db, {(c.tenant, c.checked_by) for c in checks})
+    ready = [c for c in checks if (c.tenant, c.checked_by) in orgs]
+    for check in checks:
+        if (check.tenant, check.checked_by) not in orgs:
+            checks.wait(check, f"the member {check.checked_by} is not known here yet")
+    if not ready:
+        return []
+    await ledger.lock(db, {c.tenant for c in ready})
+    failed = heaviest(_failure(c) for c in ready if not c.passed)
+    await projections.record_undone(db, failed.values())
+    undone = await projections.record_passed(db, [c for c in ready if c.passed])
+    deeds = [_check_deed(c, orgs[(c.tenant, c.checked_by)]) for c in ready]
+    taken_back = await _take_back(db, failed)
+    return await _earn(db, deeds, undone, taken_back)
+
+
+@router.on(CaseEvaluated)
+async def score_evaluations(evaluations: Batch[CaseEvaluated], db: Database) -> list[Event]:
+    """Who did the order earns by what its reporter says of it."""
+    await ledger.lock(db, {e.tenant for e in evaluations})
+    handled, undone = await projections.handled(db, {(e.tenant, e.order_id) for e in evaluations})
+    deeds = []
+    for evaluation in evaluations:
+        order = handled.get((evaluation.tenant, evaluation.order_id))
+        if order is None:
+            evaluations.wait(evaluation, f"the order {evaluation.order_id} has not passed a check here yet")
+        else:
+            deeds.append(_evaluation_deed(evaluation, order))
+    return await _earn(db, deeds, undone)
+
+
+@router.on(CaseReopened)
+async def reverse_reopened(cases: Batch[CaseReopened], db: Database) -> list[Event]:
+    """What the order earned is taken back, and what it may yet earn will be: facts about it may come later."""
+    await ledger.lock(db, {c.tenant for c in cases})
+    undos = heaviest(
+        Undo(c.tenant, c.order_id, c.case_id, c.id, c.occurred_at, because=Because.REOPENED) for c in cases
+    )
+    await projections.record_undone(db, undos.values())
+    taken_back = await _take_back(db, undos)
+    await ledger.post(db, taken_back)
+    return _facts(taken_back)
+
+
+@router.on(MemberChanged)
+async def keep_members(members: Batch[MemberChanged], db: Database) -> list[Event]:
+    await projections.record_members(db, members)
+    return []
+
+
+@router.on(UnitChanged)
+async def keep_orgs(units: Batch[UnitChanged], db: Database) -> list[Event]:
+    await projections.record_orgs(db, units)
+    return []
+
+
+async def _earn(
+    db: Database, deeds: Sequence[Deed], undone: Mapping[UUID, Undo], taken_back: Sequence[Transaction] = ()
+) -> list[Event]:
+    """Post what the deeds earn, after what is taken back."""
+    rules = rules_file.in_force()
+    earned = await ledger.earned(db, purses(deeds, rules))
+    made = [*taken_back, *earn(deeds, rules, earned, undone, new_id)]
+    await ledger.post(db, made)
+    return _facts(made)
+
+
+async def _take_back(db: Database, undos: Mapping[UUID, Undo]) -> list[Transaction]:
+    """The reversals of what the orders have earned so far."""
+    standing = await ledger.standing(db, undos.values())
+    pairs = [(transaction, undos[transaction.order_id]) for transaction in standing if transaction.order_id]
+    return [reversal(transaction, undo, new_id()) for transaction, undo in pairs if undo.covers(transaction)]
+
+
+def _failure(check: OrderChecked) -> Undo:
+    return Undo(check.tenant, check.order_id, check.case_id, check.id, check.occurred_at, Because.CHECK_FAILED)
+
+
+def _check_deed(check: OrderChecked, checkers_org: OrgId) -> Deed:
+    return Deed(
+        tenant=check.tenant,
+        event=CHECKED,
+        cause_id=check.id,
+        case_id=check.case_id,
+        # A check that found the work wanting was right, whatever becomes of the order.
+        order_id=check.order_id if check.passed else None,
+        occurred_at=check.occurred_at,
+        earners={
+            Who.HANDLER: Earner(check.member_id, check.org_id),
+            Who.CHECKER: Earner(check.checked_by, checkers_org),
+        },
+        holds={"passed": check.passed, "on_time": check.on_time, "own_report": check.own_report},
+        category_points=check.points,
+    )
+
+
+def _evaluation_deed(evaluation: CaseEvaluated, order: Handled) -> Deed:
+    return Deed(
+        tenant=evaluation.tenant,
+        event=EVALUATED,
+        cause_id=evaluation.id,
+        case_id=evaluation.case_id,
+        order_id=evaluation.order_id,
+        occurred_at=evaluation.occurred_at,
+        earners={Who.HANDLER: order.handler},
+        holds={"satisfied": evaluation.satisfied, "on_time": order.on_time, "own_report": order.own_report},
+        category_points=order.category_points,
+    )
+
+
+def _facts(transactions: Iterable[Transaction]) -> list[Event]:
+    return [_posted(t) if t.kind is Kind.EARN else _reversed(t) for t in transactions]
+
+
+def _posted(transaction: Transaction) -> PointsPosted:
+    return PointsPosted(
+        tenant=transaction.tenant,
+        occurred_at=transaction.occurred_at,
+        transaction_id=transaction.id,
+        member_id=transaction.member_id,
+        org_id=transaction.org_id,
+        points=transaction.points,
+        rule=transaction.rule,
+        rules_version=transaction.rules_version,
+        dimension=transaction.dimension,
+        cause_id=transaction.cause_id,
+        case_id=transaction.case_id,
+    )
+
+
+def _reversed(transaction: Transaction) -> PointsReversed:
+    assert transaction.reverses is not None
+    return PointsReversed(
+        tenant=transaction.tenant,
+        occurred_at=transaction.occurred_at,
+        transaction_id=transaction.id,
+        reverses=transaction.reverses,
+        member_id=transaction.member_id,
+        org_id=transaction.org_id,
+        points=transaction.points,
+        reason=str(transaction.because),
+        cause_id=transaction.cause_id,
+        case_id=transaction.case_id,
+    )

@@ -1,0 +1,259 @@
+"""The scoring service on real NATS and PostgreSQL: facts in, points in the ledger, facts out."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import NOON, PATIENCE_SECONDS, Stage, stamped
+from libs.contracts import cloudevents
+from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.incident import CaseEvaluated, CaseReopened
+from libs.contracts.scoring import PointsPosted
+from libs.contracts.words import Level, MemberKind, OrgKind
+from services.scoring.tables import views
+from tests.conftest import MakeStage
+
+TENANT = "370784004"
+
+
+def checked(
+    *,
+    handler: str = "M1",
+    checked_by: str = "M9",
+    points: int = 5,
+    passed: bool = True,
+    on_time: bool = True,
+    own_report: bool = False,
+    at: datetime = NOON,
+    order_id: UUID | None = None,
+    case_id: UUID | None = None,
+) -> OrderChecked:
+    """M1 and M2 are of P1, M9 is of P2."""
+    return OrderChecked(
+        tenant=TENANT,
+        occurred_at=at,
+        case_id=case_id or new_id(),
+        order_id=order_id or new_id(),
+        passed=passed,
+        member_id=handler,
+        org_id="P1",
+        checked_by=checked_by,
+        category="11001",
+        points=points,
+        on_time=on_time,
+        own_report=own_report,
+    )
+
+
+def evaluated(check: OrderChecked, *, satisfied: bool = True) -> CaseEvaluated:
+    return CaseEvaluated(
+        tenant=check.tenant,
+        occurred_at=check.occurred_at + timedelta(hours=1),
+        case_id=check.case_id,
+        case_no="20261123-000001",
+        order_id=check.order_id,
+        satisfied=satisfied,
+    )
+
+
+def reopened(check: OrderChecked) -> CaseReopened:
+    return CaseReopened(
+        tenant=check.tenant,
+        occurred_at=check.occurred_at + timedelta(hours=2),
+        case_id=check.case_id,
+        case_no="20261123-000001",
+        order_id=check.order_id,
+        times=1,
+        to_street=False,
+    )
+
+
+def member(member_id: str, org_id: str, *, name: str = "", at: datetime = NOON, active: bool = True) -> MemberChanged:
+    return MemberChanged(
+        tenant=TENANT,
+        occurred_at=at,
+        member_id=member_id,
+        member_name=name or f"成员{member_id}",
+        kind=MemberKind.VOLUNTEER,
+        unit="37078400420101",
+        org_id=org_id,
+        active=active,
+    )
+
+
+def unit(org_id: str, *, name: str = "", at: datetime = NOON) -> UnitChanged:
+    return UnitChanged(
+        tenant=TENANT,
+        occurred_at=at,
+        code="37078400420101",
+        level=Level.MICRO_GRID,
+        parent="370784004201",
+        name="凌河村一微",
+        org_id=org_id,
+        org_name=name or f"小组{org_id}",
+        org_kind=OrgKind.PARTY_GROUP,
+    )
+
+
+async def staffed(stage: MakeStage) -> Stage:
+    """The service, with the members and organisations of the tests."""
+    running = await stage("scoring")
+    await running.hear(member("M1", "P1"), member("M2", "P1"), member("M9", "P2"), unit("P1"), unit("P2"))
+    return running
+
+
+@pytest.fixture
+async def scoring(stage: MakeStage) -> Stage:
+    return await staffed(stage)
+
+
+async def retried(scoring: Stage) -> None:
+    """Until nothing is kept: the service's own sweep may have a message in hand while it is tried again here."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while kept := await scoring.kept():
+        assert time.monotonic() < deadline, kept
+        await scoring.retry_now()
+
+
+async def balances(scoring: Stage) -> dict[str, int]:
+    """By account, without those at zero; the ledger is proved to add up on the way."""
+    async with scoring.database() as db:
+        assert (await views.verify(db)).adds_up
+        rows = await db.rows(text("SELECT account, sum(balance) AS points FROM accounts GROUP BY account"))
+    return {row.account: int(row.points) for row in rows if row.points}
+
+
+async def history(scoring: Stage) -> list[tuple[object, ...]]:
+    """Every transaction, without the ids that are made on the way."""
+    async with scoring.database() as db:
+        rows = await db.rows(
+            text(
+                """
+                SELECT t.kind, t.rule, t.member_id, t.org_id, t.points, t.cause_id, t.order_id, t.occurred_at, t.day,
+                    o.cause_id AS reversed_cause, t.because
+                FROM transactions t LEFT JOIN transactions o ON o.id = t.reverses
+                ORDER BY t.kind, t.rule, t.cause_id, o.cause_id, t.member_id
+                """
+            )
+        )
+    return [tuple(row) for row in rows]
+
+
+ONE_CHECK = {
+    "member:M1": 6,
+    "org:P1": 6,
+    "member:M9": 1,
+    "org:P2": 1,
+    "rule:handled_and_checked": -10,
+    "rule:handled_on_time": -2,
+    "rule:check_done": -2,
+}
+
+
+async def test_a_passed_check_posts_points_to_handler_checker_and_their_organisations(scoring: Stage) -> None:
+    check = stamped(checked())
+    await scoring.hear(check)
+    assert await balances(scoring) == ONE_CHECK
+    told = await scoring.said(PointsPosted)
+    assert [(p.rule, p.member_id, p.org_id, p.points, p.rules_version) for p in told] == [
+        ("handled_and_checked", "M1", "P1", 5, 1),
+        ("handled_on_time", "M1", "P1", 1, 1),
+        ("check_done", "M9", "P2", 1, 1),
+    ]
+    assert {(p.cause_id, p.case_id, p.correlation_id) for p in told} == {(check.id, check.case_id, check.case_id)}
+
+
+async def test_the_same_check_told_twice_earns_once(scoring: Stage) -> None:
+    check = stamped(checked())
+    await scoring.hear(check, check)
+    await scoring.hear(check)
+    assert await balances(scoring) == ONE_CHECK
+
+
+async def test_a_check_that_is_replayed_after_the_inbox_forgot_it_earns_once(scoring: Stage) -> None:
+    check = stamped(checked())
+    await scoring.hear(check)
+    async with scoring.database() as db:
+        await db.execute(text("DELETE FROM inbox"))
+    await scoring.hear(check)
+    assert await balances(scoring) == ONE_CHECK
+    assert await scoring.kept() == []
+
+
+async def test_a_failure_midway_leaves_nothing_behind_and_the_retry_posts_once(scoring: Stage) -> None:
+    async with scoring.database() as db:
+        await db.execute(text("ALTER TABLE accounts ADD CONSTRAINT planted CHECK (account <> 'member:M1')"))
+    await scoring.hear(checked(), checked(handler="M2"))
+    assert "member:M1" not in await balances(scoring)
+    assert {row[2] for row in await history(scoring)} == {"M2", "M9"}
+    [(reason, parked)] = await scoring.kept()
+    assert ("planted" in reason, parked) == (True, False)
+    async with scoring.database() as db:
+        await db.execute(text("ALTER TABLE accounts DROP CONSTRAINT planted"))
+    await retried(scoring)
+    assert (await balances(scoring))["member:M1"] == 6
+
+
+async def test_a_field_that_this_version_does_not_know_is_ignored(scoring: Stage) -> None:
+    check = stamped(checked())
+    envelope = cloudevents.encode(check)
+    body = envelope.body[:-1] + b', "weather": "sunny"}'
+    js = (await scoring.service.broker.connect()).jetstream()
+    await js.publish(envelope.subject, body, headers=envelope.headers)
+    await scoring.settled()
+    assert await balances(scoring) == ONE_CHECK
+
+
+async def test_a_check_by_somebody_unknown_waits_until_they_are_known(scoring: Stage) -> None:
+    await scoring.hear(checked(checked_by="M7"), checked())
+    assert await balances(scoring) == ONE_CHECK
+    assert [reason for reason, _ in await scoring.kept()] == ["the member M7 is not known here yet"]
+    await scoring.hear(member("M7", "P3"))
+    await retried(scoring)
+    assert (await balances(scoring))["org:P3"] == 1
+    assert (await balances(scoring))["member:M1"] == 12
+
+
+async def test_ones_own_report_earns_the_handler_nothing(scoring: Stage) -> None:
+    await scoring.hear(checked(own_report=True))
+    assert set(await balances(scoring)) == {"member:M9", "org:P2", "rule:check_done"}
+
+
+async def test_the_cap_of_the_day_holds_within_a_batch_and_between_batches(scoring: Stage) -> None:
+    for _ in range(2):
+        await scoring.hear(*(checked(points=9) for _ in range(5)))
+    assert (await balances(scoring))["rule:handled_and_checked"] == -2 * 60
+    await scoring.hear(checked(points=9, at=NOON + timedelta(days=1)))
+    assert (await balances(scoring))["rule:handled_and_checked"] == -2 * 69
+
+
+async def test_a_satisfied_reporter_credits_who_did_it(scoring: Stage) -> None:
+    check = stamped(checked())
+    evaluation = stamped(evaluated(check))
+    await scoring.hear(check)
+    await scoring.hear(evaluation, evaluation)
+    assert (await balances(scoring))["member:M1"] == 8
+    [credit] = [p for p in await scoring.said(PointsPosted) if p.rule == "reporter_satisfied"]
+    assert (credit.cause_id, credit.points, credit.dimension) == (evaluation.id, 2, "服务争先")
+
+
+async def test_an_unsatisfied_reporter_credits_nobody(scoring: Stage) -> None:
+    check = checked()
+    await scoring.hear(check, evaluated(check, satisfied=False))
+    assert await balances(scoring) == ONE_CHECK
+
+
+async def test_an_evaluation_that_comes_before_the_check_waits_for_it(scoring: Stage) -> None:
+    check = stamped(checked())
+    await scoring.hear(evaluated(check))
+    [(reason, _)] = await scoring.kept()
+    assert reason == f"the order {check.order_id} has not passed a check here yet"
+    await scoring.hear(check)
+    await retried(scoring)
+    assert (await balances(scoring))["member:M1"] == 8
