@@ -126,7 +126,7 @@ class Processor:
                 new = set(
                     await db.insert(
                         Inbox,
-                        [{"message_id": id} for id in by_id],
+                        [{"message_id": id} for id in sorted(by_id)],
                         skip_existing=True,
                         returning="message_id",
                     )

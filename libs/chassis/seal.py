@@ -48,8 +48,10 @@ class Opener:
             raise NotOpened(f"no private key {sealed.key_id}")
         try:
             contact: dict[str, Any] = json.loads(box.decrypt(b64decode(sealed.box)))
-        except (CryptoError, ValueError) as error:
+        except (CryptoError, ValueError, RecursionError) as error:
             raise NotOpened(f"the box does not open: {type(error).__name__}") from None
+        if not isinstance(contact, dict):
+            raise NotOpened("the box holds no contact")
         return contact
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import nats
@@ -26,6 +26,16 @@ E = TypeVar("E", bound=Message)
 PATIENCE_SECONDS = 20.0
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 """A Monday, 12:00 in the street: the time of tests that need one."""
+
+
+UNTRIED = text(
+    """
+    SELECT count(*) FROM retries r
+    JOIN unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS b (id, attempts)
+        ON b.id = r.id AND b.attempts = r.attempts
+    WHERE r.due_at IS NOT NULL
+    """
+)
 
 
 class NotSettled(AssertionError):
@@ -110,12 +120,23 @@ class Stage:
         return f"{unsent[0]} unsent" if unsent is not None and unsent[0] else ""
 
     async def retry_now(self) -> None:
-        """Make everything that was kept for later due, and wait until it is done."""
+        """Make everything that was kept for later due, and wait until each has been tried once more."""
         async with self.database() as db:
-            await db.execute(text("UPDATE retries SET due_at = now() WHERE due_at IS NOT NULL"))
-        while await self.service.processor.process_due(limit=200):
-            pass
+            rows = await db.rows(
+                text("UPDATE retries SET due_at = now() WHERE due_at IS NOT NULL RETURNING id, attempts")
+            )
+        before = {"ids": [r.id for r in rows], "attempts": [r.attempts for r in rows]}
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while await self._untried(before):
+            if time.monotonic() > deadline:
+                raise NotSettled(f"{self.service.name}: retries were not tried")
+            await self.service.processor.process_due(limit=200)
         await self.settled()
+
+    async def _untried(self, before: Mapping[str, Any]) -> int:
+        async with self.database() as db:
+            row = await db.one(UNTRIED, before)
+        return int(row[0]) if row is not None else 0
 
     async def said(self, kind: type[E]) -> list[E]:
         """Every fact of a type that the service has recorded, in order."""

@@ -86,6 +86,7 @@ class OrderChecked(OrderEvent, fact="checked"):
     member_id: MemberId
     org_id: OrgId
     checked_by: MemberId
+    checked_by_org: OrgId
     category: CategoryCode
     points: int = Field(ge=0)
     on_time: bool

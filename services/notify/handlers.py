@@ -117,7 +117,7 @@ async def tell(facts: Batch[Any], db: Database) -> Sequence[Event]:
     reached: list[Reached] = []
     suppressed: list[NotificationSuppressed] = []
     for fact, recipients in audience:
-        notices.append(_notice(fact, rule, facts.now))
+        notices.append({**_notice(fact, rule, facts.now), "traceparent": facts.traceparent(fact)})
         for recipient_id in recipients:
             match reach(known[(fact.tenant, recipient_id)], rule.channels):
                 case Reach(channels):

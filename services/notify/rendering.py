@@ -22,8 +22,8 @@ WORDINGS = {path.stem: read(path) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def tracking_link(public_url: str, code: str | None) -> str:
-    """The page of the case, or where a code is typed in when the service was not told it."""
-    page = f"{public_url.rstrip('/')}/track"
+    """Where the case can be followed, or where a code is typed in when the service was not told it."""
+    page = f"{public_url.rstrip('/')}/v1/track"
     return f"{page}/{code}" if code else page
 
 

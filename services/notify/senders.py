@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from libs.chassis import outbox
 from libs.chassis.database import Database, Record, transaction
@@ -74,7 +75,7 @@ class Senders:
         async with transaction(service.engine) as db:
             leased = await deliveries.lease(db, free, service.clock.now())
         for delivery in leased:
-            task = asyncio.create_task(self._attempt(delivery))
+            task = asyncio.create_task(self._traced(delivery, service))
             self._running[task] = delivery
             task.add_done_callback(self._ended)
         return len(leased)
@@ -87,6 +88,13 @@ class Senders:
         # A fault of this service: the delivery is tried again as if the channel had failed, and ends at last.
         outcome = NotTaken(f"fault: {type(fault).__name__}") if fault is not None else task.result()
         self._attempted.append(_Attempted(delivery, outcome))
+
+    async def _traced(self, delivery: Record, service: Service) -> Outcome:
+        """The last span of the trace that began with the report; a delivery without a trace begins none."""
+        if delivery.traceparent is None:
+            return await self._attempt(delivery)
+        with service.telemetry.span(f"send {delivery.channel}", delivery.traceparent, SpanKind.CLIENT):
+            return await self._attempt(delivery)
 
     async def _attempt(self, delivery: Record) -> Outcome:
         if delivery.key is None and delivery.erased_at is not None:
@@ -146,7 +154,8 @@ async def _record(db: Database, batch: Sequence[_Attempted], now: datetime) -> d
         counts[decision.state if isinstance(decision, Ended) else "queued"] += 1
         match decision:
             case Ended():
-                facts.append((_fact(delivery, decision, now), outbox.Cause(delivery.correlation_id)))
+                cause = outbox.Cause(delivery.correlation_id, delivery.traceparent)
+                facts.append((_fact(delivery, decision, now), cause))
             case Again():
                 pass
             case _:

@@ -44,6 +44,6 @@ def open_contact(sealed: SealedContact) -> Contact | None:
     """None when the box does not open or holds no contact: anybody can seal anything."""
     try:
         opened = _opener().open(sealed)
-    except (NotOpened, RecursionError):
+    except NotOpened:
         return None
-    return read_contact(opened) if isinstance(opened, dict) else None
+    return read_contact(opened)

@@ -10,7 +10,7 @@ from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.ids import new_id
 from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
-from libs.contracts.message import Event, OrgId
+from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from services.scoring import rules_file
 from services.scoring.domain.ledger import Because, Kind, Transaction, Undo, earn, heaviest, purses, reversal
@@ -24,18 +24,11 @@ router = EventRouter("scoring")
 @router.on(OrderChecked)
 async def score_checks(checks: Batch[OrderChecked], db: Database) -> list[Event]:
     """Handler and checker earn; a check that fails takes back what an earlier one gave for the order."""
-    orgs = await projections.orgs_of(db, {(c.tenant, c.checked_by) for c in checks})
-    ready = [c for c in checks if (c.tenant, c.checked_by) in orgs]
-    for check in checks:
-        if (check.tenant, check.checked_by) not in orgs:
-            checks.wait(check, f"the member {check.checked_by} is not known here yet")
-    if not ready:
-        return []
-    await ledger.lock(db, {c.tenant for c in ready})
-    failed = heaviest(_failure(c) for c in ready if not c.passed)
+    await ledger.lock(db, {c.tenant for c in checks})
+    failed = heaviest(_failure(c) for c in checks if not c.passed)
     await projections.record_undone(db, failed.values())
-    undone = await projections.record_passed(db, [c for c in ready if c.passed])
-    deeds = [_check_deed(c, orgs[(c.tenant, c.checked_by)]) for c in ready]
+    undone = await projections.record_passed(db, [c for c in checks if c.passed])
+    deeds = [_check_deed(c) for c in checks]
     taken_back = await _take_back(db, failed)
     return await _earn(db, deeds, undone, taken_back)
 
@@ -102,7 +95,7 @@ def _failure(check: OrderChecked) -> Undo:
     return Undo(check.tenant, check.order_id, check.case_id, check.id, check.occurred_at, Because.CHECK_FAILED)
 
 
-def _check_deed(check: OrderChecked, checkers_org: OrgId) -> Deed:
+def _check_deed(check: OrderChecked) -> Deed:
     return Deed(
         tenant=check.tenant,
         event=CHECKED,
@@ -113,7 +106,7 @@ def _check_deed(check: OrderChecked, checkers_org: OrgId) -> Deed:
         occurred_at=check.occurred_at,
         earners={
             Who.HANDLER: Earner(check.member_id, check.org_id),
-            Who.CHECKER: Earner(check.checked_by, checkers_org),
+            Who.CHECKER: Earner(check.checked_by, check.checked_by_org),
         },
         holds={"passed": check.passed, "on_time": check.on_time, "own_report": check.own_report},
         category_points=check.points,

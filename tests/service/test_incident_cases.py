@@ -140,6 +140,7 @@ class Orders:
             member_id=MEMBER,
             org_id="P4",
             checked_by="member-0007",
+            checked_by_org="org-2",
             category="11001",
             points=5,
             on_time=True,

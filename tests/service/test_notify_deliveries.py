@@ -102,7 +102,7 @@ async def test_a_reporter_gets_a_mail_with_the_tracking_link_in_their_language(
     assert str(first["Subject"]) == f"Somebody is on it ({report.case_no})"
     assert str(second["Subject"]) == f"Your report on 路灯不亮 is registered ({report.case_no})"
     for mail in mails.mails:
-        assert f"https://street.example/track/{CODE}" in mail.get_content()
+        assert f"https://street.example/v1/track/{CODE}" in mail.get_content()
     delivered = await notify.said(NotificationDelivered)
     assert {(d.case_id, d.correlation_id, d.channel) for d in delivered} == {(report.case_id, report.case_id, "email")}
     assert len(delivered) == 2

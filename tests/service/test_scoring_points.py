@@ -44,6 +44,7 @@ def checked(
         member_id=handler,
         org_id="P1",
         checked_by=checked_by,
+        checked_by_org="P2",
         category="11001",
         points=points,
         on_time=on_time,
@@ -208,16 +209,6 @@ async def test_a_field_that_this_version_does_not_know_is_ignored(scoring: Stage
     await js.publish(envelope.subject, body, headers=envelope.headers)
     await scoring.settled()
     assert await balances(scoring) == ONE_CHECK
-
-
-async def test_a_check_by_somebody_unknown_waits_until_they_are_known(scoring: Stage) -> None:
-    await scoring.hear(checked(checked_by="M7"), checked())
-    assert await balances(scoring) == ONE_CHECK
-    assert [reason for reason, _ in await scoring.kept()] == ["the member M7 is not known here yet"]
-    await scoring.hear(member("M7", "P3"))
-    await retried(scoring)
-    assert (await balances(scoring))["org:P3"] == 1
-    assert (await balances(scoring))["member:M1"] == 12
 
 
 async def test_ones_own_report_earns_the_handler_nothing(scoring: Stage) -> None:

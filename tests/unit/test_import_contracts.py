@@ -17,14 +17,17 @@ PLANTED = {
 
 
 def lint_imports(folder: Path) -> str:
-    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return ran.stdout
 
 
 def test_each_contract_is_broken_by_a_planted_violation(tmp_path: Path) -> None:
     for part in ("libs", "services", "pyproject.toml"):
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, tmp_path / part)
+        if (PROJECT / part).is_dir():
+            shutil.copytree(PROJECT / part, tmp_path / part)
+        else:
+            shutil.copy(PROJECT / part, tmp_path / part)
     for path, line in PLANTED.items():
         with (tmp_path / path).open("a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")

@@ -92,6 +92,7 @@ def checked(minute: int, number: int = 1, passed: bool = True) -> OrderChecked:
         member_id="m-1",
         org_id="org-1",
         checked_by="m-2",
+        checked_by_org="org-2",
         category="11001",
         points=5,
         on_time=True,

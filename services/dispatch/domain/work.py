@@ -76,6 +76,7 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
         member_id=order.member_id,
         org_id=street.members[order.member_id].org_id,
         checked_by=checker.member_id,
+        checked_by_org=checker.org_id,
         category=order.category,
         points=order.points,
         on_time=order.handled_at <= order.handle_by,

@@ -58,6 +58,7 @@ CREATE TABLE notices (
     parameters jsonb NOT NULL,
     case_id uuid,
     correlation_id uuid NOT NULL,
+    traceparent text,
     occurred_at timestamptz NOT NULL,
     queued_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, event_id)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from libs.chassis.database import Database, Record
 from libs.contracts.words import Channel
 from services.notify.domain.attempt import Again, Ended
-from services.notify.tables.models import Notice
+from services.notify.tables.rows import Notice
 
 LEASE_SECONDS = 60
 
@@ -54,7 +54,7 @@ LEASE = text(
             first_attempt_at = coalesce(d.first_attempt_at, CAST(:now AS timestamptz))
         FROM due WHERE d.delivery_id = due.delivery_id
         RETURNING d.delivery_id, d.tenant, d.event_id, d.recipient_id, d.channel, d.attempts)
-    SELECT l.*, n.template, n.parameters, n.case_id, n.correlation_id, n.occurred_at, s.case_no,
+    SELECT l.*, n.template, n.parameters, n.case_id, n.correlation_id, n.traceparent, n.occurred_at, s.case_no,
            coalesce(p.language, c.language) AS language, k.key, c.ciphertext, k.erased_at,
            CASE WHEN s.recipient_id = l.recipient_id THEN s.tracking END AS tracking
     FROM leased l

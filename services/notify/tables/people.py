@@ -14,7 +14,7 @@ from sqlalchemy import text
 from libs.chassis.database import Database, Record
 from libs.contracts.words import Channel
 from services.notify.domain.recipient import Recipient, kind
-from services.notify.tables.models import CaseRow
+from services.notify.tables.rows import CaseRow
 
 Who = tuple[str, str]
 """(tenant, recipient_id)"""
@@ -194,7 +194,7 @@ def recipient_like(
 
 
 async def erase(db: Database, who: Sequence[Who], now: datetime) -> None:
-    """Without the key nothing that was encrypted for the person can be read, backups of other tables included."""
+    """Without the key nothing that was encrypted for the person can be read; a backup that holds the key still can."""
     people = {"tenants": [t for t, _ in who], "ids": [r for _, r in who]}
     await db.execute(ERASE_KEYS, {**people, "now": now})
     await db.execute(FORGET_CONTACTS, people)

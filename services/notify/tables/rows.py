@@ -94,6 +94,7 @@ class Notice(NotifyTable, table=True):
     parameters: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
     case_id: UUID | None
     correlation_id: UUID
+    traceparent: str | None = _text(nullable=True)
     occurred_at: datetime = _time()
     queued_at: datetime = _time()
 

@@ -28,14 +28,6 @@ class Handled:
     category_points: int
 
 
-ORGS_OF = text(
-    """
-    SELECT tenant, member_id, org_id FROM members
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS asked (tenant, member_id)
-        USING (tenant, member_id)
-    """
-)
-
 # The undoing of an order is read beside the write: no statement of this one changes it.
 RECORD_PASSED = text(
     """
@@ -105,13 +97,6 @@ RECORD_ORGS = text(
     WHERE (o.changed_at, o.changed_by) < (excluded.changed_at, excluded.changed_by)
     """
 )
-
-
-async def orgs_of(db: Database, members: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The organisation of each (tenant, member_id) that is known."""
-    asked = sorted(set(members))
-    rows = await db.rows(ORGS_OF, {"tenants": [t for t, _ in asked], "members": [m for _, m in asked]})
-    return {(row.tenant, row.member_id): row.org_id for row in rows}
 
 
 async def record_passed(db: Database, checks: Collection[OrderChecked]) -> dict[UUID, Undo]:
