@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.servers import Servers
-from libs.chassis import seal
+from libs.chassis import seal, subscriber
 from libs.chassis.testing import Stage, fresh_database, fresh_streams, on_stage
 
 KEYS = seal.new_key_pair()
@@ -26,6 +26,12 @@ def servers() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory() as folder, Servers(Path(folder), durable=False) as running:
         running.create_database("admin")
         yield running
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service waits for its last poll when it stops, and tests stop hundreds."""
+    monkeypatch.setattr(subscriber, "POLL_SECONDS", 0.1)
 
 
 @pytest.fixture

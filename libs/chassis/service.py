@@ -110,8 +110,7 @@ class Service:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.graceful_timeout_seconds):
                 await self.commands.finish()
-                for subscriber in self.subscribers:
-                    await subscriber.finish()
+                await asyncio.gather(*(subscriber.finish() for subscriber in self.subscribers))
                 if self.broker_connected:
                     await self._quietly(self.relay.drain)
         for task in tasks:

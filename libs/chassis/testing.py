@@ -85,6 +85,7 @@ class Stage:
     def __init__(self, service: Service, client: httpx.AsyncClient) -> None:
         self.service = service
         self.http = client
+        self._published: dict[str, int] = {}
 
     async def publish(self, *events: Event) -> None:
         """Put facts on the bus as their producers do, without waiting for what comes of them."""
@@ -92,7 +93,9 @@ class Stage:
         for event in map(stamped, events):
             envelope = cloudevents.encode(event)
             # No Nats-Msg-Id: a test that sends an event twice wants it delivered twice.
-            await js.publish(envelope.subject, envelope.body, headers=envelope.headers)
+            ack = await js.publish(envelope.subject, envelope.body, headers=envelope.headers)
+            if type(event) in self.service.router.events:
+                self._published[ack.stream] = ack.seq
 
     async def hear(self, *events: Event) -> None:
         """Publish facts and wait until the service has done with them."""
@@ -113,7 +116,9 @@ class Stage:
         js = (await self.service.broker.connect()).jetstream()
         for stream in {streams.stream_name(e.service) for e in self.service.router.events}:
             info = await js.consumer_info(stream, self.service.name)
-            if info.num_pending or info.num_ack_pending:
+            # The counts of a consumer lag behind its stream: what was published last must be acknowledged too.
+            done = info.ack_floor.stream_seq if info.ack_floor else 0
+            if info.num_pending or info.num_ack_pending or done < self._published.get(stream, 0):
                 return f"{info.num_pending} pending and {info.num_ack_pending} unacknowledged in {stream}"
         async with self.database() as db:
             unsent = await db.one(text("SELECT count(*) FROM outbox WHERE sent_at IS NULL"))

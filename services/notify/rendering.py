@@ -22,9 +22,9 @@ WORDINGS = {path.stem: read(path) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def tracking_link(public_url: str, code: str | None) -> str:
-    """Where the case can be followed, or where a code is typed in when the service was not told it."""
-    page = f"{public_url.rstrip('/')}/v1/track"
-    return f"{page}/{code}" if code else page
+    """Where the case can be followed; the street's own address when the service was not told the code."""
+    base = public_url.rstrip("/")
+    return f"{base}/v1/track/{code}" if code else base
 
 
 def render(language: str | None, template: str, values: Mapping[str, str]) -> Said:

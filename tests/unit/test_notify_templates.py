@@ -78,6 +78,6 @@ def test_what_an_older_notice_does_not_hold_is_left_blank() -> None:
     assert say(Wording({"t": Template("a {new} b", "")}, {}), "t", {}).subject == "a b"
 
 
-def test_the_tracking_link_leads_to_the_case_or_to_where_a_code_is_typed_in() -> None:
+def test_the_tracking_link_leads_to_the_case_or_to_the_street_when_there_is_no_code() -> None:
     assert tracking_link("https://street.example/", "0123456789ABC") == "https://street.example/v1/track/0123456789ABC"
-    assert tracking_link("https://street.example", None) == "https://street.example/track"
+    assert tracking_link("https://street.example/", None) == "https://street.example"
