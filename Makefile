@@ -1,0 +1,55 @@
+# Everything that is done with this repository. Needs Python 3.11 or newer, make and git.
+PYTHON ?= python3
+
+RUN = .venv/bin/python -m
+READY = .venv/.ready
+LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check format bench lock clean
+
+help: ## Print these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## Play a working morning of the street in a minute, then reconcile every number
+	@$(RUN) deploy.local.demo
+
+run: $(READY) ## Start NATS, PostgreSQL and the four services here, until Ctrl-C
+	@$(RUN) deploy.local.run
+
+test: check ## Check, then run every test, on real servers
+	@$(RUN) pytest
+
+check: $(READY) ## Format, lint, types, import contracts, generated docs, Kubernetes manifests
+	@$(RUN) ruff format --check --quiet . || { echo 'Not formatted: make format does it.'; exit 1; }
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy
+	@.venv/bin/lint-imports
+	@$(RUN) libs.cli.main docs write --check
+	@$(RUN) pytest tests/unit/test_kubernetes.py
+
+format: $(READY) ## Format the code, sort its imports, generate the generated docs
+	@$(RUN) ruff format --quiet .
+	@$(RUN) ruff check --quiet --fix .
+	@$(RUN) libs.cli.main docs write
+
+bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
+	@$(RUN) tests.bench
+
+lock: $(READY) ## Renew requirements.lock and requirements-dev.lock
+	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Delete the environment, the local servers' data and the caches
+	@rm -rf .venv .wangge .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON) here. Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: make PYTHON=/path/to/python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make environments. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@echo 'Making .venv with what requirements-dev.lock names; this takes a minute, once.'
+	@.venv/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(RUN) pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
+	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
