@@ -75,18 +75,24 @@ class Relay:
 
     async def drain(self) -> int:
         """Publish until nothing is left that this replica may publish; the number of messages."""
+        if not self._woken.is_set() and not await self._any_unsent():
+            return 0
         self._woken.clear()
-        total = 0
-        while published := await self.turn():
+        total = published = await self.turn()
+        while published == self._batch_size:
+            published = await self.turn()
             total += published
         return total
+
+    async def _any_unsent(self) -> bool:
+        """What a poll asks: one cheap query, no lock."""
+        async with transaction(self._engine) as db:
+            unsent = await db.one(UNSENT)
+        return unsent is not None and bool(unsent[0])
 
     async def turn(self) -> int:
         """Publish one batch; the number of messages. Raises NotPublished, and leaves the rows as they were."""
         async with transaction(self._engine) as db:
-            unsent = await db.one(UNSENT)
-            if unsent is None or not unsent[0]:
-                return 0
             mine = await db.one(TAKE, {"partitions": PARTITIONS, "lock": LOCK})
             if mine is None or mine.mine is None:
                 return 0

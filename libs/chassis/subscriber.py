@@ -29,7 +29,7 @@ Process = Callable[[Sequence[Envelope]], Awaitable[None]]
 
 
 class BatchPuller(BatchPullStreamSubscriber):
-    """Waits for one message, then takes what else is there for 5 ms.
+    """Waits for one message, then takes what else is there, for 5 ms at most; a lone one is handled at once.
 
     The loop it replaces waits until the batch is full or its time is up, so that a lone message is late; and it
     catches `nats.errors.TimeoutError` where nats-py raises `asyncio.TimeoutError`, which ends its task.
@@ -68,9 +68,9 @@ class BatchPuller(BatchPullStreamSubscriber):
             try:
                 if not full:
                     messages += await self.subscription.fetch(1, timeout=POLL_SECONDS)
-                messages += await self.subscription.fetch(
-                    self.pull_sub.batch_size - len(messages), timeout=SWEEP_SECONDS
-                )
+                if full or messages[0].metadata.num_pending:
+                    rest = self.pull_sub.batch_size - len(messages)
+                    messages += await self.subscription.fetch(rest, timeout=SWEEP_SECONDS)
             except TimeoutError:
                 pass
             except (NatsError, JetStreamError, OSError) as error:
