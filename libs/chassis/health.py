@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import schema_version
 from libs.chassis.database import transaction
-from libs.chassis.subscriber import fetch_age_seconds
-
-if TYPE_CHECKING:
-    from libs.chassis.service import Service
+from libs.chassis.subscriber import BatchPuller, fetch_age_seconds
 
 STUCK_SECONDS = 120.0
 STALE_SECONDS = 30.0
 DATABASE_SECONDS = 2.0
 
 
-def router(service: Service) -> APIRouter:
+class Checked(Protocol):
+    """What of a service its health is read from."""
+
+    name: str
+    engine: AsyncEngine
+    draining: bool
+    subscribers: list[BatchPuller]
+
+    @property
+    def broker_connected(self) -> bool: ...
+
+
+def router(service: Checked) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     def fetch_ages() -> dict[str, float]:
@@ -59,7 +69,7 @@ def _answer(checks: dict[str, bool], **more: object) -> JSONResponse:
     return JSONResponse({**checks, **more}, 200 if all(checks.values()) else 503)
 
 
-async def _answers(service: Service) -> bool:
+async def _answers(service: Checked) -> bool:
     try:
         async with asyncio.timeout(DATABASE_SECONDS), transaction(service.engine) as db:
             await db.one(text("SELECT 1"))

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from libs.chassis.database import connect, transaction
 from libs.cli.running import Refusal
-from services.incident.domain.intake import STREET_ZONE
+from libs.contracts.words import STREET_ZONE
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 from services.incident.tables import views
 

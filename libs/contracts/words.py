@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
+
+STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""The zone of every street, for days and times that people see: China has one, and no summer time."""
 
 
 class RequestKind(StrEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from hashlib import sha256
 
 from libs.contracts.incident import ReportCase
+from libs.contracts.words import STREET_ZONE
 
 # China has had one zone without summer time since 1991, so no zone file is needed.
-STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 TRACKING_BITS = 65
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

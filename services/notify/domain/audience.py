@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from libs.contracts.dispatch import DeadlineNear, OrderClaimed, OrderEscalated, OrderOffered, OrderOverdue
 from libs.contracts.incident import CaseClosed, CaseRegistered, CaseRejected, CaseReopened
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.words import Channel
+from libs.contracts.words import STREET_ZONE, Channel
 
 # China has had one zone without summer time since 1991, so no zone file is needed.
-STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)

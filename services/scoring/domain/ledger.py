@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from libs.contracts.words import STREET_ZONE
 from services.scoring.domain.rules import Deed, Earner, Earning, Rules, earnings
-
-# China has one zone and no summer time, so this is Asia/Shanghai without a time zone database.
-STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 class Kind(StrEnum):
