@@ -17,11 +17,11 @@ from deploy.local.run import told
 
 FOLDER = Path(".wangge/demo")
 REPORTS = 600
-SPEED = 720.0
+SPEED = 360.0
 BEGINS, LASTS = timedelta(hours=8), timedelta(hours=4)
 SETTING_UP = timedelta(seconds=8)
-# A sweep looks for due timers in real time: at this speed half a second would be six minutes of the street's.
-SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.1"}
+# A sweep looks for due timers in real time: at this speed half a second would be three minutes of the street's.
+SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.25"}
 
 
 def main() -> int:
@@ -56,4 +56,4 @@ async def conclude(local: LocalStreet, played: Played, console: Console) -> bool
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(told(main, when_interrupted=130))

@@ -4,20 +4,25 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
 from random import Random
 from typing import Any
 from uuid import UUID
 
 import httpx
 
-from deploy.local.reports import PlannedReport
-from deploy.local.senders import post, until_answered
+from deploy.local.asking import Asking
+from deploy.local.reports import Outcome, PlannedReport
 from deploy.local.street import Street
+from libs.chassis.clock import Clock
 from libs.contracts.dispatch import OrderOffered
 from libs.contracts.incident import Receipt
 
 # Of domain time: how long people take for each step.
 CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)
+BUSY_MINUTES = (10, 30)
+BELL_SECONDS = 0.5  # of real time
 TWO_CLAIM_AT_ONCE = 0.15
 
 
@@ -38,6 +43,7 @@ class Story:
     orders: list[UUID] = field(default_factory=list)
     offers: Counter[UUID] = field(default_factory=Counter)
     closings: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -45,9 +51,15 @@ class People:
     """Everybody who serves in the street, and those who reported. Each step is one request to a service."""
 
     def __init__(
-        self, street: Street, tenant: str, incident: httpx.AsyncClient, dispatch: httpx.AsyncClient, speed: float
+        self,
+        street: Street,
+        tenant: str,
+        incident: Asking,
+        dispatch: Asking,
+        clock: Clock,
+        noon: datetime,
     ) -> None:
-        self._tenant, self._incident, self._dispatch, self._speed = tenant, incident, dispatch, speed
+        self._incident, self._dispatch, self._clock, self._noon = incident, dispatch, clock, noon
         self._rng = Random(1)
         self._desk = [m.member_id for m in street.members if m.unit == tenant]
         self._checkers = [m.member_id for m in street.members if m.kind == "full_time"]
@@ -57,14 +69,14 @@ class People:
         """The desk accepts a report, or somebody has looked whether it is true."""
         await self._pass(DESK_MINUTES)
         verb = "verify" if registration == "verify" else "accept"
-        body: dict[str, object] = {"tenant": self._tenant, "by_member": self._rng.choice(self._desk)}
+        body: dict[str, object] = {"by_member": self._rng.choice(self._desk)}
         if verb == "verify":
             body |= {"true_report": True, "note": "现场核实，情况属实。"}
         url = f"/v1/cases/{story.receipt.case_no}"
-        answer = await post(self._incident, f"{url}/{verb}", body)
+        answer = await self._incident.post(f"{url}/{verb}", body)
         if answer.status_code == 409:
             # An outage may have swallowed the answer to the same request.
-            now = await self._look(self._incident, url)
+            now = await self._incident.look(url)
             if now["state"] not in ("reported", "verifying"):
                 return
         _expect(answer, verb)
@@ -75,16 +87,22 @@ class People:
         story.offers[order_id] += 1
         if order_id not in story.orders:
             story.orders.append(order_id)
-        outcome = story.plan.outcome if order_id == story.orders[0] else "handled"
+        outcome: Outcome = story.plan.outcome if order_id == story.orders[0] else "handled"
         first_offer = story.offers[order_id] == 1
         if outcome == "nobody_claims" and first_offer:
-            return
+            # The clock runs out and the level above is asked; what is still open at noon is claimed after all.
+            await self._until(self._noon)
         await self._pass(CLAIM_MINUTES)
-        order = await self._claim(order_id, offered.offered_to)
+        # After an escalation somebody may be asked again who has the order already, and would hand it in twice.
+        async with story.turn:
+            await self._work(offered, outcome, gives_back=outcome == "returned_first" and first_offer)
+
+    async def _work(self, offered: OrderOffered, outcome: Outcome, *, gives_back: bool) -> None:
+        order = await self._claim(offered.order_id, offered.offered_to)
         if order is None:
             return
         await self._pass(WORK_MINUTES)
-        if outcome == "returned_first" and first_offer:
+        if gives_back:
             await self._do(order, "give-back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
             return
         await self._handle(order)
@@ -101,7 +119,7 @@ class People:
             await self._pass(RATE_MINUTES)
             words = "处理得很好。" if satisfied else "没有修好，又坏了。"
             url = f"/v1/track/{story.receipt.tracking_code}"
-            answer = await post(self._incident, f"{url}/feedback", {"satisfied": satisfied, "words": words})
+            answer = await self._incident.post(f"{url}/feedback", {"satisfied": satisfied, "words": words})
             _expect(answer, "feedback")
         if satisfied is not False:
             story.finished.set()
@@ -121,11 +139,11 @@ class People:
                     raise Surprise(f"{len(winners)} members have claimed the order {order_id}")
                 if winners:
                     return winners[0]
-            order = await self._look(self._dispatch, f"/v1/orders/{order_id}")
+            order = await self._dispatch.look(f"/v1/orders/{order_id}")
             if order["state"] != "offered" or set(order["offered_to"]) != set(offered_to):
                 return None
             # Everybody has as many open orders as they may have: somebody will hand one in.
-            await self._pass(CLAIM_MINUTES)
+            await self._pass(BUSY_MINUTES)
 
     async def _handle(self, order: Order) -> None:
         photos = ["photo-after"] if order["evidence"] == "photo" else []
@@ -149,7 +167,7 @@ class People:
         answer = await self._ask(order["order_id"], verb, by or order["member_id"], body)
         if answer.status_code == 409:
             # An outage may have swallowed the answer to the same request.
-            now = await self._look(self._dispatch, f"/v1/orders/{order['order_id']}")
+            now = await self._dispatch.look(f"/v1/orders/{order['order_id']}")
             if now["state"] == leads_to:
                 return
         _expect(answer, verb)
@@ -157,19 +175,22 @@ class People:
     async def _ask(
         self, order_id: object, verb: str, member_id: str, body: Mapping[str, Any] | None = None
     ) -> httpx.Response:
-        wish = {"tenant": self._tenant, "member_id": member_id, **(body or {})}
-        return await post(self._dispatch, f"/v1/orders/{order_id}/{verb}", wish)
-
-    async def _look(self, client: httpx.AsyncClient, url: str) -> Any:
-        async def attempt() -> Any:
-            answer = await client.get(url, params={"tenant": self._tenant})
-            return answer.json() if answer.status_code == 200 else None
-
-        return await until_answered(attempt, url)
+        wish = {"member_id": member_id, **(body or {})}
+        return await self._dispatch.post(f"/v1/orders/{order_id}/{verb}", wish)
 
     async def _pass(self, minutes: tuple[float, float]) -> None:
         """Domain time passes."""
-        await asyncio.sleep(self._rng.uniform(*minutes) * 60 / self._speed)
+        await at_bell(self._rng.uniform(*minutes) * 60 / self._clock.speed)
+
+    async def _until(self, time: datetime) -> None:
+        await asyncio.sleep((time - self._clock.now()).total_seconds() / self._clock.speed)
+
+
+async def at_bell(seconds: float) -> None:
+    """Sleeps so long and on to the next half second, so that a fast morning comes in groups as a real rush does."""
+    loop = asyncio.get_running_loop()
+    target = ceil((loop.time() + seconds) / BELL_SECONDS) * BELL_SECONDS
+    await asyncio.sleep(target - loop.time())
 
 
 def _expect(answer: httpx.Response, verb: str) -> None:

@@ -9,15 +9,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import nats
 
+from deploy.local.asking import Asking, NoAnswer
 from deploy.local.facts import Facts
 from deploy.local.local_street import TENANT, LocalStreet
-from deploy.local.people import People, Story, Surprise
+from deploy.local.people import People, Story, Surprise, at_bell
 from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
-from deploy.local.senders import NoAnswer, Senders, Sent
+from deploy.local.senders import Senders, Sent
 from deploy.local.street import RESPONSIBILITY, Street
 from libs.chassis.seal import Sealer
 from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered
@@ -34,6 +34,8 @@ STAGE_OF: dict[type[CaseEvent], str] = {
     CaseClosed: "closed",
 }
 TICK_SECONDS = 0.1
+# On a slow machine the morning takes longer; else the clocks of orders would run out before anybody can act.
+UNDER_WAY_AT_MOST = 150
 
 
 @dataclass
@@ -53,23 +55,20 @@ async def play(
     lasts: timedelta,
     tally: Tally,
     tick: Callable[[], None] = lambda: None,
-    patience_seconds: float = 180.0,
+    patience_seconds: float = 60.0,
 ) -> Played:
-    """Everything from the first report until nobody has anything to do any more.
+    """Everything from the first report until nobody has anything to do any more, or nothing happens for so long.
 
     The reports are spread over `lasts`, in the domain's time. Raises nothing that a service did: see `Played`.
     """
     async with AsyncExitStack() as stack:
         bus = await nats.connect(local.servers.addresses.nats_url, max_reconnect_attempts=-1, error_cb=_ignore)
         stack.push_async_callback(bus.close)
-        limits = httpx.Limits(max_connections=50)
-        clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=local.urls[name], timeout=20, limits=limits))
-            for name in ("incident", "dispatch")
-        ]
+        incident = await stack.enter_async_context(Asking(local.urls["incident"], TENANT))
+        dispatch = await stack.enter_async_context(Asking(local.urls["dispatch"], TENANT))
         sealer = Sealer(local.environment["WANGGE_NOTIFY_PUBLIC_KEY"])
-        senders = Senders(TENANT, clients[0], bus, sealer, local.clock)
-        people = People(street, TENANT, clients[0], clients[1], local.clock.speed)
+        senders = Senders(TENANT, incident, bus, sealer, local.clock)
+        people = People(street, TENANT, incident, dispatch, local.clock, local.clock.now() + lasts)
         morning = _Morning(senders, people, tally)
         facts = Facts(bus, TENANT, "demonstration")
         listening = [*await facts.follow(), asyncio.create_task(morning.listen(facts))]
@@ -92,6 +91,8 @@ class _Morning:
         self._stories: dict[UUID, Story] = {}
         self._early: dict[UUID, list[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._begun = 0
+        self._last_heard = 0.0
         self.sent: list[Sent] = []
         self.surprises: list[str] = []
         with RESPONSIBILITY.open(encoding="utf-8", newline="") as file:
@@ -100,11 +101,10 @@ class _Morning:
     async def run(
         self, plans: Sequence[PlannedReport], seconds: float, tick: Callable[[], None], patience_seconds: float
     ) -> None:
-        begun = asyncio.get_running_loop().time()
+        begun = self._last_heard = asyncio.get_running_loop().time()
         for plan in plans:
             self._do(self._report(plan, begun + plan.at_fraction * seconds))
-        deadline = begun + seconds + patience_seconds
-        while self._unfinished(len(plans)) and asyncio.get_running_loop().time() < deadline:
+        while self._unfinished(len(plans)) and self._idle_seconds() < patience_seconds:
             tick()
             await asyncio.sleep(TICK_SECONDS)
         tick()
@@ -118,8 +118,12 @@ class _Morning:
     def _unfinished(self, count: int) -> bool:
         return len(self._tally.cases["finished"]) + len(self.surprises) < count
 
+    def _idle_seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self._last_heard
+
     async def listen(self, facts: Facts) -> None:
         async for fact in facts.heard():
+            self._last_heard = asyncio.get_running_loop().time()
             self._count(fact)
             if isinstance(fact, OrderOffered | CaseClosed):
                 if fact.case_id in self._stories:
@@ -129,7 +133,10 @@ class _Morning:
                     self._early.setdefault(fact.case_id, []).append(fact)
 
     async def _report(self, plan: PlannedReport, at: float) -> None:
-        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        await at_bell(at - asyncio.get_running_loop().time())
+        while self._begun - len(self._tally.cases["finished"]) >= UNDER_WAY_AT_MOST:
+            await at_bell(0)
+        self._begun += 1
         sent = await self._senders.send(plan)
         self.sent.append(sent)
         if len({*sent.receipts}) != 1:
@@ -137,9 +144,9 @@ class _Morning:
         receipt = sent.receipts[0]
         story = self._stories[receipt.case_id] = Story(plan, receipt)
         self._tally.cases["sent"].add(receipt.case_id)
+        registration = self._registration[plan.category]
         for fact in self._early.pop(receipt.case_id, ()):
             self._act(story, fact)
-        registration = self._registration[plan.category]
         if registration != "automatic":
             await self._people.decide(story, registration)
 

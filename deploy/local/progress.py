@@ -56,7 +56,7 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
         else:
-            self._console.print(self._line())
+            self._console.print(self._line(), soft_wrap=True)
 
     def tick(self, now: datetime) -> None:
         self._now = f"{now.astimezone(STREET_ZONE):%H:%M}"
@@ -64,7 +64,7 @@ class Display:
             self._live.refresh()
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_EVERY_SECONDS
-            self._console.print(self._line())
+            self._console.print(self._line(), soft_wrap=True)
 
     def _drawn(self) -> RenderableType:
         for stage, task in self._tasks.items():

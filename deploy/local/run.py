@@ -46,8 +46,8 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def told(command: Callable[[], int]) -> int:
-    """The exit status of the command; a failure is a sentence, and Ctrl-C is an ordinary end."""
+def told(command: Callable[[], int], when_interrupted: int = 0) -> int:
+    """The exit status of the command; a failure is a sentence, and Ctrl-C an end without a traceback."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         with ended_by_signals():
@@ -57,7 +57,7 @@ def told(command: Callable[[], int]) -> int:
         return 1
     except Interrupted:
         print("Stopped.")
-        return 0
+        return when_interrupted
 
 
 def main() -> NoReturn:

@@ -1,31 +1,18 @@
 """How the senders of a morning report: over HTTP and over NATS, and some of them twice or three times."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import uuid4
 
-import httpx
-import nats.errors
 from nats.aio.client import Client as NatsClient
 
+from deploy.local.asking import Asking, until_answered
 from deploy.local.reports import PlannedReport
 from libs.chassis.clock import Clock
 from libs.chassis.seal import Sealer
 from libs.contracts.incident import Problem, Receipt, ReportCase
 from libs.contracts.words import Place, Point, RequestKind, SealedContact
-
-T = TypeVar("T")
-
-PATIENCE_SECONDS = 120.0
-PAUSE_SECONDS = 0.2
-
-
-class NoAnswer(Exception):
-    """A service did not answer within the patience of the demonstration, though everything was tried again."""
 
 
 class NotTaken(Exception):
@@ -40,33 +27,10 @@ class Sent:
     receipts: tuple[Receipt, ...]
 
 
-async def until_answered(attempt: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """What the attempt gives, as soon as it gives anything; an outage is waited out."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < give_up:
-        with suppress(httpx.TransportError, nats.errors.Error, OSError, TimeoutError):
-            if (found := await attempt()) is not None:
-                return found
-        await asyncio.sleep(PAUSE_SECONDS)
-    raise NoAnswer(what)
-
-
-async def post(
-    client: httpx.AsyncClient, url: str, body: object, headers: dict[str, str] | None = None
-) -> httpx.Response:
-    """The answer, whatever it says, but for "not taken now"."""
-
-    async def attempt() -> httpx.Response | None:
-        answer = await client.post(url, json=body, headers=headers)
-        return None if answer.status_code == 503 else answer
-
-    return await until_answered(attempt, url)
-
-
 class Senders:
     """Sends planned reports to the incident service of one street."""
 
-    def __init__(self, tenant: str, incident: httpx.AsyncClient, bus: NatsClient, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, tenant: str, incident: Asking, bus: NatsClient, sealer: Sealer, clock: Clock) -> None:
         self._tenant, self._incident, self._bus, self._sealer, self._clock = tenant, incident, bus, sealer, clock
 
     async def send(self, plan: PlannedReport) -> Sent:
@@ -78,8 +42,7 @@ class Senders:
         return Sent(plan, tuple(receipts))
 
     def _over_http(self, plan: PlannedReport) -> Callable[[], Awaitable[Receipt]]:
-        body = {
-            "tenant": self._tenant,
+        body: dict[str, object] = {
             "category": plan.category,
             "text": plan.text,
             "place": _place(plan).model_dump(mode="json", exclude_none=True),
@@ -91,7 +54,7 @@ class Senders:
         headers = {"Idempotency-Key": plan.idempotency_key, "Wangge-Sender": plan.sender}
 
         async def once() -> Receipt:
-            answer = await post(self._incident, "/v1/reports", body, headers)
+            answer = await self._incident.post("/v1/reports", body, headers)
             if answer.status_code != 201:
                 raise NotTaken(answer.text)
             return Receipt.model_validate_json(answer.content)

@@ -34,13 +34,14 @@ async def show(local: LocalStreet, played: Played, console: Console) -> None:
     channels = await _get(local, "notify", "/v1/deliveries/counts")
     ranking = await _get(local, "scoring", "/v1/ranking", limit=10)
     console.print(_counts("Cases", {state: count for state, count in cases.items() if count}))
-    console.print(_deliveries(channels, local.mail.count))
+    console.print(_deliveries(channels))
     console.print(_ranking(ranking))
     requests = sum(len(each.receipts) for each in played.sent)
     console.print(
         f"{len(played.sent)} reports in {requests} requests; {played.contested_claims} times two members claimed the "
         "same order at once, and one had it."
     )
+    console.print(f"{local.mail.count} mails reached the mail sink.")
     console.print(await _latency(local))
     console.print(f"Dead letters: {await _parked(local)}")
 
@@ -83,11 +84,9 @@ def _counts(title: str, counts: Mapping[str, int]) -> Table:
     return table
 
 
-def _deliveries(channels: Mapping[str, Mapping[str, int]], mails: int) -> Table:
+def _deliveries(channels: Mapping[str, Mapping[str, int]]) -> Table:
     states = sorted({state for counts in channels.values() for state in counts})
-    table = Table(
-        "channel", title="Notifications", title_justify="left", caption=f"{mails} mails reached the mail sink"
-    )
+    table = Table("channel", title="Notifications", title_justify="left")
     for state in states:
         table.add_column(state, justify="right")
     for channel, counts in channels.items():

@@ -1,0 +1,75 @@
+"""Requests to one service, tried again until it answers, as the people and senders of a demonstration make them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import nats.errors
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 120.0
+PAUSE_SECONDS = 0.2
+# Each request looks through all that wait in the client's pool, so those that are too many wait before it.
+AT_ONCE = 8
+
+
+class NoAnswer(Exception):
+    """A service did not answer within the patience of the demonstration, though everything was tried again."""
+
+
+async def until_answered(attempt: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """What the attempt gives, as soon as it gives anything; an outage is waited out."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        with suppress(httpx.TransportError, nats.errors.Error, OSError, TimeoutError):
+            if (found := await attempt()) is not None:
+                return found
+        await asyncio.sleep(PAUSE_SECONDS)
+    raise NoAnswer(what)
+
+
+class Asking:
+    """The HTTP side of one service, for one street."""
+
+    def __init__(self, url: str, tenant: str) -> None:
+        self._tenant = tenant
+        self._client = httpx.AsyncClient(base_url=url, timeout=20)
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def post(
+        self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """The answer, whatever it says, but for "not taken now"."""
+
+        async def attempt() -> httpx.Response | None:
+            async with self._places:
+                answer = await self._client.post(path, json={"tenant": self._tenant, **body}, headers=headers)
+            return None if answer.status_code == 503 else answer
+
+        return await until_answered(attempt, path)
+
+    async def look(self, path: str) -> Any:
+        """What the service shows there."""
+
+        async def attempt() -> Any:
+            async with self._places:
+                answer = await self._client.get(path, params={"tenant": self._tenant})
+            return answer.json() if answer.status_code == 200 else None
+
+        return await until_answered(attempt, path)

@@ -1,0 +1,112 @@
+"""`make run` as a process of its own: how it begins, and that it leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local.local_street import ROOT, keys
+from deploy.local.servers import hold
+
+PATIENCE_SECONDS = 120
+
+
+class Run:
+    """One run, and every process that it has started so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._output = folder / "output"
+        with self._output.open("wb") as output:
+            self.process = start(folder, output.fileno())
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8")
+
+    def wait_until_open(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while "Ctrl-C ends everything" not in self.output:
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def service(self, name: str) -> psutil.Process:
+        """The service itself, which its guard has started."""
+        return next(p for p in self.descendants() if p.cmdline()[1:] == ["-m", "libs.cli.main", "serve", name])
+
+
+def start(folder: Path, output: int) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "deploy.local.run"]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    )
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    with tempfile.TemporaryDirectory() as folder, ended(Run(Path(folder))) as running:
+        running.wait_until_open()
+        yield running
+
+
+@contextmanager
+def ended(running: Run) -> Iterator[Run]:
+    try:
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(running.process.pid, signal.SIGTERM)
+        running.process.wait(PATIENCE_SECONDS)
+
+
+def test_ctrl_c_ends_everything_and_frees_the_folder(run: Run) -> None:
+    started = run.descendants()
+    assert len(started) >= 12  # six guards, and what they guard
+    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGINT)  # the impatient press twice
+    assert run.process.wait(PATIENCE_SECONDS) == 0
+    assert "Stopped." in run.output
+    assert psutil.wait_procs(started, timeout=5)[1] == []
+    with hold(run.folder / ".wangge"):
+        pass
+
+
+def test_a_second_run_in_the_same_folder_is_refused_in_a_sentence(run: Run) -> None:
+    with tempfile.TemporaryFile() as output:
+        second = start(run.folder, output.fileno())
+        assert second.wait(PATIENCE_SECONDS) == 1
+        output.seek(0)
+        said = output.read().decode()
+    assert f"Another run, process {run.process.pid}, is using" in said
+    assert "Traceback" not in said
+    assert run.process.poll() is None
+
+
+def test_a_service_that_dies_ends_the_run_and_is_named(run: Run) -> None:
+    started = run.descendants()
+    run.service("scoring").kill()
+    assert run.process.wait(PATIENCE_SECONDS) == 1
+    assert "scoring has ended, so everything was stopped" in run.output
+    assert "Traceback" not in run.output
+    assert psutil.wait_procs(started, timeout=5)[1] == []
+
+
+def test_keys_are_kept_and_only_their_owner_may_read_them(tmp_path: Path) -> None:
+    made = keys(tmp_path / "keys.env")
+    assert keys(tmp_path / "keys.env") == made
+    assert (tmp_path / "keys.env").stat().st_mode & 0o777 == 0o600
