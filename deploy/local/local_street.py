@@ -1,10 +1,12 @@
 """The whole system in one folder: both servers, a mail sink, and the four services as guarded processes."""
 
 import asyncio
+import csv
 import http.client
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 from sqlalchemy import text
 
 from deploy.local import street
@@ -110,6 +113,7 @@ class LocalStreet:
             self._say("Waiting for the four services …")
             for service in self.services.values():
                 self._wait_for(service)
+            self._wait_until_categories_are_known()
             self._running = running.pop_all()
         return self
 
@@ -138,6 +142,7 @@ class LocalStreet:
             "WANGGE_HTTP_HOST": "127.0.0.1",
             "WANGGE_PUBLIC_URL": f"http://127.0.0.1:{ports['incident']}",
             "WANGGE_SMTP_URL": self.mail.url,
+            "WANGGE_WEBHOOK_ADDRESSES": "loopback",
             "WANGGE_CLOCK_SPEED": str(self.clock.speed),
             "WANGGE_CLOCK_EPOCH": self.clock.epoch.isoformat(),
             **self._settings,
@@ -178,6 +183,19 @@ class LocalStreet:
             raise LocalServerFailure(
                 f"{service.name} did not start. The end of its log, {service.log}:\n{last_lines(str(ended))}"
             ) from None
+
+    def _wait_until_categories_are_known(self) -> None:
+        """Incident learns them from dispatch's facts; a report that came before would be of an unknown category."""
+        with street.RESPONSIBILITY.open(encoding="utf-8") as file:
+            rows = sum(1 for _ in csv.DictReader(file))
+        give_up = time.monotonic() + 60
+        url = f"{self.urls['incident']}/v1/categories"
+        while len(httpx.get(url, params={"tenant": TENANT}).json()) < rows:
+            if time.monotonic() > give_up:
+                raise LocalServerFailure(
+                    f"The {rows} categories did not reach incident. See the logs in {self.folder}."
+                )
+            time.sleep(0.05)
 
     def _stop_services(self) -> None:
         with ThreadPoolExecutor(len(SERVICES)) as pool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -73,34 +73,34 @@ class Processor:
         Raises when the database cannot be reached; then nothing may be acknowledged, and what was handled
         before is dropped as a copy when it comes again.
         """
-        await self._process([Kept(_id_or_new(e), e, attempts=0, reason="") for e in envelopes], was_kept=False)
+        await self._process([(e, 0) for e in envelopes], was_kept=False)
 
     async def process_due(self, limit: int) -> int:
         """Try kept messages again whose time has come; the number of them."""
         async with transaction(self._engine) as db:
             due = await retries.lease_due(db, limit)
         if due:
-            await self._process(due, was_kept=True)
+            await self._process([(each.envelope, each.attempts) for each in due], was_kept=True)
         return len(due)
 
-    async def _process(self, kept: Sequence[Kept], *, was_kept: bool) -> None:
+    async def _process(self, tried: Sequence[tuple[Envelope, int]], *, was_kept: bool) -> None:
+        """Each envelope with the attempts that were made at it."""
         kind = "retries" if was_kept else "messages"
         started = time.perf_counter()
         received: dict[UUID, Received] = {}
-        for each in kept:
+        for e, attempts in tried:
             try:
-                e = each.envelope
                 message = cloudevents.decode(e.subject, e.headers, e.body)
                 if type(message) not in self._router.events:
                     raise NotAMessage(f"{type(message).__name__} has no handler in {self._router.service}")
-                received.setdefault(message.id, Received(message, e, each.attempts, was_kept))
+                received.setdefault(message.id, Received(message, e, attempts, was_kept))
             except NotAMessage as error:
-                await self._keep(replace(each, attempts=each.attempts + 1, reason=str(error)), None)
+                await self._keep(Kept(_id_or_new(e), e, attempts + 1, str(error)), None)
         if received:
             await self._in_halves(list(received.values()))
         seconds = time.perf_counter() - started
         metrics.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
-        log.info("batch_handled", kind=kind, size=len(kept), milliseconds=round(seconds * 1000, 1))
+        log.info("batch_handled", kind=kind, size=len(tried), milliseconds=round(seconds * 1000, 1))
 
     async def _in_halves(self, items: list[Received]) -> None:
         try:

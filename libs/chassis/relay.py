@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from libs.chassis.outbox import PARTITIONS
 log = structlog.get_logger()
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
+FEW = 8
+"""Up to so many rows go one by one: an atomic batch takes the server 5 ms, however small, and a message 1 ms."""
 
 UNSENT = text("SELECT EXISTS (SELECT 1 FROM outbox WHERE sent_at IS NULL)")
 
@@ -104,13 +107,15 @@ class Relay:
         return len(rows)
 
     async def _publish(self, rows: Sequence[Record]) -> None:
-        if len(rows) > 1 and await self._publish_atomically(rows):
-            return
         # JetStream refuses a batch as a whole when it has seen one of its ids: one by one it drops just those.
-        for row in rows:
-            ack = await self._request(row.subject, row.body, {**row.headers, "Nats-Msg-Id": str(row.message_id)})
-            if "error" in ack:
-                raise NotPublished(str(ack["error"].get("description")))
+        if len(rows) <= FEW or not await self._publish_atomically(rows):
+            for wave in _waves(rows):
+                await asyncio.gather(*(self._publish_one(row) for row in wave))
+
+    async def _publish_one(self, row: Record) -> None:
+        ack = await self._request(row.subject, row.body, {**row.headers, "Nats-Msg-Id": str(row.message_id)})
+        if "error" in ack:
+            raise NotPublished(str(ack["error"].get("description")))
 
     async def _publish_atomically(self, rows: Sequence[Record]) -> bool:
         """https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md"""
@@ -143,3 +148,16 @@ class Relay:
             raise NotPublished(type(error).__name__) from error
         ack: dict[str, Any] = json.loads(reply.data)
         return ack
+
+
+def _waves(rows: Sequence[Record]) -> list[list[Record]]:
+    """The rows in groups that may be in flight together: no aggregate is twice in one, so its order holds."""
+    waves: list[list[Record]] = []
+    seen: Counter[str] = Counter()
+    for row in rows:
+        aggregate = row.headers["ce-subject"]
+        if seen[aggregate] == len(waves):
+            waves.append([])
+        waves[seen[aggregate]].append(row)
+        seen[aggregate] += 1
+    return waves

@@ -44,4 +44,4 @@ class Settings(ServiceSettings):
     provider_timeout_seconds: float = Field(
         10.0, gt=0, le=30, description="Time that one attempt at a mail or a webhook may take."
     )
-    send_poll_seconds: float = Field(0.05, gt=0, description="How often due deliveries are looked for.")
+    send_poll_seconds: float = Field(0.1, gt=0, description="How often due deliveries are looked for.")

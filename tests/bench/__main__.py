@@ -15,6 +15,8 @@ from tests.bench import scenarios
 from tests.bench.measure import Figure, as_json, machine, show
 
 FOLDER = Path(".wangge/bench")
+# What is measured is queueing: the senders rest meanwhile.
+SETTINGS = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SEND_POLL_SECONDS": "600"}
 
 
 def main() -> None:
@@ -29,7 +31,7 @@ def main() -> None:
         servers.create_database("admin")
         figures.append(uvloop.run(scenarios.consumer_hop(servers, chosen.repetitions, chosen.count)))
     show(figures)
-    with LocalStreet(FOLDER / "street", settings={"WANGGE_LOG_LEVEL": "WARNING"}) as street:
+    with LocalStreet(FOLDER / "street", settings=SETTINGS) as street:
         figures.append(scenarios.idle_memory(street))
         figures.append(uvloop.run(scenarios.report_to_notification(street, chosen.repetitions, chosen.count // 2)))
         show(figures[1:])
