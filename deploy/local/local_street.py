@@ -21,7 +21,8 @@ from sqlalchemy import text
 from deploy.local import street
 from deploy.local.guard import EndedAtStart, Process
 from deploy.local.mail import MailSink
-from deploy.local.servers import LocalServerFailure, Servers, explained_system_errors, free_port, hold, is_free
+from deploy.local.servers import Servers
+from deploy.local.trouble import LocalServerFailure, explained_system_errors, free_port, hold, is_free
 from libs.chassis import migrations, seal, topology
 from libs.chassis.clock import Clock
 from libs.chassis.database import connect, transaction

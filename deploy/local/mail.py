@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 
-from deploy.local.servers import free_port
+from deploy.local.trouble import free_port
 
 
 class MailSink:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy.local.local_street import TENANT, LocalStreet, last_lines
-from deploy.local.servers import LocalServerFailure
+from deploy.local.trouble import LocalServerFailure
 
 FOLDER = Path(".wangge")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

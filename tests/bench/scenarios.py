@@ -19,7 +19,8 @@ from nats.js.errors import NotFoundError
 
 from deploy.local.guard import Process, spawn_guarded
 from deploy.local.local_street import LocalStreet
-from deploy.local.servers import Servers, free_port
+from deploy.local.servers import Servers
+from deploy.local.trouble import free_port
 from libs.chassis import topology
 from libs.chassis.testing import fresh_streams
 from libs.contracts import cloudevents

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from deploy.local.local_street import ROOT, keys
-from deploy.local.servers import hold
+from deploy.local.trouble import hold
 
 PATIENCE_SECONDS = 120
 

