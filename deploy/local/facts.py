@@ -40,7 +40,8 @@ class Facts:
             durable_name=self._name,
             filter_subject=f"wangge.{self._tenant}.{service}.>",
             deliver_policy=DeliverPolicy.NEW,
-            ack_policy=AckPolicy.ALL,
+            # Not ALL: after a restart of NATS that would acknowledge messages that were never delivered.
+            ack_policy=AckPolicy.EXPLICIT,
             ack_wait=30.0,
         )
         return await js.pull_subscribe("", self._name, streams.stream_name(service), config)
@@ -59,4 +60,4 @@ class Facts:
                 if identity not in self._heard:
                     self._heard.add(identity)
                     self._queue.put_nowait(cloudevents.decode(message.subject, message.headers or {}, message.data))
-            await messages[-1].ack()
+                await message.ack()

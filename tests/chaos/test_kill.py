@@ -71,4 +71,5 @@ def test_every_part_is_killed_in_the_middle_of_a_morning_and_all_adds_up(seed: i
         tempfile.TemporaryDirectory() as folder,
         LocalStreet(Path(folder), clock=clock, settings=settings) as local,
     ):
-        assert asyncio.run(disturbed_morning(local, Random(seed))) == []
+        wrong = asyncio.run(disturbed_morning(local, Random(seed)))
+    assert not wrong, "\n".join(wrong)
