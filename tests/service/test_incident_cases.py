@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import httpx
@@ -41,7 +41,6 @@ from libs.contracts.words import Stage as ClockStage
 from tests.conftest import MakeStage
 
 STREET = "370784004"
-NOW = datetime.now(UTC)
 MEMBER = "member-0042"
 MICRO_GRID, COMMUNITY = "37078400420101", "37078400401"
 
@@ -49,12 +48,13 @@ MICRO_GRID, COMMUNITY = "37078400420101", "37078400401"
 @pytest.fixture
 async def incident(stage: MakeStage) -> Stage:
     running = await stage("incident")
+    Orders.now = datetime.now(UTC)
     policies = {"11001": Registration.AUTOMATIC, "11002": Registration.ACCEPTOR, "11003": Registration.VERIFY}
     await running.hear(
         *(
             CategoryChanged(
                 tenant=STREET,
-                occurred_at=NOW,
+                occurred_at=Orders.now,
                 category=code,
                 name_zh="路灯不亮",
                 name_en="Street lamp out",
@@ -78,7 +78,9 @@ async def report(stage: Stage, category: str = "11001") -> Receipt:
 
 
 class Orders:
-    """The facts of one order of a case, at so many minutes ago."""
+    """The facts of one order of a case, at so many minutes before the test began (or after: less than none)."""
+
+    now: ClassVar[datetime]
 
     def __init__(self, case: Receipt) -> None:
         self.case = case
@@ -87,7 +89,7 @@ class Orders:
     def _of(self, minutes_ago: float) -> dict[str, Any]:
         return {
             "tenant": STREET,
-            "occurred_at": NOW - timedelta(minutes=minutes_ago),
+            "occurred_at": self.now - timedelta(minutes=minutes_ago),
             "case_id": self.case.case_id,
             "order_id": self.order_id,
         }
@@ -101,15 +103,15 @@ class Orders:
             unit_name="儒林一微网格",
             org_id="P4",
             level=Level.MICRO_GRID,
-            claim_by=NOW + timedelta(hours=1),
-            handle_by=NOW + timedelta(hours=9),
-            check_by=NOW + timedelta(hours=17),
+            claim_by=self.now + timedelta(hours=1),
+            handle_by=self.now + timedelta(hours=9),
+            check_by=self.now + timedelta(hours=17),
             because=("the point lies in it",),
         )
 
     def claimed(self, minutes_ago: float = 50) -> OrderClaimed:
         by = {"member_id": MEMBER, "org_id": "P4", "category": "11001"}
-        return OrderClaimed(**self._of(minutes_ago), **by, handle_by=NOW + timedelta(hours=9))
+        return OrderClaimed(**self._of(minutes_ago), **by, handle_by=self.now + timedelta(hours=9))
 
     def returned(self, minutes_ago: float = 45) -> OrderReturned:
         return OrderReturned(**self._of(minutes_ago), member_id=MEMBER, org_id="P4", reason="没有梯子")
@@ -126,7 +128,7 @@ class Orders:
         )
 
     def overdue(self, minutes_ago: float = 43) -> OrderOverdue:
-        late = {"stage": ClockStage.CLAIM, "due_at": NOW, "org_id": "P4", "unit": MICRO_GRID, "member_ids": ()}
+        late = {"stage": ClockStage.CLAIM, "due_at": self.now, "org_id": "P4", "unit": MICRO_GRID, "member_ids": ()}
         return OrderOverdue(**self._of(minutes_ago), **late)
 
     def handled(self, minutes_ago: float = 40) -> OrderHandled:
@@ -301,7 +303,7 @@ async def test_the_public_view_says_in_words_how_it_stands_and_names_nobody(inci
     tracked = answer.json()
     assert tracked["state_in_words"] == {"zh": "处置中", "en": "In progress"}
     assert tracked["category"]["en"] == "Street lamp out"
-    assert datetime.fromisoformat(tracked["handle_by"]) == NOW + timedelta(hours=9)
+    assert datetime.fromisoformat(tracked["handle_by"]) == Orders.now + timedelta(hours=9)
     assert len(tracked["timeline"]) == 7
     for internal in (MEMBER, "P4", MICRO_GRID, "没有梯子", "13800000000", str(case.case_id)):
         assert internal not in answer.text
