@@ -16,8 +16,17 @@ PLANTED = {
 }
 
 
+# The project is installed in place, and packages without __init__.py are looked for everywhere on the path.
+LINT_THE_COPY = f"""
+import sys
+sys.path = [".", *(p for p in sys.path if p not in ("", {str(PROJECT)!r}))]
+from importlinter.cli import lint_imports_command
+lint_imports_command(["--no-cache"])
+"""
+
+
 def lint_imports(folder: Path) -> str:
-    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    command = [sys.executable, "-c", LINT_THE_COPY]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return ran.stdout
 

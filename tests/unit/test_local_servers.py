@@ -22,9 +22,12 @@ from deploy.local.trouble import LocalServerFailure, free_port
 
 CHECKOUT = Path(__file__).parents[2]
 RUN_UNTIL_INTERRUPTED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from deploy.local.servers import Servers
+
+# A shell that runs the tests in the background has Ctrl-C ignored by everything below it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 try:
     with Servers(Path(sys.argv[1]), durable=False) as servers:
