@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from libs.chassis.commands import Commands, NotTakenNow
 from libs.chassis.handlers import Done, EventRouter
 from libs.chassis.telemetry import Telemetry
-from libs.contracts.cloudevents import TRACEPARENT
+from libs.contracts.cloudevents import TRACEPARENT, what_is_wrong
 from libs.contracts.incident import Problem
 from libs.contracts.message import Command
 
@@ -38,11 +38,7 @@ def _answerer(
         try:
             wish = command.model_validate_json(raw.data)
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
-                for e in error.errors(include_input=False, include_url=False)[:5]
-            )
-            return _problem(422, "Invalid command", wrong)
+            return _problem(422, "Invalid command", what_is_wrong(error))
         if wish.subject != raw.subject:
             return _problem(422, "Wrong subject", f"the body belongs on {wish.subject}")
         with telemetry.span(command.__name__, (raw.headers or {}).get(TRACEPARENT)) as traceparent:
@@ -65,6 +61,4 @@ async def _undecoded(message: NatsMessage) -> bytes:
 
 
 def _problem(status: int, title: str, detail: str) -> bytes:
-    slug = "-".join(title.lower().split())
-    problem = Problem(type=f"urn:wangge:problem:{slug}", title=title, status=status, detail=detail)
-    return problem.model_dump_json().encode()
+    return Problem.of(status, title, detail).model_dump_json().encode()

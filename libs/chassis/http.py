@@ -17,6 +17,7 @@ from libs.chassis.database import Database, is_outage, transaction
 from libs.chassis.handlers import Done, Refused
 from libs.chassis.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
+from libs.contracts.incident import Problem
 
 MAX_BODY_BYTES = 256 * 1024
 PROBLEM = "application/problem+json"
@@ -65,8 +66,7 @@ Reading = Annotated[Database, Depends(_reading)]
 
 
 def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
-    slug = "-".join(title.lower().split())
-    body = {"type": f"urn:wangge:problem:{slug}", "title": title, "status": status, "detail": detail, **extra}
+    body = {**Problem.of(status, title, detail).model_dump(), **extra}
     headers = {"retry-after": "1"} if status == 503 else None
     return JSONResponse(body, status, headers, media_type=PROBLEM)
 

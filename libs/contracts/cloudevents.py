@@ -64,6 +64,14 @@ def message_id(headers: Mapping[str, str]) -> UUID:
         raise NotAMessage(f"ce-id is {text[:64]!r}, which is no UUID") from None
 
 
+def what_is_wrong(error: ValidationError) -> str:
+    """The first five fields that do not fit, without their values: those may be what must not be logged."""
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+        for e in error.errors(include_input=False, include_url=False)[:5]
+    )
+
+
 def decode(subject: str, headers: Mapping[str, str], body: bytes) -> Message:
     """The message that the headers announce.
 
@@ -77,12 +85,7 @@ def decode(subject: str, headers: Mapping[str, str], body: bytes) -> Message:
     try:
         message = cls.model_validate_json(body)
     except ValidationError as error:
-        # Inputs are left out: they may hold what must not be logged.
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
-            for e in error.errors(include_input=False, include_url=False)[:5]
-        )
-        raise NotAMessage(f"{type_name}: {wrong}") from None
+        raise NotAMessage(f"{type_name}: {what_is_wrong(error)}") from None
     if str(message.id) != headers.get("ce-id"):
         raise NotAMessage(f"{type_name}: the body's id is not the ce-id header")
     if message.subject != subject:

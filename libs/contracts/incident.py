@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -111,3 +111,9 @@ class Problem(Value):
     title: str
     status: int
     detail: str
+
+    @classmethod
+    def of(cls, status: int, title: str, detail: str) -> Self:
+        """With the type that belongs to the title."""
+        slug = "-".join(title.lower().split())
+        return cls(type=f"urn:wangge:problem:{slug}", title=title, status=status, detail=detail)
