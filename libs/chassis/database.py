@@ -17,9 +17,16 @@ from sqlmodel import SQLModel
 Record = Row[*tuple[Any, ...]]
 """A row of a query, by the names of its columns."""
 
-RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200")
-"""Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory:
-the state of the server, not of the message."""
+RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200", "25P03")
+"""Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory, idle for
+too long within a transaction: the state of the server or of this process, not of the message."""
+
+IDLE_IN_TRANSACTION_SECONDS = 10.0
+"""A process that stands still in the middle of a transaction (stopped, swapped out, cut off) keeps its locks, and with
+them the relay's partitions and rows of orders, from every other replica: then the server ends its transaction."""
+
+ANSWER_SECONDS = 60.0
+"""A server that is cut off without a word would be waited for as long as TCP tries, which is for hours."""
 
 
 class Database:
@@ -125,11 +132,22 @@ def _update_sql(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) ->
     return f'UPDATE "{table.name}" t SET {values} FROM {rows} AS new ({names}) WHERE {same}', jsons
 
 
-def connect(url: str, pool_size: int = 10) -> AsyncEngine:
-    """The engine for a `postgresql://` address.
+def connect(
+    url: str,
+    pool_size: int = 10,
+    *,
+    idle_in_transaction_seconds: float = IDLE_IN_TRANSACTION_SECONDS,
+    answer_seconds: float | None = ANSWER_SECONDS,
+) -> AsyncEngine:
+    """The engine for a `postgresql://` address; a statement without an answer for `answer_seconds` raises TimeoutError.
 
     Connections are checked by use, not by a ping each time. Errors do not show parameters: they may be personal.
     """
+    server_settings = {
+        "jit": "off",
+        "timezone": "UTC",
+        "idle_in_transaction_session_timeout": f"{idle_in_transaction_seconds * 1000:.0f}",
+    }
     return create_async_engine(
         "postgresql+asyncpg" + url.removeprefix("postgres").removeprefix("ql"),
         pool_size=pool_size,
@@ -138,7 +156,7 @@ def connect(url: str, pool_size: int = 10) -> AsyncEngine:
         json_serializer=lambda value: to_json(value).decode(),
         json_deserializer=from_json,
         hide_parameters=True,
-        connect_args={"server_settings": {"jit": "off", "timezone": "UTC"}},
+        connect_args={"server_settings": server_settings, "command_timeout": answer_seconds},
     )
 
 

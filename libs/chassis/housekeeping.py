@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from collections.abc import Mapping
+
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import metrics, retries
@@ -32,11 +34,18 @@ OLDEST_UNSENT = text(
 
 
 async def tidy(engine: AsyncEngine, service: str) -> None:
-    """Delete one chunk of what is old enough, and read the gauges."""
+    """Delete what is old enough, in short transactions, and read the gauges."""
+    while await _forget(engine, OLD_OUTBOX, {"hours": OUTBOX_HOURS, "chunk": CHUNK}):
+        pass
+    while await _forget(engine, OLD_INBOX, {"days": INBOX_DAYS, "chunk": CHUNK}):
+        pass
     async with transaction(engine) as db:
-        await db.execute(OLD_OUTBOX, {"hours": OUTBOX_HOURS, "chunk": CHUNK})
-        await db.execute(OLD_INBOX, {"days": INBOX_DAYS, "chunk": CHUNK})
         oldest = await db.one(OLDEST_UNSENT)
         parked = await db.one(retries.PARKED_COUNT)
     metrics.UNSENT_AGE.labels(service).set(float(oldest[0]) if oldest else 0)
     metrics.PARKED.labels(service).set(parked[0] if parked else 0)
+
+
+async def _forget(engine: AsyncEngine, old: TextClause, limits: Mapping[str, int]) -> int:
+    async with transaction(engine) as db:
+        return await db.execute(old, limits)

@@ -16,7 +16,7 @@ LOCK = 0x6D696772
 
 async def migrate(url: str, service: str, revision: str = "head") -> str:
     """Bring the database of a service to a version; the version it has then. One process at a time does it."""
-    engine = connect(url, pool_size=2)
+    engine = connect(url, pool_size=2, idle_in_transaction_seconds=0, answer_seconds=None)
     try:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})

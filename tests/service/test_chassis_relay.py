@@ -10,12 +10,14 @@ import nats
 import pytest
 from faststream.nats import NatsBroker
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from deploy.local.servers import Servers
 from libs.chassis import outbox, topology
-from libs.chassis.database import connect, transaction
+from libs.chassis.database import connect, is_outage, transaction
 from libs.chassis.ids import new_id
-from libs.chassis.relay import NotPublished, Relay
+from libs.chassis.outbox import PARTITIONS
+from libs.chassis.relay import LOCK, TAKE, NotPublished, Relay
 from libs.chassis.testing import fresh_streams
 from libs.contracts import cloudevents
 from libs.contracts.message import Event
@@ -140,6 +142,27 @@ async def test_an_uncommitted_decision_is_never_published(servers: Servers, rela
         await decide_and_fail()
     await relays[1].drain()
     assert await published(servers) == []
+
+
+async def test_a_replica_that_stands_still_does_not_hold_up_the_others_for_ever(
+    servers: Servers, relays: list[Relay]
+) -> None:
+    await write(relays[0], told(30))
+    url = relays[0]._engine.url.render_as_string(hide_password=False).replace("+asyncpg", "")
+    standing_still = connect(url, idle_in_transaction_seconds=1)
+
+    async def stand_still() -> None:
+        async with transaction(standing_still) as db:
+            await db.one(TAKE, {"partitions": PARTITIONS, "lock": LOCK})
+            while await relays[1].turn() == 0:  # noqa: ASYNC110  the server wakes nobody when it ends a transaction
+                await asyncio.sleep(0.05)
+            await db.execute(text("SELECT 1"))
+
+    with pytest.raises(DBAPIError) as ended:
+        await stand_still()
+    assert is_outage(ended.value)
+    assert len(await published(servers)) == 30
+    await standing_still.dispose()
 
 
 async def test_topology_brings_an_existing_consumer_to_what_it_should_be(servers: Servers) -> None:
