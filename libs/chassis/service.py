@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 HOUSEKEEPING_SECONDS = 15.0
 REST_AFTER_ERROR_SECONDS = 1.0
+PING_SECONDS = 3
+"""A NATS server that is cut off or stands still is left for another after three of these; by default, six minutes."""
 
 Background = Callable[["Service"], Awaitable[None]]
 """Work that a service does all the time, such as notify's senders; cancelled at the stop."""
@@ -59,6 +61,8 @@ class Service:
             name=self.name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
             graceful_timeout=settings.graceful_timeout_seconds,
             logger=None,
             error_cb=_nats_error,

@@ -12,6 +12,7 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 from nats.js.errors import Error as JetStreamError
 
@@ -56,6 +57,7 @@ class BatchPuller(BatchPullStreamSubscriber):
         self._idle.clear()
         try:
             await self._pull_while_running()
+            await self._give_back_latecomers()
         finally:
             self._idle.set()
 
@@ -81,6 +83,14 @@ class BatchPuller(BatchPullStreamSubscriber):
                 await self.consume(messages)
             elif messages:
                 await nak(messages)
+
+    async def _give_back_latecomers(self) -> None:
+        """What the last request still brings, after its time was over, nobody would acknowledge for 30 s."""
+        assert self.subscription is not None
+        await asyncio.sleep(SWEEP_SECONDS * 4)
+        queue = self.subscription._sub._pending_queue
+        came = [queue.get_nowait() for _ in range(queue.qsize())]
+        await nak([message for message in came if not JetStreamContext.is_status_msg(message)])
 
 
 async def nak(messages: Sequence[Msg]) -> None:

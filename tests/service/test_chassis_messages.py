@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -39,6 +41,19 @@ async def test_a_fact_is_handled_and_what_follows_is_published_with_its_cause(st
     assert message.headers is not None
     assert message.headers["Nats-Msg-Id"] == str(said.id)
     assert cloudevents.decode(said.subject, message.headers, message.data or b"") == said
+
+
+async def test_a_server_that_stands_still_is_noticed_and_left(servers: Servers, stage: Stage) -> None:
+    os.kill(servers.nats.pid, signal.SIGSTOP)
+    async with asyncio.timeout(60):
+        while stage.service.broker_connected:  # noqa: ASYNC110  what is waited for is that nothing comes
+            await asyncio.sleep(0.1)
+    os.kill(servers.nats.pid, signal.SIGCONT)
+    async with asyncio.timeout(60):
+        while not stage.service.broker_connected:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    await stage.hear(registered("路灯不亮"))
+    assert await heard(stage, "registered") == ["路灯不亮"]
 
 
 async def test_a_copy_is_dropped_in_the_same_batch_and_in_a_later_one(stage: Stage) -> None:
