@@ -34,7 +34,7 @@ format: $(READY) ## Format the code, sort its imports, generate the generated do
 	@$(RUN) libs.cli.main docs write
 
 bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
-	@$(RUN) tests.bench
+	@$(RUN) tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) $(if $(FULL),--full)
 
 lock: $(READY) ## Renew requirements.lock and requirements-dev.lock
 	@$(LOCK) pyproject.toml -o requirements.lock

@@ -10,36 +10,41 @@ from pathlib import Path
 import uvloop
 
 from deploy.local.local_street import LocalStreet
-from deploy.local.servers import Servers
-from tests.bench import scenarios
-from tests.bench.measure import Figure, as_json, machine, show
+from tests.bench.measure import Figure, result, show
+from tests.bench.place import QUIET, Place
+from tests.bench.scenarios import SCENARIOS
 
 FOLDER = Path(".wangge/bench")
-# What is measured is queueing: the senders rest meanwhile.
-SETTINGS = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SEND_POLL_SECONDS": "600"}
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", help=f"of {','.join(SCENARIOS)}, separated by commas")
     arguments.add_argument("--repetitions", type=int, default=3)
-    arguments.add_argument("--count", type=int, default=20_000, help="events or requests of a repetition")
+    arguments.add_argument("--size", type=int, help="of a repetition of each scenario, instead of the usual ones")
+    arguments.add_argument("--full", action="store_true", help="the sizes that take an hour")
     chosen = arguments.parse_args()
+    names = chosen.only.split(",") if chosen.only else list(SCENARIOS)
+    if unknown := set(names) - set(SCENARIOS):
+        arguments.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     figures: list[Figure] = []
-    with Servers(FOLDER / "hop") as servers:
-        servers.create_database("admin")
-        figures.append(uvloop.run(scenarios.consumer_hop(servers, chosen.repetitions, chosen.count)))
-    show(figures)
-    with LocalStreet(FOLDER / "street", settings=SETTINGS) as street:
-        figures.append(scenarios.idle_memory(street))
-        figures.append(uvloop.run(scenarios.report_to_notification(street, chosen.repetitions, chosen.count // 2)))
-        show(figures[1:])
-        figures += uvloop.run(scenarios.http_intake(street, chosen.repetitions, chosen.count))
-    show(figures)
-    result = FOLDER / "result.json"
-    result.write_text(json.dumps({"machine": machine(), "figures": as_json(figures)}, ensure_ascii=False, indent=1))
-    print(f"written to {result}")
+    with LocalStreet(FOLDER / "street", settings=QUIET) as street:
+        place = Place(street)
+        for name in names:
+            scenario = SCENARIOS[name]
+            size = chosen.size or (scenario.full_size if chosen.full else scenario.size)
+            made = uvloop.run(scenario.run(place, chosen.repetitions, size))
+            for figure in made:
+                figure.scenario = name
+            figures += made
+            show(made)
+    kept = FOLDER / "result.json"
+    kept.write_text(
+        json.dumps(result(figures, repetitions=chosen.repetitions, full=chosen.full), ensure_ascii=False, indent=1)
+    )
+    print(f"written to {kept}")
 
 
 if __name__ == "__main__":

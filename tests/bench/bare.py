@@ -1,155 +1,115 @@
-"""The limits that the figures stand beside: the same work with nothing but the libraries below the chassis."""
+"""The limits that figures stand beside: the same publishes, rows and commits with nats-py and asyncpg alone."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import nats
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from asyncpg.pool import PoolConnectionProxy
+from nats.aio.client import Client
 
 from libs.chassis.ids import new_id
 
 BATCH = 200
+RELAY_BATCH = 500
+
+INBOX = "INSERT INTO inbox (message_id) SELECT * FROM unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING message_id"
+OUTBOX = (
+    "INSERT INTO outbox (partition, message_id, subject, headers, body) "
+    "SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::jsonb[], $5::bytea[])"
+)
+UNSENT = (
+    "SELECT position, message_id, subject, headers, body FROM outbox "
+    f"WHERE sent_at IS NULL ORDER BY position LIMIT {RELAY_BATCH}"
+)
+SENT = "UPDATE outbox SET sent_at = now() WHERE position = ANY($1)"
+
+Write = Callable[[PoolConnectionProxy, list[Any]], Awaitable[None]]
+"""Writes what a batch of messages leads to, in the transaction that is open."""
 
 
-async def hop(nats_url: str, database_url: str, count: int) -> float:
-    """Events a second: pull, inbox, one row, one outbox row, commit, ack, publish, mark; as few calls as possible."""
+async def consume(nats_url: str, database_url: str, count: int, write: Write, *, stream: str = "INCIDENT") -> float:
+    """Events a second: pull, write, commit, ack, and publish what was written, in as few round trips as possible."""
     connection = await nats.connect(nats_url)
-    js = connection.jetstream()
     pool = await asyncpg.create_pool(database_url, min_size=3, max_size=3)
-    subscription = await js.pull_subscribe_bind(consumer="scoring", stream="INCIDENT")
-    woken, handled = asyncio.Event(), 0
+    subscription = await connection.jetstream().pull_subscribe_bind(consumer="scoring", stream=stream)
+    woken, consumed = asyncio.Event(), asyncio.Event()
 
-    async def consume() -> None:
-        nonlocal handled
+    async def pull() -> None:
+        handled = 0
         while handled < count:
             try:
                 messages = await subscription.fetch(BATCH, timeout=1)
             except TimeoutError:
                 continue
-            bodies = [json.loads(m.data) for m in messages]
-            ids = [UUID(b["id"]) for b in bodies]
             async with pool.acquire() as db, db.transaction():
-                await db.fetch(
-                    "INSERT INTO inbox (message_id) SELECT * FROM unnest($1::uuid[]) "
-                    "ON CONFLICT DO NOTHING RETURNING message_id",
-                    ids,
-                )
-                await db.execute(
-                    "INSERT INTO heard (case_id, fact, summary) "
-                    "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])",
-                    [UUID(b["case_id"]) for b in bodies],
-                    ["registered"] * len(bodies),
-                    [b["summary"] for b in bodies],
-                )
-                await db.execute(
-                    "INSERT INTO outbox (partition, message_id, subject, headers, body) "
-                    "SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::jsonb[], $5::bytea[])",
-                    [0] * len(bodies),
-                    [new_id() for _ in bodies],
-                    ["wangge.370784004.scoring.points_posted.v1"] * len(bodies),
-                    [json.dumps(m.headers) for m in messages],
-                    [m.data for m in messages],
-                )
+                await write(db, messages)
             for m in messages:
                 await m.ack()
             handled += len(messages)
             woken.set()
+        consumed.set()
+        woken.set()
 
-    async def relay() -> None:
-        sent = 0
-        while sent < count:
+    async def publish() -> None:
+        while True:
             await woken.wait()
             woken.clear()
-            async with pool.acquire() as db, db.transaction():
-                rows = await db.fetch(
-                    "SELECT position, message_id, subject, headers, body FROM outbox "
-                    "WHERE sent_at IS NULL ORDER BY position LIMIT 500"
-                )
-                if rows:
-                    await publish(rows)
-                    await db.execute(
-                        "UPDATE outbox SET sent_at = now() WHERE position = ANY($1)", [r["position"] for r in rows]
-                    )
-                    sent += len(rows)
-                    woken.set()
-
-    async def publish(rows: list[Any]) -> None:
-        batch = new_id().hex
-        for n, row in enumerate(rows, 1):
-            headers = {
-                **json.loads(row["headers"]),
-                "Nats-Msg-Id": str(row["message_id"]),
-                "Nats-Batch-Id": batch,
-                "Nats-Batch-Sequence": str(n),
-            }
-            if n < len(rows):
-                await connection.publish(row["subject"], row["body"], headers=headers)
-            else:
-                await connection.request(row["subject"], row["body"], headers={**headers, "Nats-Batch-Commit": "1"})
+            last = consumed.is_set()
+            while await relay_turn(pool, connection):
+                pass
+            if last:
+                return
 
     started = time.perf_counter()
-    await asyncio.gather(consume(), relay())
+    await asyncio.gather(pull(), publish())
     seconds = time.perf_counter() - started
     await connection.close()
     await pool.close()
     return count / seconds
 
 
-def intake_app(database_url: str) -> FastAPI:
-    """FastAPI, asyncpg and a grouped commit of one row with a unique key: no validation, no facts."""
-    pending: list[tuple[dict[str, Any], str, asyncio.Future[str]]] = []
-    running: list[asyncio.Task[None]] = []
-    pools: list[asyncpg.Pool[Any]] = []
-    app = FastAPI()
-
-    @app.post("/v1/reports")
-    async def report(request: Request) -> JSONResponse:
-        body = json.loads(await request.body())
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        pending.append((body, request.headers["idempotency-key"], answer))
-        if not running:
-            running.append(asyncio.create_task(commit()))
-        return JSONResponse({"case_id": await answer}, 201)
-
-    async def commit() -> None:
-        if not pools:
-            pools.append(await asyncpg.create_pool(database_url, min_size=2, max_size=2))
-            async with pools[0].acquire() as db:
-                await db.execute("CREATE TABLE IF NOT EXISTS bare (key text PRIMARY KEY, id uuid, body text)")
-        while pending:
-            group, pending[:] = pending[:100], pending[100:]
-            ids = [new_id() for _ in group]
-            async with pools[0].acquire() as db, db.transaction():
-                await db.execute(
-                    "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[])",
-                    [key for _, key, _ in group],
-                    ids,
-                    [body["text"] for body, _, _ in group],
-                )
-            for (_, _, answer), id in zip(group, ids, strict=True):
-                answer.set_result(str(id))
-        running.clear()
-
-    return app
+async def drain(nats_url: str, database_url: str) -> float:
+    """Facts a second from an outbox that is full to one where all are marked as sent."""
+    connection = await nats.connect(nats_url)
+    pool = await asyncpg.create_pool(database_url, min_size=1, max_size=1)
+    total, started = 0, time.perf_counter()
+    while sent := await relay_turn(pool, connection):
+        total += sent
+    seconds = time.perf_counter() - started
+    await connection.close()
+    await pool.close()
+    return total / seconds
 
 
-if __name__ == "__main__":
-    config = uvicorn.Config(
-        intake_app(os.environ["WANGGE_BENCH_DATABASE_URL"]),
-        port=int(sys.argv[1]),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-    )
-    uvicorn.Server(config).run()
+async def relay_turn(pool: asyncpg.Pool[Any], connection: Client) -> int:
+    async with pool.acquire() as db, db.transaction():
+        rows = await db.fetch(UNSENT)
+        if rows:
+            await _publish(connection, rows)
+            await db.execute(SENT, [r["position"] for r in rows])
+    return len(rows)
+
+
+async def _publish(connection: Client, rows: list[Any]) -> None:
+    """One atomic batch (ADR-50)."""
+    batch = new_id().hex
+    for n, row in enumerate(rows, 1):
+        headers = {
+            **json.loads(row["headers"]),
+            "Nats-Msg-Id": str(row["message_id"]),
+            "Nats-Batch-Id": batch,
+            "Nats-Batch-Sequence": str(n),
+        }
+        if n < len(rows):
+            await connection.publish(row["subject"], row["body"], headers=headers)
+        else:
+            headers["Nats-Batch-Commit"] = "1"
+            reply = await connection.request(row["subject"], row["body"], headers=headers, timeout=10)
+            if "error" in (ack := json.loads(reply.data)):
+                raise ValueError(f"the batch was not taken: {ack['error']}")

