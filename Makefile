@@ -6,7 +6,7 @@ READY = .venv/.ready
 LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench lock clean
+.PHONY: help demo run test check format bench chaos lock clean
 
 help: ## Print these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ format: $(READY) ## Format the code, sort its imports, generate the generated do
 
 bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
 	@$(RUN) tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) $(if $(FULL),--full)
+
+chaos: $(READY) ## Break everything under load, then check every invariant: SEED=1,2 MINUTES=10
+	@$(RUN) tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)
 
 lock: $(READY) ## Renew requirements.lock and requirements-dev.lock
 	@$(LOCK) pyproject.toml -o requirements.lock

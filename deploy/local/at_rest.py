@@ -49,7 +49,7 @@ async def under_way(local: LocalStreet) -> list[str]:
 
 
 async def _not_consumed(local: LocalStreet) -> list[str]:
-    bus = await nats.connect(local.servers.addresses.nats_url, max_reconnect_attempts=2)
+    bus = await nats.connect(local.servers.addresses.nats_url.split(","), max_reconnect_attempts=2)
     left: list[str] = []
     try:
         for stream, service, _ in topology.consumers(handled()):

@@ -1,4 +1,4 @@
-"""The real NATS server and the real PostgreSQL as processes: how each is set up, started, found and explained."""
+"""The real PostgreSQL as a process, and what it shares with the real NATS: how both are found, explained and ended."""
 
 import importlib.util
 import json
@@ -6,12 +6,12 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,45 +23,39 @@ from deploy.local.trouble import LocalServerFailure
 POSTGRES_VERSION = "18"
 
 
-class Nats(Process):
-    """A NATS server with JetStream."""
+class Engine(Process):
+    """One of the servers that everything runs on."""
 
-    name = "NATS"
-
-    def __init__(self, folder: Path, binary: Path, *, durable: bool) -> None:
-        super().__init__([], cwd=folder, env=environment(), log=folder / "nats.log", grace_seconds=10)
-        self._config = folder / "nats.conf"
-        self._binary, self._durable, self.port = binary, durable, 0
+    name: str
+    port: int = 0
 
     def listen_on(self, port: int) -> None:
-        self.port = port
-        # By default JetStream acknowledges a message up to two minutes before it is forced to the disk.
-        sync = "\n  sync_interval: always" if self._durable else ""
-        self._config.write_text(
-            f"server_name: wangge\nlisten: 127.0.0.1:{port}\nmax_payload: 1MB\n"
-            f"pid_file: {quoted(self.cwd / 'nats.pid')}\n"
-            f"jetstream {{\n  store_dir: {quoted(self.cwd / 'nats')}{sync}\n}}\n",
-            encoding="utf-8",
-        )
-        self.command = [str(self._binary), "-c", str(self._config)]
-
-    def answers(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as wire:
-            return wire.recv(5) == b"INFO "
-        return False
+        """Says which port it is to have at its next start."""
+        raise NotImplementedError
 
     def end_orphan(self) -> None:
-        end_orphan(self.cwd / "nats.pid", str(self._config), self.stop_signal)
+        """Ends a server on the same data that outlived its run. Under the folder's lock."""
+        raise NotImplementedError
 
 
-class Postgres(Process):
+class Postgres(Engine):
     """A PostgreSQL server that trusts whoever is on this machine and has no other door."""
 
     name = "PostgreSQL"
     # The connections of a server that was killed live on for a moment, and with them its memory.
     passing = "pre-existing shared memory block"
 
-    def __init__(self, folder: Path, binaries: Path, *, user: int | None, durable: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        binaries: Path,
+        *,
+        user: int | None,
+        durable: bool,
+        data: Path | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """`data` may lie on another volume than the folder; `settings` go before those of this class."""
         super().__init__(
             [],
             cwd=folder,
@@ -71,8 +65,9 @@ class Postgres(Process):
             user=user,
             grace_seconds=10,
         )
-        self._data = folder / "postgres"
-        self._binaries, self._durable, self.port = binaries, durable, 0
+        self._data = data or folder / "postgres"
+        self._settings = dict(settings or {})
+        self._binaries, self._durable = binaries, durable
 
     def spawn(self) -> None:
         if self.user is not None:
@@ -82,7 +77,7 @@ class Postgres(Process):
     def create_cluster(self) -> None:
         """Makes the data folder when there is none. A start that was cut off leaves no half of one, and what it
         still does to its own attempt disturbs nobody."""
-        for attempt in self.cwd.glob("postgres.new-*"):
+        for attempt in self._data.parent.glob("postgres.new-*"):
             shutil.rmtree(attempt, ignore_errors=True)
         made_by = self._data / "PG_VERSION"
         if made_by.exists():
@@ -92,7 +87,7 @@ class Postgres(Process):
                     f"{POSTGRES_VERSION}. Move that folder away to begin with empty data."
                 )
             return
-        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.cwd))
+        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._data.parent))
         if self.user is not None:
             os.chown(fresh, self.user, -1)
             open_way(self.cwd, self._binaries, self.user)
@@ -120,6 +115,7 @@ class Postgres(Process):
             "log_timezone": "UTC",
             "fsync": "on" if self._durable else "off",
             "full_page_writes": "on" if self._durable else "off",
+            **self._settings,
         }
         self.command = [str(self._binaries / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
@@ -222,7 +218,7 @@ def end_orphan(pid_file: Path, argument: str, stop_signal: signal.Signals) -> No
             time.sleep(0.02)
 
 
-def explained(server: Nats | Postgres, tail: str) -> LocalServerFailure:
+def explained(server: Engine, tail: str) -> LocalServerFailure:
     if any(sign in tail.lower() for sign in ("no space left on device", "check free disk space")):
         return LocalServerFailure(
             f"{server.name} found no space on the disk of {server.cwd}. Free some and start again."

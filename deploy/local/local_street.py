@@ -7,7 +7,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -41,9 +42,11 @@ Say = Callable[[str], None]
 class ServiceProcess(Process):
     """One process of a service. `start()` after `kill()` runs it again, at the same address."""
 
-    def __init__(self, name: str, port: int, env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, port: int, env: Mapping[str, str], log: Path, command: Sequence[str] | None = None
+    ) -> None:
         super().__init__(
-            [sys.executable, "-m", "libs.cli.main", "serve", name],
+            command or [sys.executable, "-m", "libs.cli.main", "serve", name],
             cwd=ROOT,
             env={**env, "WANGGE_HTTP_PORT": str(port)},
             log=log,
@@ -67,7 +70,8 @@ class LocalStreet:
     """The demonstration street with everything it runs on, from `with` to the end of the block.
 
     A folder that was used before goes on with its data. `.services["dispatch"].kill()` and `.start()`,
-    `.servers.postgres.kill()` and the like are there for tests of failures.
+    `.servers.postgres.kill()` and the like are there for tests of failures. `.services` may be given other processes,
+    such as several of one service, by whoever overrides `define_services`.
     """
 
     def __init__(
@@ -78,12 +82,13 @@ class LocalStreet:
         clock: Clock | None = None,
         usual_ports: bool = False,
         settings: Mapping[str, str] | None = None,
+        servers: Servers | None = None,
         say: Say = lambda sentence: None,
     ) -> None:
         """`settings` are environment variables for the services; `usual_ports` prefers 8000 and those after it."""
         self.folder = folder.resolve()
         self.clock = clock or Clock()
-        self.servers = Servers(folder, durable=durable)
+        self.servers = servers or Servers(folder, durable=durable)
         self.mail = MailSink(self.folder / "mail")
         self.services: dict[str, ServiceProcess] = {}
         self.environment: dict[str, str] = {}
@@ -92,7 +97,8 @@ class LocalStreet:
 
     @property
     def urls(self) -> dict[str, str]:
-        return {name: service.url for name, service in self.services.items()}
+        """The address of the first process of each service."""
+        return {process.name: process.url for process in reversed(self.services.values())}
 
     def database_url(self, service: str) -> str:
         return self.servers.addresses.database_url(service)
@@ -103,7 +109,7 @@ class LocalStreet:
             running.enter_context(self.servers)
             with explained_system_errors(self.folder):
                 running.enter_context(self.mail)
-                self._define_services()
+                self.define_services()
             running.callback(self._stop_services)
             self._say("Making the databases and the streams …")
             asyncio.run(self._prepare())
@@ -128,10 +134,10 @@ class LocalStreet:
 
     def first_dead(self) -> Process | None:
         """A server or service that has ended, though nobody asked it to."""
-        everything: list[Process] = [*self.services.values(), self.servers.nats, self.servers.postgres]
+        everything: list[Process] = [*self.services.values(), *self.servers.nodes, self.servers.postgres]
         return next((process for process in everything if not process.running), None)
 
-    def _define_services(self) -> None:
+    def define_services(self) -> None:
         log = self.folder / "log"
         log.mkdir(exist_ok=True)
         ports = {name: self._port(number) for number, name in enumerate(SERVICES)}
@@ -161,7 +167,12 @@ class LocalStreet:
             self.servers.create_database(f"wangge_{name}")
             # One after the other: Alembic keeps the migration that runs in a variable of its module.
             await migrations.migrate(self.database_url(name), name)
-        await topology.apply(self.servers.addresses.nats_url, handled(), service_replicas=1)
+        await topology.apply(
+            self.servers.addresses.nats_url,
+            handled(),
+            stream_replicas=len(self.servers.nodes),
+            service_replicas=max(Counter(process.name for process in self.services.values()).values()),
+        )
 
     async def _import_street(self) -> None:
         """The demonstration street, into databases that know no street yet."""
@@ -199,7 +210,7 @@ class LocalStreet:
             time.sleep(0.05)
 
     def _stop_services(self) -> None:
-        with ThreadPoolExecutor(len(SERVICES)) as pool:
+        with ThreadPoolExecutor(len(self.services)) as pool:
             list(pool.map(Process.stop, self.services.values()))
 
 

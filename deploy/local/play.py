@@ -62,7 +62,9 @@ async def play(
     The reports are spread over `lasts`, in the domain's time. Raises nothing that a service did: see `Played`.
     """
     async with AsyncExitStack() as stack:
-        bus = await nats.connect(local.servers.addresses.nats_url, max_reconnect_attempts=-1, error_cb=_ignore)
+        bus = await nats.connect(
+            local.servers.addresses.nats_url.split(","), max_reconnect_attempts=-1, error_cb=_ignore
+        )
         stack.push_async_callback(bus.close)
         incident = await stack.enter_async_context(Asking(local.urls["incident"], TENANT))
         dispatch = await stack.enter_async_context(Asking(local.urls["dispatch"], TENANT))

@@ -1,14 +1,19 @@
 """The embedded default: a real NATS server and a real PostgreSQL from wheels, guarded, on loopback only."""
 
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.engines import Nats, Postgres, explained, find_binaries, postgres_user
+from deploy.local.engines import Engine, Postgres, explained, find_binaries, postgres_user
 from deploy.local.guard import EndedAtStart
+from deploy.local.nats_server import Nats, Node
 from deploy.local.trouble import LocalServerFailure, explained_system_errors, free_port, hold, is_free, refuse_full_disk
+
+CLUSTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +37,48 @@ class Servers:
         nats_port: int | None = None,
         postgres_port: int | None = None,
         durable: bool = True,
+        cluster: Sequence[Node] = (),
+        postgres_data: Path | None = None,
+        postgres_settings: Mapping[str, object] | None = None,
     ) -> None:
-        """`durable=False` is for servers that are thrown away: nothing is forced to the disk."""
+        """`durable=False` is for servers that are thrown away: nothing is forced to the disk.
+
+        With `cluster` NATS is these nodes, at their ports, instead of one server.
+        """
         self.folder = folder.resolve()
         binary, postgres_binaries = find_binaries()
-        user = postgres_user(self.folder / "postgres")
-        self.nats = Nats(self.folder, binary, durable=durable)
-        self.postgres = Postgres(self.folder, postgres_binaries, user=user, durable=durable)
-        self._wanted_ports = {self.nats.name: nats_port, self.postgres.name: postgres_port}
+        user = postgres_user(postgres_data or self.folder / "postgres")
+        self.nodes = [Nats(self.folder, binary, durable=durable, node=node) for node in cluster or (None,)]
+        self.postgres = Postgres(
+            self.folder,
+            postgres_binaries,
+            user=user,
+            durable=durable,
+            data=postgres_data,
+            settings=postgres_settings,
+        )
+        self._wanted_ports = {node.name: node.node.port if node.node else nats_port for node in self.nodes}
+        self._wanted_ports[self.postgres.name] = postgres_port
         self._running = ExitStack()
 
     @property
+    def nats(self) -> Nats:
+        """The NATS server, the first where there are several."""
+        return self.nodes[0]
+
+    @property
     def addresses(self) -> Addresses:
-        return Addresses(f"nats://127.0.0.1:{self.nats.port}", self.postgres.port)
+        urls = ",".join(f"nats://127.0.0.1:{node.port}" for node in self.nodes)
+        return Addresses(urls, self.postgres.port)
 
     def __enter__(self) -> Self:
         with ExitStack() as running, explained_system_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             refuse_full_disk(self.folder)
             running.enter_context(hold(self.folder))
-            self.nats.end_orphan()
-            self.postgres.end_orphan()
-            running.callback(self.postgres.stop)
-            running.callback(self.nats.stop)
+            for server in self._all:
+                server.end_orphan()
+                running.callback(server.stop)
             self._start()
             self._running = running.pop_all()
         return self
@@ -71,16 +95,26 @@ class Servers:
         """Makes the database when there is none of that name."""
         self.postgres.create_database(name)
 
+    @property
+    def _all(self) -> list[Engine]:
+        return [self.postgres, *self.nodes]
+
     def _start(self) -> None:
-        for server in (self.nats, self.postgres):
+        for server in self._all:
             self._choose_port(server)
-        self.nats.spawn()
+        for node in self.nodes:
+            node.spawn()
         self.postgres.create_cluster()
         self.postgres.spawn()
-        for server in (self.nats, self.postgres):
+        for server in self._all:
             self._wait_for(server)
+        give_up = time.monotonic() + CLUSTER_SECONDS
+        while not all(node.is_healthy() for node in self.nodes if node.node):
+            if time.monotonic() > give_up:
+                raise LocalServerFailure(f"The NATS cluster did not come together. See the logs in {self.folder}.")
+            time.sleep(0.1)
 
-    def _choose_port(self, server: Nats | Postgres) -> None:
+    def _choose_port(self, server: Engine) -> None:
         wanted = self._wanted_ports[server.name]
         if wanted is not None and not is_free(wanted):
             raise LocalServerFailure(
@@ -89,7 +123,7 @@ class Servers:
             )
         server.listen_on(wanted or free_port())
 
-    def _wait_for(self, server: Nats | Postgres) -> None:
+    def _wait_for(self, server: Engine) -> None:
         """Somebody may take the chosen port between the choice and the start: then another is chosen."""
         for _ in range(5):
             try:

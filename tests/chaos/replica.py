@@ -1,0 +1,73 @@
+"""One process of a service as it is in production, but for a clock that can be put wrong while it runs.
+
+`python -m tests.chaos.replica <service> <clock file> [next]`: the file holds the seconds by which every clock of this
+process is wrong. With `next` it is the next version of the service: its facts carry a field and a header that nobody
+knows yet.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from libs.chassis import service
+from libs.chassis.clock import Clock
+from libs.cli.serving import serve
+from libs.contracts import cloudevents
+from libs.contracts.cloudevents import Envelope
+from libs.contracts.message import Message
+
+LOOK_SECONDS = 0.1
+NEXT_FIELD, NEXT_HEADER = "of_the_next_version", "ce-ofthenextversion"
+
+
+class WrongClock:
+    """How wrong the clock is, as a file says that is looked at every so often."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seconds = 0.0
+        self._look_at = 0.0
+
+    def seconds(self) -> float:
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._seconds = float(self._file.read_text() or 0) if self._file.exists() else 0.0
+        return self._seconds
+
+
+def put_wrong(clock: WrongClock) -> None:
+    """Everything that this process asks for the time goes wrong by as much, and domain time no faster than that."""
+    real_time, real_time_ns = time.time, time.time_ns
+    time.time = lambda: real_time() + clock.seconds()
+    time.time_ns = lambda: real_time_ns() + int(clock.seconds() * 1e9)
+
+    def made(epoch: datetime, speed: float) -> Clock:
+        return Clock(epoch, speed, lambda: datetime.now(UTC) + timedelta(seconds=clock.seconds() / speed))
+
+    vars(service)["Clock"] = made
+
+
+def speak_the_next_version() -> None:
+    encode = cloudevents.encode
+
+    def encode_next(message: Message, *args: object, **more: object) -> Envelope:
+        envelope = encode(message, *args, **more)  # type: ignore[arg-type]
+        body = envelope.body[:-1] + f',"{NEXT_FIELD}":{{"depth":[1,2,3]}}}}'.encode()
+        return replace(envelope, headers={**envelope.headers, NEXT_HEADER: "1"}, body=body)
+
+    cloudevents.encode = encode_next
+
+
+def main(name: str, clock_file: str, version: str = "") -> None:
+    put_wrong(WrongClock(Path(clock_file)))
+    if version == "next":
+        speak_the_next_version()
+    serve(name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

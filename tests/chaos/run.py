@@ -1,0 +1,56 @@
+"""One run: the world, the load, the faults, and then rest and the invariants."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from deploy.local import reports
+from deploy.local.at_rest import wait_until_at_rest
+from deploy.local.local_street import Say, empty
+from deploy.local.play import play
+from deploy.local.progress import Tally
+from deploy.local.reconcile import Check, reconcile
+from tests.chaos.faults import inflict
+from tests.chaos.recovery import recovery
+from tests.chaos.report import Report
+from tests.chaos.schedule import schedule
+from tests.chaos.world import SPEED, World
+
+DRAIN_SECONDS = 300.0
+
+
+def run(folder: Path, seed: int, minutes: float, *, say: Say) -> Report:
+    """Starts everything in the folder, which is emptied first, and ends it again."""
+    planned = schedule(seed, minutes)
+    empty(folder)
+    with World(folder, say=say) as world:
+        say(f"Seed {seed}: {len(planned)} faults in {minutes:g} minutes.")
+        return asyncio.run(_run(world, seed, minutes, say))
+
+
+async def _run(world: World, seed: int, minutes: float, say: Say) -> Report:
+    count = int(minutes * 60 * 2)
+    plans = reports.morning(world.street, count, seed)
+    async with asyncio.TaskGroup() as group:
+        playing = group.create_task(
+            play(
+                world.local,
+                world.street,
+                plans,
+                lasts=timedelta(seconds=minutes * 60 * SPEED),
+                tally=Tally(count),
+                patience_seconds=120,
+            )
+        )
+        happened = await inflict(world, schedule(seed, minutes))
+        healed_at = time.time()
+    left = await wait_until_at_rest(world.local, patience_seconds=DRAIN_SECONDS)
+    played = playing.result()
+    checks = await reconcile(world.database_url, world.tenant, played.sent)
+    checks.append(Check("nothing is under way any more", tuple(left)))
+    checks.append(Check("nothing happened that must not happen", tuple(played.surprises)))
+    checks.append(Check("everything came back after its fault", tuple(e.trouble for e in happened if e.trouble)))
+    return Report(seed, minutes, happened, recovery([], happened, healed_at, time.time()), checks)

@@ -1,0 +1,116 @@
+"""What goes wrong when: a pure function of seed and minutes, so that a run can be repeated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from random import Random
+
+from tests.chaos.parts import NODES, replicas
+
+GAP_SECONDS = (1.0, 5.0)
+RARELY = 1 / 8
+OUTAGE_REST = 4.0
+"""After an outage of all that others stand on, four times as long without: it is away a fifth of the time at most."""
+
+Target = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault. `guards` are the parts of which only one such fault at a time may have hold, the target itself
+    where none is named; they stay held for `rest` times as long as the fault lasts, after it."""
+
+    name: str
+    targets: tuple[Target, ...]
+    lasts: tuple[float, float]
+    rarely_lasts: tuple[float, float] | None = None
+    strengths: tuple[float, float] = (0.0, 0.0)
+    guards: tuple[str, ...] = ()
+    rest: float = 0.0
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One fault to come. `strength` is a delay, or the wrong of a clock, in seconds."""
+
+    at_seconds: float
+    kind: str
+    target: Target
+    lasts_seconds: float
+    strength: float
+    guards: tuple[str, ...]
+
+
+def _each(parts: list[str] | tuple[str, ...]) -> tuple[Target, ...]:
+    return tuple((part,) for part in parts)
+
+
+POSTGRES, CLUSTER = ("postgres",), ("the NATS cluster",)
+ALL_NODES: tuple[Target, ...] = (NODES, NODES[:2], NODES[1:])
+WIRES: tuple[Target, ...] = (
+    *((replica, "nats") for replica in replicas()),
+    *((replica, "postgres") for replica in replicas()),
+    *(("clients", replica) for replica in replicas() if replica.startswith(("incident", "dispatch"))),
+    ("clients", "nats"),
+)
+HOUR = 3600.0
+
+KINDS: tuple[Kind, ...] = (
+    Kind("service killed", _each(replicas()), (0.1, 3), weight=4),
+    Kind("service stopped", _each(replicas()), (0.5, 6), (30, 60), weight=3),
+    Kind("NATS node killed", _each(NODES), (0.1, 6), guards=CLUSTER, rest=1, weight=2),
+    Kind("NATS node stopped", _each(NODES), (0.5, 6), (15, 60), guards=CLUSTER, rest=1, weight=2),
+    Kind("NATS node cut off", _each(NODES), (2, 8), (15, 40), guards=CLUSTER, rest=1, weight=2),
+    Kind("NATS cluster killed", ALL_NODES, (0.1, 4), guards=CLUSTER, rest=OUTAGE_REST),
+    Kind("PostgreSQL killed", _each(POSTGRES), (0.1, 2), guards=POSTGRES, rest=OUTAGE_REST, weight=2),
+    Kind("PostgreSQL stopped", _each(POSTGRES), (0.5, 4), (8, 15), guards=POSTGRES, rest=OUTAGE_REST),
+    Kind("wire slow", WIRES, (2, 10), strengths=(0.01, 0.3), weight=3),
+    Kind("wire stalled, then reset", WIRES, (1, 8), weight=3),
+    Kind("wire reset", WIRES, (0, 0), weight=3),
+)
+
+
+def schedule(seed: int, minutes: float, kinds: tuple[Kind, ...] = KINDS) -> list[Planned]:
+    """Faults in the order in which they begin, the first round with each kind once; none lasts beyond the end."""
+    rng = Random(seed)
+    end = minutes * 60
+    free_at: defaultdict[str, float] = defaultdict(float)
+    planned: list[Planned] = []
+    bag = rng.sample(kinds, len(kinds))
+    at = rng.uniform(*GAP_SECONDS)
+    while at < end:
+        found = _first_free(bag, free_at, at, rng)
+        if found is not None:
+            kind, target, guards = found
+            bag.remove(kind)
+            lasts = _duration(kind, rng)
+            for guard in guards:
+                free_at[guard] = at + lasts * (1 + kind.rest)
+            if at + lasts < end:
+                planned.append(Planned(at, kind.name, target, lasts, rng.uniform(*kind.strengths), guards))
+            if not bag:
+                every = [each for each in kinds for _ in range(each.weight)]
+                bag = rng.sample(every, len(every))
+        at += rng.uniform(*GAP_SECONDS)
+    return planned
+
+
+def _first_free(
+    bag: list[Kind], free_at: defaultdict[str, float], at: float, rng: Random
+) -> tuple[Kind, Target, tuple[str, ...]] | None:
+    """The first of the bag that may happen now, and to what."""
+    for kind in bag:
+        for target in rng.sample(kind.targets, len(kind.targets)):
+            guards = kind.guards or ("→".join(target),)
+            if all(free_at[guard] <= at for guard in guards):
+                return kind, target, guards
+    return None
+
+
+def _duration(kind: Kind, rng: Random) -> float:
+    usual, rare = rng.uniform(*kind.lasts), rng.random()
+    if kind.rarely_lasts is None or rare >= RARELY:
+        return usual
+    return rng.uniform(*kind.rarely_lasts)

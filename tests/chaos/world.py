@@ -1,0 +1,168 @@
+"""Everything that one run of chaos needs, in one folder: the whole system in copies, with a proxy on every wire."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local import street
+from deploy.local.guard import Process
+from deploy.local.local_street import ROOT, TENANT, LocalStreet, Say, ServiceProcess, clock_that_shows
+from deploy.local.nats_server import Node
+from deploy.local.servers import Servers
+from deploy.local.trouble import free_port
+from libs.cli.settings import SERVICES
+from tests.chaos.parts import CLIENTS, NODES, POSTGRES, replicas, service_of
+from tests.chaos.proxy import Link, Proxy
+
+SPEED = 360.0
+HANDS = 16
+SETTING_UP = timedelta(seconds=60)
+MORNING = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
+"""A Monday, 8:00 in the street."""
+SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.25", "WANGGE_DRAIN_SECONDS": "0.5", "WANGGE_PROVIDER_TIMEOUT_SECONDS": "3"}
+
+
+class World:
+    """The street with a NATS cluster of three and every service in two processes, for one `with`."""
+
+    def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None, say: Say = lambda _: None) -> None:
+        self.folder = folder.resolve()
+        self.tenant = TENANT
+        self.street = street.build()
+        self.clock = clock_that_shows(MORNING, datetime.now(UTC) + SETTING_UP, SPEED)
+        self.journal = self.folder / "journal"
+        self.provider_log = self.folder / "provider.jsonl"
+        self.hands = ThreadPoolExecutor(HANDS)
+        """For what takes seconds and cannot be awaited: to start and end processes."""
+        self._settings, self._say = {**SETTINGS, **(settings or {})}, say
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as running:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.journal.mkdir(exist_ok=True)
+            self._define()
+            running.callback(self.hands.shutdown)
+            running.callback(self.proxy.stop)
+            self.proxy.start()
+            running.enter_context(self.local)
+            self._running = running.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._running.close()
+
+    @property
+    def urls(self) -> dict[str, list[str]]:
+        """Where clients find the processes of each service, through the proxies."""
+        found: dict[str, list[str]] = {service: [] for service in SERVICES}
+        for replica in replicas():
+            found[service_of(replica)].append(f"http://127.0.0.1:{self._port_of(CLIENTS, replica)}")
+        return found
+
+    @property
+    def nats_url(self) -> str:
+        return self.nats_url_of(CLIENTS)
+
+    @property
+    def nats_direct_url(self) -> str:
+        return self.local.servers.addresses.nats_url
+
+    @property
+    def sealing_key(self) -> str:
+        return self.local.environment["WANGGE_NOTIFY_PUBLIC_KEY"]
+
+    def database_url(self, service: str) -> str:
+        return self.local.database_url(service)
+
+    def nats_url_of(self, who: str) -> str:
+        return ",".join(f"nats://127.0.0.1:{self._port_of(who, node)}" for node in NODES)
+
+    def database_url_of(self, replica: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self._port_of(replica, POSTGRES)}/wangge_{service_of(replica)}"
+
+    def links(self, one: str, other: str = "") -> list[str]:
+        """The names of the links between parts whose names begin so; without `other` all from and to the one."""
+        ends = {name: name.split("→") for name in self.proxy.links}
+        return [
+            name
+            for name, (here, there) in ends.items()
+            if (here.startswith(one) and there.startswith(other)) or (there.startswith(one) and here.startswith(other))
+        ]
+
+    def process(self, part: str) -> Process:
+        """The process of a replica, a node or PostgreSQL."""
+        servers = self.local.servers
+        nodes = {node.node.name: node for node in servers.nodes if node.node}
+        everything: dict[str, Process] = {**self.local.services, **nodes, POSTGRES: servers.postgres}
+        return everything[part]
+
+    def clock_file(self, replica: str) -> Path:
+        """Holds the seconds by which the clock of a replica is wrong."""
+        return self.folder / f"{replica}.clock"
+
+    def _port_of(self, one: str, other: str) -> int:
+        return self.proxy.links[f"{one}→{other}"].listen_port
+
+    def _define(self) -> None:
+        http = {replica: free_port() for replica in replicas()}
+        clients = {node: free_port() for node in NODES}
+        routes = {node: free_port() for node in NODES}
+        postgres = free_port()
+        links = [Link(f"{CLIENTS}→{replica}", free_port(), port) for replica, port in http.items()]
+        for who in (*http, CLIENTS):
+            links += [Link(f"{who}→{node}", free_port(), clients[node]) for node in NODES]
+        links += [Link(f"{replica}→{POSTGRES}", free_port(), postgres) for replica in http]
+        links += [Link(f"{one}→{other}", free_port(), routes[other]) for one, other in permutations(NODES, 2)]
+        log = self.folder / "proxy.log"
+        self.proxy = Proxy(links, free_port(), cwd=ROOT, log=log)
+        cluster = [
+            Node(
+                node,
+                clients[node],
+                routes[node],
+                monitor_port=free_port(),
+                looks_at=tuple(self._port_of(node, other) for other in NODES if other != node),
+            )
+            for node in NODES
+        ]
+        servers = Servers(self.folder, postgres_port=postgres, durable=False, cluster=cluster)
+        self.local = _Street(self, servers, http, self._settings, self._say)
+
+
+class _Street(LocalStreet):
+    """The local street with each service in several processes, which reach the others through proxies."""
+
+    def __init__(
+        self, world: World, servers: Servers, ports: Mapping[str, int], settings: Mapping[str, str], say: Say
+    ) -> None:
+        super().__init__(world.folder, clock=world.clock, servers=servers, settings=settings, say=say)
+        self._world, self._ports = world, ports
+
+    def define_services(self) -> None:
+        super().define_services()
+        self.services = {replica: self._process(replica, port) for replica, port in self._ports.items()}
+
+    def _process(self, replica: str, port: int) -> ServiceProcess:
+        service, world = service_of(replica), self._world
+        environment = {
+            **self.environment,
+            f"WANGGE_{service.upper()}_DATABASE_URL": world.database_url_of(replica),
+            "WANGGE_NATS_URL": world.nats_url_of(replica),
+        }
+        log = self.folder / "log" / f"{replica}.jsonl"
+        command = [sys.executable, "-m", "tests.chaos.replica", service, str(world.clock_file(replica))]
+        return ServiceProcess(service, port, environment, log, command)
