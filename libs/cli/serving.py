@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import math
 import os
@@ -14,6 +13,7 @@ from types import FrameType
 import structlog
 import uvicorn
 
+from libs.chassis import garbage
 from libs.chassis.service import Service
 from libs.cli.running import Refusal
 
@@ -31,9 +31,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What was imported lives as long as the process: no collection needs to look at it again.
-        gc.collect()
-        gc.freeze()
+        garbage.look_seldom()
         for each in sockets or ():
             log.info("listening", address="{}:{}".format(*each.getsockname()[:2]))
 

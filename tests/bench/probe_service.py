@@ -6,6 +6,7 @@ import os
 
 import uvicorn
 
+from libs.chassis import garbage
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
 from tests.service.probe import api, router
@@ -18,4 +19,5 @@ if __name__ == "__main__":
     config = uvicorn.Config(
         service.app, port=settings.http_port, loop="uvloop", http="httptools", access_log=False, log_level="warning"
     )
+    garbage.look_seldom()
     uvicorn.Server(config).run()
