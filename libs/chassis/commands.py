@@ -114,14 +114,13 @@ class Commands:
         batch = Batch([p.command for p in group], self._clock.now())
         async with transaction(self._engine) as db:
             answers = list(zip(group, await self._router.commands[kind](batch, db), strict=True))
-            await outbox.record(
-                db,
-                (
-                    (event, outbox.Cause(traceparent=each.traceparent))
-                    for each, answer in answers
-                    if isinstance(answer, Done)
-                    for event in answer.events
-                ),
-            )
-        self._wake_relay()
+            facts = [
+                (event, outbox.Cause(traceparent=each.traceparent))
+                for each, answer in answers
+                if isinstance(answer, Done)
+                for event in answer.events
+            ]
+            await outbox.record(db, facts)
+        if facts:
+            self._wake_relay()
         return answers

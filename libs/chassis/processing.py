@@ -133,11 +133,12 @@ class Processor:
                 )
                 await retries.forget(db, [id for id, item in by_id.items() if item.was_kept])
                 fresh = [item.message for item in items if item.message.id in new]
-                waiting = await self._handle(db, fresh, spans)
+                waiting, told = await self._handle(db, fresh, spans)
                 await self._wait(db, [(by_id[message.id], reason) for message, reason in waiting])
         finally:
             spans.end()
-        self._wake_relay()
+        if told:
+            self._wake_relay()
         service, late = self._router.service, {message.id for message, _ in waiting}
         metrics.count(service, "waiting", (m.type_name() for m, _ in waiting))
         metrics.count(service, "handled", (m.type_name() for m in fresh if m.id not in late))
@@ -145,8 +146,8 @@ class Processor:
 
     async def _handle(
         self, db: Database, messages: Sequence[Message], spans: telemetry.Spans
-    ) -> list[tuple[Message, str]]:
-        """Run the handlers and record what follows; the messages that must wait, and why."""
+    ) -> tuple[list[tuple[Message, str]], bool]:
+        """Run the handlers and record what follows; the messages that must wait and why, and whether facts follow."""
         waiting: list[tuple[Message, str]] = []
         facts: list[tuple[Event, outbox.Cause]] = []
         now = self._clock.now()
@@ -157,7 +158,7 @@ class Processor:
             causes = outbox.Causes(wave, spans.traceparent)
             facts += [(event, causes.of(event)) for event in events]
         await outbox.record(db, facts)
-        return waiting
+        return waiting, bool(facts)
 
     async def _wait(self, db: Database, waiting: Sequence[tuple[Received, str]]) -> None:
         if not waiting:

@@ -101,7 +101,8 @@ class TimerSweep:
             fired = sorted((timer.model_validate(row.body) for row in rows), key=lambda t: t.due_at)
             events = await handler(Batch(fired, now), db) if fired else ()
             await outbox.record(db, ((event, outbox.NOTHING) for event in events))
-        self._wake_relay()
+        if events:
+            self._wake_relay()
         metrics.count(self._router.service, "handled", [name] * len(fired))
         return len(fired)
 
