@@ -1,8 +1,9 @@
 """Requests to one service, tried again until it answers, as the people and senders of a demonstration make them."""
 
 import asyncio
+import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,9 +23,11 @@ class NoAnswer(Exception):
     """A service did not answer within the patience of the demonstration, though everything was tried again."""
 
 
-async def until_answered(attempt: Callable[[], Awaitable[T | None]], what: str) -> T:
+async def until_answered(
+    attempt: Callable[[], Awaitable[T | None]], what: str, patience_seconds: float = PATIENCE_SECONDS
+) -> T:
     """What the attempt gives, as soon as it gives anything; an outage is waited out."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
+    give_up = time.monotonic() + patience_seconds
     while time.monotonic() < give_up:
         with suppress(httpx.TransportError, nats.errors.Error, OSError, TimeoutError):
             if (found := await attempt()) is not None:
@@ -34,11 +37,14 @@ async def until_answered(attempt: Callable[[], Awaitable[T | None]], what: str) 
 
 
 class Asking:
-    """The HTTP side of one service, for one street."""
+    """The HTTP side of one service, for one street. Of several replicas each attempt asks any."""
 
-    def __init__(self, url: str, tenant: str) -> None:
-        self._tenant = tenant
-        self._client = httpx.AsyncClient(base_url=url, timeout=20)
+    patience_seconds = PATIENCE_SECONDS
+    timeout_seconds = 20.0
+
+    def __init__(self, urls: Sequence[str], tenant: str) -> None:
+        self._urls, self.tenant = list(urls), tenant
+        self._client = httpx.AsyncClient(timeout=self.timeout_seconds)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -59,17 +65,28 @@ class Asking:
 
         async def attempt() -> httpx.Response | None:
             async with self._places:
-                answer = await self._client.post(path, json={"tenant": self._tenant, **body}, headers=headers)
-            return None if answer.status_code == 503 else answer
+                answer = await self.send(path, {"tenant": self.tenant, **body}, headers)
+            return None if self.is_for_later(answer) else answer
 
-        return await until_answered(attempt, path)
+        return await until_answered(attempt, path, self.patience_seconds)
+
+    async def send(self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None) -> httpx.Response:
+        """One attempt."""
+        return await self._client.post(self._anywhere() + path, json=body, headers=headers)
+
+    def is_for_later(self, answer: httpx.Response) -> bool:
+        """Whether the answer says "not taken now"."""
+        return answer.status_code == 503
 
     async def look(self, path: str) -> Any:
         """What the service shows there."""
 
         async def attempt() -> Any:
             async with self._places:
-                answer = await self._client.get(path, params={"tenant": self._tenant})
+                answer = await self._client.get(self._anywhere() + path, params={"tenant": self.tenant})
             return answer.json() if answer.status_code == 200 else None
 
-        return await until_answered(attempt, path)
+        return await until_answered(attempt, path, self.patience_seconds)
+
+    def _anywhere(self) -> str:
+        return random.choice(self._urls)

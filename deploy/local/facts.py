@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import UUID
 
 import nats.errors
 from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as JetStreamError
 
 from libs.contracts import cloudevents, streams
+from libs.contracts.cloudevents import NotAMessage
 from libs.contracts.message import Message
 
 BATCH = 200
@@ -23,12 +26,19 @@ class Facts:
         self._bus, self._tenant, self._name = bus, tenant, name
         self._heard: set[UUID] = set()
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
+        self._listening: list[asyncio.Task[None]] = []
+        self._stopped = False
 
-    async def follow(self) -> list[asyncio.Task[None]]:
-        """Begins to listen to every stream; the tasks go on until they are cancelled."""
+    async def follow(self) -> None:
+        """Begins to listen to every stream, until `stop`."""
         js = self._bus.jetstream()
         subscriptions = [await self._subscribe(js, service) for service in streams.SERVICES]
-        return [asyncio.create_task(self._fetch(each)) for each in subscriptions]
+        self._listening = [asyncio.create_task(self._fetch(each)) for each in subscriptions]
+
+    async def stop(self) -> None:
+        """Listens no more. The tasks are not cancelled: now and then nats-py swallows that, and they would go on."""
+        self._stopped = True
+        await asyncio.gather(*self._listening)
 
     async def heard(self) -> AsyncIterator[Message]:
         """Each fact once, those of one aggregate in the order in which they happened."""
@@ -47,7 +57,7 @@ class Facts:
         return await js.pull_subscribe("", self._name, streams.stream_name(service), config)
 
     async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> None:
-        while True:
+        while not self._stopped:
             try:
                 messages = await subscription.fetch(BATCH, timeout=1)
             except TimeoutError:
@@ -56,8 +66,14 @@ class Facts:
                 await asyncio.sleep(0.5)
                 continue
             for message in messages:
-                identity = cloudevents.message_id(message.headers or {})
-                if identity not in self._heard:
-                    self._heard.add(identity)
-                    self._queue.put_nowait(cloudevents.decode(message.subject, message.headers or {}, message.data))
-                await message.ack()
+                # What is no message, or is not acknowledged in time, is the services' affair, or comes again.
+                with suppress(NotAMessage):
+                    self._hear(message)
+                with suppress(nats.errors.Error):
+                    await message.ack()
+
+    def _hear(self, message: Msg) -> None:
+        identity = cloudevents.message_id(message.headers or {})
+        if identity not in self._heard:
+            self._queue.put_nowait(cloudevents.decode(message.subject, message.headers or {}, message.data))
+            self._heard.add(identity)

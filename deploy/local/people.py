@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
@@ -23,7 +23,8 @@ from libs.contracts.incident import Receipt
 CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)
 BUSY_MINUTES = (10, 30)
 BELL_SECONDS = 0.5  # of real time
-TWO_CLAIM_AT_ONCE = 0.15
+CONTESTED = 0.15
+"""Share of the offers that two or more claim at once."""
 
 
 Order = Mapping[str, Any]
@@ -48,7 +49,10 @@ class Story:
 
 
 class People:
-    """Everybody who serves in the street, and those who reported. Each step is one request to a service."""
+    """Everybody who serves in the street, and those who reported. Each step is one request to a service.
+
+    `noon` is when what nobody has claimed is claimed after all; up to `rivals_at_most` claim an order at once.
+    """
 
     def __init__(
         self,
@@ -57,10 +61,11 @@ class People:
         incident: Asking,
         dispatch: Asking,
         clock: Clock,
-        noon: datetime,
+        noon: Callable[[], datetime],
+        rivals_at_most: int = 2,
     ) -> None:
         self._incident, self._dispatch, self._clock, self._noon = incident, dispatch, clock, noon
-        self._rng = Random(1)
+        self._rng, self._rivals_at_most = Random(1), rivals_at_most
         self._desk = [m.member_id for m in street.members if m.unit == tenant]
         self._checkers = [m.member_id for m in street.members if m.kind == "full_time"]
         self.contested = 0
@@ -91,7 +96,7 @@ class People:
         first_offer = story.offers[order_id] == 1
         if outcome == "nobody_claims" and first_offer:
             # The clock runs out and the level above is asked; what is still open at noon is claimed after all.
-            await self._until(self._noon)
+            await self._until(self._noon())
         await self._pass(CLAIM_MINUTES)
         # After an escalation somebody may be asked again who has the order already, and would hand it in twice.
         async with story.turn:
@@ -129,9 +134,12 @@ class People:
         while True:
             rivals = list(offered_to)
             self._rng.shuffle(rivals)
-            at_once = 2 if self._rng.random() < TWO_CLAIM_AT_ONCE else 1
+            at_once = self._rng.randint(2, self._rivals_at_most) if self._rng.random() < CONTESTED else 1
             while rivals:
                 asking, rivals = rivals[:at_once], rivals[at_once:]
+                # Where so few were asked, others join whom nobody has.
+                others = self._rng.sample(self._checkers, max(0, at_once - len(offered_to)))
+                asking += [m for m in others if m not in offered_to]
                 answers = await asyncio.gather(*(self._ask(order_id, "claim", m) for m in asking))
                 winners: list[Order] = [answer.json() for answer in answers if answer.status_code == 200]
                 self.contested += len(asking) - 1

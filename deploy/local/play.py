@@ -1,41 +1,23 @@
 """Plays a morning: reports are sent at their time, and the people of the street act on what they hear."""
 
 import asyncio
-import csv
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import nats
 
-from deploy.local.asking import Asking, NoAnswer
+from deploy.local.asking import Asking
 from deploy.local.facts import Facts
 from deploy.local.local_street import TENANT, LocalStreet
-from deploy.local.people import People, Story, Surprise, at_bell
+from deploy.local.people import People
 from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
 from deploy.local.senders import Senders, Sent
-from deploy.local.street import RESPONSIBILITY, Street
+from deploy.local.stories import Stories
+from deploy.local.street import Street
 from libs.chassis.seal import Sealer
-from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered
-from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered
-from libs.contracts.message import CaseEvent, Message
-from libs.contracts.notify import NotificationDelivered
-from libs.contracts.scoring import PointsPosted, PointsReversed
-
-STAGE_OF: dict[type[CaseEvent], str] = {
-    CaseRegistered: "registered",
-    OrderDispatched: "dispatched",
-    OrderClaimed: "claimed",
-    OrderHandled: "handled",
-    CaseClosed: "closed",
-}
-TICK_SECONDS = 0.1
-# On a slow machine the morning takes longer; else the clocks of orders would run out before anybody can act.
-UNDER_WAY_AT_MOST = 150
 
 
 @dataclass
@@ -63,127 +45,29 @@ async def play(
     """
     async with AsyncExitStack() as stack:
         bus = await nats.connect(
-            local.servers.addresses.nats_url.split(","), max_reconnect_attempts=-1, error_cb=_ignore
+            local.servers.addresses.nats_url.split(","), max_reconnect_attempts=-1, error_cb=ignore
         )
         stack.push_async_callback(bus.close)
-        incident = await stack.enter_async_context(Asking(local.urls["incident"], TENANT))
-        dispatch = await stack.enter_async_context(Asking(local.urls["dispatch"], TENANT))
+        incident = await stack.enter_async_context(Asking([local.urls["incident"]], TENANT))
+        dispatch = await stack.enter_async_context(Asking([local.urls["dispatch"]], TENANT))
         sealer = Sealer(local.environment["WANGGE_NOTIFY_PUBLIC_KEY"])
         senders = Senders(TENANT, incident, bus, sealer, local.clock)
-        people = People(street, TENANT, incident, dispatch, local.clock, local.clock.now() + lasts)
-        morning = _Morning(senders, people, tally)
+        noon = local.clock.now() + lasts
+        people = People(street, TENANT, incident, dispatch, local.clock, lambda: noon)
+        stories = Stories(senders, people, tally)
         facts = Facts(bus, TENANT, "demonstration")
-        listening = [*await facts.follow(), asyncio.create_task(morning.listen(facts))]
+        await facts.follow()
+        listening = asyncio.create_task(stories.listen(facts))
+        seconds, begun = lasts.total_seconds() / local.clock.speed, asyncio.get_running_loop().time()
         try:
-            await morning.run(plans, lasts.total_seconds() / local.clock.speed, tick, patience_seconds)
+            for plan in plans:
+                stories.begin(plan, begun + plan.at_fraction * seconds)
+            await stories.finish(patience_seconds, tick)
         finally:
-            for task in listening:
-                task.cancel()
-            await asyncio.gather(*listening, return_exceptions=True)
-        return Played(morning.sent, morning.surprises, people.contested)
+            await facts.stop()
+            listening.cancel()
+        return Played(stories.sent, stories.surprises, people.contested)
 
 
-async def _ignore(error: Exception) -> None:
+async def ignore(error: Exception) -> None:
     """The client connects again by itself."""
-
-
-class _Morning:
-    def __init__(self, senders: Senders, people: People, tally: Tally) -> None:
-        self._senders, self._people, self._tally = senders, people, tally
-        self._stories: dict[UUID, Story] = {}
-        self._early: dict[UUID, list[Message]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._begun = 0
-        self._last_heard = 0.0
-        self.sent: list[Sent] = []
-        self.surprises: list[str] = []
-        with RESPONSIBILITY.open(encoding="utf-8", newline="") as file:
-            self._registration = {row["category"]: row["registration"] for row in csv.DictReader(file)}
-
-    async def run(
-        self, plans: Sequence[PlannedReport], seconds: float, tick: Callable[[], None], patience_seconds: float
-    ) -> None:
-        begun = self._last_heard = asyncio.get_running_loop().time()
-        for plan in plans:
-            self._do(self._report(plan, begun + plan.at_fraction * seconds))
-        while self._unfinished(len(plans)) and self._idle_seconds() < patience_seconds:
-            tick()
-            await asyncio.sleep(TICK_SECONDS)
-        tick()
-        for story in self._stories.values():
-            if not story.finished.is_set():
-                self.surprises.append(f"case {story.receipt.case_no} did not come to its end ({story.plan.outcome})")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _unfinished(self, count: int) -> bool:
-        return len(self._tally.cases["finished"]) + len(self.surprises) < count
-
-    def _idle_seconds(self) -> float:
-        return asyncio.get_running_loop().time() - self._last_heard
-
-    async def listen(self, facts: Facts) -> None:
-        async for fact in facts.heard():
-            self._last_heard = asyncio.get_running_loop().time()
-            self._count(fact)
-            if isinstance(fact, OrderOffered | CaseClosed):
-                if fact.case_id in self._stories:
-                    self._act(self._stories[fact.case_id], fact)
-                else:
-                    # The answer to the report is still on its way.
-                    self._early.setdefault(fact.case_id, []).append(fact)
-
-    async def _report(self, plan: PlannedReport, at: float) -> None:
-        await at_bell(at - asyncio.get_running_loop().time())
-        while self._begun - len(self._tally.cases["finished"]) >= UNDER_WAY_AT_MOST:
-            await at_bell(0)
-        self._begun += 1
-        sent = await self._senders.send(plan)
-        self.sent.append(sent)
-        if len({*sent.receipts}) != 1:
-            raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
-        receipt = sent.receipts[0]
-        story = self._stories[receipt.case_id] = Story(plan, receipt)
-        self._tally.cases["sent"].add(receipt.case_id)
-        registration = self._registration[plan.category]
-        for fact in self._early.pop(receipt.case_id, ()):
-            self._act(story, fact)
-        if registration != "automatic":
-            await self._people.decide(story, registration)
-
-    def _act(self, story: Story, fact: Message) -> None:
-        match fact:
-            case OrderOffered():
-                self._do(self._people.take_up(story, fact))
-            case CaseClosed():
-                self._do(self._rate(story))
-
-    async def _rate(self, story: Story) -> None:
-        await self._people.rate(story)
-        if story.finished.is_set():
-            self._tally.cases["finished"].add(story.receipt.case_id)
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._noting_surprises(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _noting_surprises(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except (Surprise, NoAnswer) as surprise:
-            self.surprises.append(str(surprise))
-
-    def _count(self, fact: Message) -> None:
-        if isinstance(fact, CaseEvent) and type(fact) in STAGE_OF:
-            self._tally.cases[STAGE_OF[type(fact)]].add(fact.case_id)
-        match fact:
-            case CaseEvaluated():
-                self._tally.rated += 1
-            case PointsPosted():
-                self._tally.points += fact.points
-            case PointsReversed():
-                self._tally.points -= abs(fact.points)
-            case NotificationDelivered():
-                self._tally.notifications[fact.channel] += 1

@@ -14,8 +14,10 @@ from libs.cli.settings import SERVICES
 
 Row = asyncpg.Record
 Rows = Sequence[Row]
+Found = Mapping[str, Mapping[str, Rows]]
+"""What the queries found, by service and by their names."""
 
-QUERIES: dict[str, dict[str, str]] = {
+QUERIES: Mapping[str, Mapping[str, str]] = {
     "incident": {
         "cases": "SELECT case_id, case_no, sender, idempotency_key, tracking_code, state, reopened_times "
         "FROM cases WHERE tenant = $1",
@@ -68,13 +70,20 @@ class Check:
 
 async def reconcile(database_url: Callable[[str], str], tenant: str, sent: Sequence[Sent] | None = None) -> list[Check]:
     """Every check, in the order of a report's life. Without `sent` nothing is said about what was sent."""
-    found = {service: await _load(database_url(service), service, tenant) for service in SERVICES}
+    found = await load(database_url, tenant, QUERIES)
+    checks = _about_reports(found["incident"]["cases"], sent) if sent is not None else []
+    return [*checks, *agreement(found), _nothing_given_up(found)]
+
+
+def agreement(found: Found) -> list[Check]:
+    """Whether the four databases tell the same, whatever was sent."""
     cases, orders = found["incident"]["cases"], found["dispatch"]["orders"]
-    checks = _about_reports(cases, sent) if sent is not None else []
-    checks += _about_orders(cases, orders, found["dispatch"]["open_orders"])
-    checks += _about_points(orders, **found["scoring"])
-    checks += _about_notifications(cases, orders, **found["notify"])
-    return checks + _about_messages(found)
+    return [
+        *_about_orders(cases, orders, found["dispatch"]["open_orders"]),
+        *_about_points(orders, **found["scoring"]),
+        *_about_notifications(cases, orders, **found["notify"]),
+        _all_published(found),
+    ]
 
 
 def show(checks: Iterable[Check], console: Console) -> bool:
@@ -90,16 +99,18 @@ def show(checks: Iterable[Check], console: Console) -> bool:
     return broken == 0
 
 
-async def _load(url: str, service: str, tenant: str) -> dict[str, Rows]:
-    async with AsyncExitStack() as stack:
-        connection = await asyncpg.connect(url)
-        stack.push_async_callback(connection.close)
-        found: dict[str, Rows] = {}
-        for name, query in QUERIES[service].items():
-            found[name] = await connection.fetch(query, tenant)
-        for name, query in OF_EVERY_SERVICE.items():
-            found[name] = await connection.fetch(query)
-        return found
+async def load(
+    database_url: Callable[[str], str], tenant: str, queries: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, Rows]]:
+    """Runs the queries of each service, whose only parameter is the tenant, and those of every service."""
+    found: dict[str, dict[str, Rows]] = {}
+    for service in SERVICES:
+        async with AsyncExitStack() as stack:
+            connection = await asyncpg.connect(database_url(service))
+            stack.push_async_callback(connection.close)
+            found[service] = {name: await connection.fetch(q, tenant) for name, q in queries[service].items()}
+            found[service] |= {name: await connection.fetch(q) for name, q in OF_EVERY_SERVICE.items()}
+    return found
 
 
 def _about_reports(cases: Rows, sent: Sequence[Sent]) -> list[Check]:
@@ -205,12 +216,13 @@ def _about_notifications(
     ]
 
 
-def _about_messages(found: Mapping[str, Mapping[str, Rows]]) -> list[Check]:
+def _all_published(found: Found) -> Check:
     unsent = [f"{service}: {len(rows['unsent'])} facts" for service, rows in found.items() if rows["unsent"]]
+    return Check("every fact was published", tuple(unsent))
+
+
+def _nothing_given_up(found: Found) -> Check:
     parked = [
         f"{service}: {row['subject']}: {row['reason']}" for service, rows in found.items() for row in rows["parked"]
     ]
-    return [
-        Check("every fact was published", tuple(unsent)),
-        Check("no message is parked or waits to be handled again", tuple(parked)),
-    ]
+    return Check("no message is parked or waits to be handled again", tuple(parked))

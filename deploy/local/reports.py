@@ -60,6 +60,7 @@ class PlannedReport:
     lies: Lies
     expected_unit: str | None
     contact_email: str | None
+    contact_webhook: str | None
     reported_by_member: str | None
     at_fraction: float
     outcome: Outcome
@@ -109,6 +110,7 @@ def morning(street: Street, count: int = 600, seed: int = 1) -> list[PlannedRepo
                 lies=location.lies,
                 expected_unit=location.expected_unit,
                 contact_email=_contact_email(sender, rng),
+                contact_webhook=None,
                 reported_by_member=places.member_at(location, rng) if sender == "patrol-app" else None,
                 at_fraction=at_fraction,
                 outcome=outcome,

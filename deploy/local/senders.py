@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import uuid4
 
-from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
 
 from deploy.local.asking import Asking, until_answered
 from deploy.local.reports import PlannedReport
@@ -13,6 +14,12 @@ from libs.chassis.clock import Clock
 from libs.chassis.seal import Sealer
 from libs.contracts.incident import Problem, Receipt, ReportCase
 from libs.contracts.words import Place, Point, RequestKind, SealedContact
+
+
+class Bus(Protocol):
+    """Request and reply over NATS, as nats-py's client has it."""
+
+    async def request(self, subject: str, payload: bytes, timeout: float) -> Msg: ...
 
 
 class NotTaken(Exception):
@@ -30,7 +37,7 @@ class Sent:
 class Senders:
     """Sends planned reports to the incident service of one street."""
 
-    def __init__(self, tenant: str, incident: Asking, bus: NatsClient, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, tenant: str, incident: Asking, bus: Bus, sealer: Sealer, clock: Clock) -> None:
         self._tenant, self._incident, self._bus, self._sealer, self._clock = tenant, incident, bus, sealer, clock
 
     async def send(self, plan: PlannedReport) -> Sent:
@@ -49,8 +56,8 @@ class Senders:
             "request_kind": plan.request_kind,
             "reported_by_member": plan.reported_by_member,
         }
-        if plan.contact_email:
-            body["contact"] = {"email": plan.contact_email, "language": "zh"}
+        if contact := _contact(plan):
+            body["contact"] = contact
         headers = {"Idempotency-Key": plan.idempotency_key, "Wangge-Sender": plan.sender}
 
         async def once() -> Receipt:
@@ -87,10 +94,17 @@ class Senders:
                 return None
             raise NotTaken(problem.detail)
 
-        return lambda: until_answered(attempt, wish.subject)
+        return lambda: until_answered(attempt, wish.subject, self._incident.patience_seconds)
 
     def _sealed(self, plan: PlannedReport) -> SealedContact | None:
-        return self._sealer.seal({"email": plan.contact_email, "language": "zh"}) if plan.contact_email else None
+        contact = _contact(plan)
+        return self._sealer.seal(contact) if contact else None
+
+
+def _contact(plan: PlannedReport) -> dict[str, str] | None:
+    known = {"email": plan.contact_email, "webhook_url": plan.contact_webhook}
+    reached = {name: address for name, address in known.items() if address is not None}
+    return {**reached, "language": "zh"} if reached else None
 
 
 def _place(plan: PlannedReport) -> Place:

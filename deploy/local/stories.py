@@ -1,0 +1,139 @@
+"""Reports on their way through the street: sent, followed by the facts about them, and acted on by the people."""
+
+import asyncio
+import csv
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+from deploy.local.asking import NoAnswer
+from deploy.local.facts import Facts
+from deploy.local.people import People, Story, Surprise, at_bell
+from deploy.local.progress import Tally
+from deploy.local.reports import PlannedReport
+from deploy.local.senders import NotTaken, Senders, Sent
+from deploy.local.street import RESPONSIBILITY
+from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered
+from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered
+from libs.contracts.message import CaseEvent, Message
+from libs.contracts.notify import NotificationDelivered
+from libs.contracts.scoring import PointsPosted, PointsReversed
+
+STAGE_OF: dict[type[CaseEvent], str] = {
+    CaseRegistered: "registered",
+    OrderDispatched: "dispatched",
+    OrderClaimed: "claimed",
+    OrderHandled: "handled",
+    CaseClosed: "closed",
+}
+TICK_SECONDS = 0.1
+# On a slow machine everything takes longer; else the clocks of orders would run out before anybody can act.
+UNDER_WAY_AT_MOST = 150
+
+
+class Stories:
+    """`sent` is every report that was answered, `surprises` what went as it must not go."""
+
+    def __init__(self, senders: Senders, people: People, tally: Tally) -> None:
+        self._senders, self._people, self._tally = senders, people, tally
+        self._stories: dict[UUID, Story] = {}
+        self._early: dict[UUID, list[Message]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._planned = self._begun = 0
+        self._last_heard = asyncio.get_running_loop().time()
+        self.sent: list[Sent] = []
+        self.surprises: list[str] = []
+        with RESPONSIBILITY.open(encoding="utf-8", newline="") as file:
+            self._registration = {row["category"]: row["registration"] for row in csv.DictReader(file)}
+
+    def begin(self, plan: PlannedReport, at: float) -> None:
+        """Sends the report when the loop's time is `at`, or later while too many are under way."""
+        self._planned += 1
+        self._do(self._report(plan, at))
+
+    async def finish(self, patience_seconds: float, tick: Callable[[], None] = lambda: None) -> None:
+        """Until nobody has anything to do about any report, or nothing was heard for so long."""
+        while self._ended() < self._planned and self._idle_seconds() < patience_seconds:
+            tick()
+            await asyncio.sleep(TICK_SECONDS)
+        tick()
+        for story in self._stories.values():
+            if not story.finished.is_set():
+                self.surprises.append(f"case {story.receipt.case_no} did not come to its end ({story.plan.outcome})")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def listen(self, facts: Facts) -> None:
+        async for fact in facts.heard():
+            self.hear(fact)
+
+    def hear(self, fact: Message) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+        self._count(fact)
+        if isinstance(fact, OrderOffered | CaseClosed):
+            if fact.case_id in self._stories:
+                self._act(self._stories[fact.case_id], fact)
+            else:
+                # The answer to the report is still on its way.
+                self._early.setdefault(fact.case_id, []).append(fact)
+
+    def _ended(self) -> int:
+        return len(self._tally.cases["finished"]) + len(self.surprises)
+
+    def _idle_seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self._last_heard
+
+    async def _report(self, plan: PlannedReport, at: float) -> None:
+        await at_bell(at - asyncio.get_running_loop().time())
+        while self._begun - self._ended() >= UNDER_WAY_AT_MOST:
+            await at_bell(0)
+        self._begun += 1
+        sent = await self._senders.send(plan)
+        self.sent.append(sent)
+        if len({*sent.receipts}) != 1:
+            raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
+        receipt = sent.receipts[0]
+        story = self._stories[receipt.case_id] = Story(plan, receipt)
+        self._tally.cases["sent"].add(receipt.case_id)
+        registration = self._registration[plan.category]
+        for fact in self._early.pop(receipt.case_id, ()):
+            self._act(story, fact)
+        if registration != "automatic":
+            await self._people.decide(story, registration)
+
+    def _act(self, story: Story, fact: Message) -> None:
+        match fact:
+            case OrderOffered():
+                self._do(self._people.take_up(story, fact))
+            case CaseClosed():
+                self._do(self._rate(story))
+
+    async def _rate(self, story: Story) -> None:
+        await self._people.rate(story)
+        if story.finished.is_set():
+            self._tally.cases["finished"].add(story.receipt.case_id)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._noting_surprises(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _noting_surprises(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except (Surprise, NoAnswer, NotTaken) as surprise:
+            self.surprises.append(f"{type(surprise).__name__}: {surprise}")
+
+    def _count(self, fact: Message) -> None:
+        if isinstance(fact, CaseEvent) and type(fact) in STAGE_OF:
+            self._tally.cases[STAGE_OF[type(fact)]].add(fact.case_id)
+        match fact:
+            case CaseEvaluated():
+                self._tally.rated += 1
+            case PointsPosted():
+                self._tally.points += fact.points
+            case PointsReversed():
+                self._tally.points -= abs(fact.points)
+            case NotificationDelivered():
+                self._tally.notifications[fact.channel] += 1

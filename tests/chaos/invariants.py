@@ -1,0 +1,38 @@
+"""Everything that must hold when faults are healed and nothing is under way any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy.local import reconcile
+from deploy.local.reconcile import Check
+from tests.chaos import evidence
+from tests.chaos.dead_letters import replay_works
+from tests.chaos.ground import Ground
+from tests.chaos.statements.cases import about_cases
+from tests.chaos.statements.commands import about_commands
+from tests.chaos.statements.messages import about_messages
+from tests.chaos.statements.notifications import about_notifications
+from tests.chaos.statements.orders import about_orders
+from tests.chaos.statements.points import about_points
+from tests.chaos.statements.reports import about_reports
+
+
+async def check(world: Ground, journal_folder: Path) -> list[Check]:
+    """Each check is a statement about the whole run, and what contradicts it."""
+    found = await evidence.take(world, journal_folder)
+    return [*judge(found), await replay_works(world, found)]
+
+
+def judge(found: evidence.Evidence) -> list[Check]:
+    """In the order of a report's life. Pure."""
+    return [
+        *about_reports(found),
+        *about_commands(found),
+        *about_cases(found),
+        *about_orders(found),
+        *about_points(found),
+        *about_notifications(found),
+        *about_messages(found),
+        *reconcile.agreement(found.found),
+    ]

@@ -1,0 +1,216 @@
+"""The load of a run: the life of the street, with every attempt and every answer in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import httpx
+import nats
+import nats.errors
+from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
+
+from deploy.local import reports
+from deploy.local.asking import Asking
+from deploy.local.facts import Facts
+from deploy.local.people import People
+from deploy.local.play import ignore
+from deploy.local.progress import Tally
+from deploy.local.reports import PlannedReport
+from deploy.local.senders import Senders
+from deploy.local.stories import Stories
+from libs.chassis.seal import Sealer
+from tests.chaos.ground import Ground
+from tests.chaos.journal import Journal
+from tests.chaos.mess import Mess
+
+REPORTS_A_SECOND = 8.0
+CHUNK = 200
+# A stopped server comes back after a minute at most, and several faults may follow one another.
+PATIENCE_SECONDS = 300.0
+ALMOST_IDLE_SECONDS = 45.0
+RIVALS_AT_MOST = 5
+WEBHOOK_SHARE = 0.5
+"""Of the reporters who leave an address at all."""
+UNCLAIMED = timedelta(hours=6)
+NONSENSE_SHARE = 0.01
+
+
+async def load(world: Ground, seed: int, until: asyncio.Event, journal: Journal) -> None:
+    """Runs until the event is set, then takes what is under way to its end. Raises nothing that a service did."""
+    async with AsyncExitStack() as stack:
+        bus = await nats.connect(
+            world.nats_url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=ignore
+        )
+        stack.push_async_callback(bus.close)
+        incident = await stack.enter_async_context(JournalledAsking(world.urls["incident"], world.tenant, journal))
+        dispatch = await stack.enter_async_context(JournalledAsking(world.urls["dispatch"], world.tenant, journal))
+        senders = Senders(world.tenant, incident, JournalledBus(bus, journal), Sealer(world.sealing_key), world.clock)
+        people = People(
+            world.street,
+            world.tenant,
+            incident,
+            dispatch,
+            world.clock,
+            noon=lambda: world.clock.now() + UNCLAIMED,
+            rivals_at_most=RIVALS_AT_MOST,
+        )
+        stories = Stories(senders, people, Tally(0))
+        mess = Mess(bus, world.tenant, seed, journal)
+        facts = Facts(bus, world.tenant, "load")
+        await facts.follow()
+        tasks = [asyncio.create_task(_listen(facts, stories, mess)), asyncio.create_task(mess.run())]
+        try:
+            await _report(world, seed, until, stories, incident)
+            await stories.finish(ALMOST_IDLE_SECONDS)
+            await mess.finish()
+        finally:
+            await facts.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for surprise in stories.surprises:
+            journal.attempt("surprise", {"what": surprise})
+
+
+async def _report(world: Ground, seed: int, until: asyncio.Event, stories: Stories, incident: JournalledAsking) -> None:
+    rng = Random(seed)
+    begun = asyncio.get_running_loop().time()
+    tasks: set[asyncio.Task[None]] = set()
+    for number, plan in enumerate(plans(world, seed)):
+        at = begun + number / REPORTS_A_SECOND
+        if await _is_set_before(until, at):
+            break
+        stories.begin(plan, at)
+        if rng.random() < NONSENSE_SHARE:
+            tasks.add(asyncio.create_task(_nonsense(incident, rng, number)))
+    await asyncio.gather(*tasks)
+
+
+async def _is_set_before(event: asyncio.Event, at: float) -> bool:
+    try:
+        async with asyncio.timeout_at(at):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _listen(facts: Facts, stories: Stories, mess: Mess) -> None:
+    async for fact in facts.heard():
+        stories.hear(fact)
+        mess.add(fact)
+
+
+def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
+    """Reports without end; the same for the same seed. Each has a key of its own."""
+    rng = Random(seed)
+    for chunk in itertools.count():
+        for plan in reports.morning(world.street, CHUNK, seed * 10_000 + chunk):
+            reached = plan.contact_email is not None and rng.random() < WEBHOOK_SHARE
+            yield replace(
+                plan,
+                idempotency_key=f"{seed}-{chunk}-{plan.idempotency_key}",
+                contact_webhook=world.webhook_url if reached else None,
+            )
+
+
+class JournalledAsking(Asking):
+    """Writes down every attempt and answer. A fault of a service is asked again, as an outage is."""
+
+    patience_seconds = PATIENCE_SECONDS
+    timeout_seconds = 8.0
+
+    def __init__(self, urls: list[str], tenant: str, journal: Journal) -> None:
+        super().__init__(urls, tenant)
+        self._journal = journal
+
+    async def send(self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None) -> httpx.Response:
+        kind = "report" if path == "/v1/reports" else path.rpartition("/")[2]
+        return await self._journalled(kind, path, body, headers)
+
+    async def nonsense(self, body: Mapping[str, object], headers: Mapping[str, str]) -> httpx.Response:
+        """A report that must be refused, once."""
+        return await self._journalled("nonsense", "/v1/reports", {"tenant": self.tenant, **body}, headers)
+
+    async def _journalled(
+        self, kind: str, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None
+    ) -> httpx.Response:
+        id = self._journal.attempt(kind, {"path": path, **body, **_named(headers)})
+        try:
+            answer = await super().send(path, body, headers)
+        except (httpx.TransportError, OSError, TimeoutError) as error:
+            self._journal.no_answer(kind, id, error)
+            raise
+        self._journal.answer(kind, id, answer.status_code, _object(answer.content))
+        return answer
+
+    def is_for_later(self, answer: httpx.Response) -> bool:
+        return answer.status_code >= 500
+
+
+class FaultOfService(nats.errors.Error):
+    """A service answered over NATS that it failed: it is asked again."""
+
+
+class JournalledBus:
+    """Request and reply over NATS, written down."""
+
+    def __init__(self, bus: NatsClient, journal: Journal) -> None:
+        self._bus, self._journal = bus, journal
+
+    async def request(self, subject: str, payload: bytes, timeout: float) -> Msg:
+        id = self._journal.attempt("report", {"subject": subject, **json.loads(payload)})
+        try:
+            reply: Msg = await self._bus.request(subject, payload, timeout=timeout)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            self._journal.no_answer("report", id, error)
+            raise
+        said = _object(reply.data)
+        status = 201 if "tracking_code" in said else int(said["status"])
+        self._journal.answer("report", id, status, said)
+        if status >= 500 and status != 503:
+            raise FaultOfService
+        return reply
+
+
+def _named(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """The key and sender as a report over NATS names them."""
+    if headers is None:
+        return {}
+    return {"key": headers.get("Idempotency-Key", ""), "sender": headers.get("Wangge-Sender", "")}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {"body": body[:500].decode(errors="replace")}
+    return said if isinstance(said, dict) else {"body": said}
+
+
+async def _nonsense(incident: JournalledAsking, rng: Random, number: int) -> None:
+    """What must be refused, and leave nothing behind."""
+    whole: dict[str, object] = {"category": "11001", "text": "路灯不亮", "place": {"name": "儒林"}}
+    wrong: list[dict[str, object]] = [
+        {**whole, "category": "99999"},
+        {**whole, "category": 11001},
+        {**whole, "place": {}},
+        {**whole, "place": {"point": {"longitude": 1e9, "latitude": "north"}}},
+        {**whole, "text": "长" * 5001},
+        {**whole, "text": "x" * 300_000},
+        {**whole, "text": "路灯\0不亮"},
+    ]
+    headers = {"Idempotency-Key": f"nonsense-{number}", "Wangge-Sender": "nonsense"}
+    try:
+        await incident.nonsense(rng.choice(wrong), headers)
+    except (httpx.TransportError, OSError):
+        return
