@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import nats
 from asyncpg.pool import PoolConnectionProxy
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from deploy.local.guard import Process
 from deploy.local.trouble import free_port
-from libs.chassis import topology
 from libs.chassis.ids import new_id
-from libs.contracts import cloudevents
 from libs.contracts.incident import CaseRegistered
+from libs.contracts.message import Message
 from tests.bench import bare
 from tests.bench.measure import Cpu, Figure
-from tests.bench.place import Place, process, published, unsent, until
+from tests.bench.place import Place, consume_anew, process, publish, published, unsent, until
 from tests.service import probe
 
-CONSUMED = {"scoring": [CaseRegistered]}
+CONSUMED: dict[str, list[type[Message]]] = {"scoring": [CaseRegistered]}
 FACT = "wangge.370784004.scoring.points_posted.v1"
-WAVE = 500
 
 
 async def consumer_hop(place: Place, repetitions: int, size: int) -> list[Figure]:
     figure = Figure("consumer hop", "events/s", size, goal=6000, limit_is="nats-py and asyncpg, the same round trips")
     for _ in range(repetitions):
         await place.only_servers({})
-        await publish_cases(place.nats_url, size)
-        await consume_anew(place)
+        await publish(place.nats_url, (probe.registered() for _ in range(size)))
+        await consume_anew(place, "INCIDENT", CONSUMED)
         figure.limit.append(await bare.consume(place.nats_url, await place.database("bench_bare"), size, write_bare))
         await empty_of_facts(place)
-        await consume_anew(place)
+        await consume_anew(place, "INCIDENT", CONSUMED)
         await _hop_once(place, size, figure)
     return [figure]
 
@@ -80,25 +75,6 @@ async def probe_service(place: Place, url: str) -> AsyncIterator[Process]:
     }
     with process("tests.bench.probe_service", log=place.folder / "log" / "probe.log", **environment) as service:
         yield service
-
-
-async def publish_cases(nats_url: str, count: int) -> None:
-    """Fill the stream that the hop reads from."""
-    connection = await nats.connect(nats_url)
-    js = connection.jetstream()
-    for first in range(0, count, WAVE):
-        envelopes = [cloudevents.encode(probe.registered()) for _ in range(min(WAVE, count - first))]
-        acks = [await js.publish_async(e.subject, e.body, headers=e.headers) for e in envelopes]
-        await asyncio.gather(*acks)
-    await connection.close()
-
-
-async def consume_anew(place: Place) -> None:
-    """A consumer that has read nothing yet."""
-    async with place.jetstream() as js:
-        with suppress(NotFoundError):
-            await js.delete_consumer("INCIDENT", "scoring")
-    await topology.apply(place.nats_url, CONSUMED, service_replicas=1)
 
 
 async def empty_of_facts(place: Place) -> None:

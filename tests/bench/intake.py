@@ -26,7 +26,7 @@ async def http_intake(place: Place, repetitions: int, size: int) -> list[Figure]
     place.servers.create_database("bench_bare_intake")
     url = place.street.database_url("x").rpartition("/")[0] + "/bench_bare_intake"
     log = place.folder / "log" / "bare.log"
-    async with listening("tests.bench.bare_intake", log, WANGGE_BENCH_DATABASE_URL=url) as (bare_port, _):
+    async with listening("tests.bench.bare_intake", log=log, WANGGE_BENCH_DATABASE_URL=url) as (bare_port, _):
         for n in range(repetitions):
             port, run = place.port("incident"), f"{place.run_id}-{n}"
             most.limit.append((await _load(bare_port, size, f"bare-{run}", None)).rate)

@@ -8,11 +8,18 @@ import asyncpg
 
 from deploy.local.local_street import TENANT
 from tests.bench import load
+from tests.bench.busy_people import People
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place, all_created, ids_from_now_on, reports
 
 EVERYBODY = ("incident", "dispatch", "scoring", "notify")
 OFFERS = "SELECT count(*) FROM notices WHERE tenant = $1 AND event_id > $2 AND template = 'offered'"
+# A daily cap may leave a case without points; its order is recorded all the same, in the transaction that posts.
+SCORED = """
+SELECT count(*) AS passed, count(*) FILTER (WHERE EXISTS (
+    SELECT FROM transactions t WHERE t.order_id = o.order_id AND t.kind = 'earn')) AS with_points
+FROM orders o WHERE tenant = $1 AND order_id > $2 AND passed_at IS NOT NULL
+"""
 
 
 async def report_to_notification(place: Place, repetitions: int, size: int) -> list[Figure]:
@@ -29,5 +36,28 @@ async def report_to_notification(place: Place, repetitions: int, size: int) -> l
         offered = await db.fetchval(OFFERS, TENANT, before)
         if offered != size:
             raise ValueError(f"{offered} of {size} orders were offered")
+    await db.close()
+    return [figure]
+
+
+async def whole_life(place: Place, repetitions: int, size: int) -> list[Figure]:
+    """Report, claim, hand-in and check over HTTP by people who lose no time, until the points are posted.
+
+    A new report comes when a case has been checked: so many are under way all the time, and no queue grows.
+    """
+    await place.run(*EVERYBODY)
+    figure = Figure("whole life to points posted", "cases/s", size, goal=700)
+    db = await asyncpg.connect(place.street.database_url("scoring"))
+    for n in range(repetitions):
+        before, cpu, started = ids_from_now_on(), Cpu(place.processes), time.perf_counter()
+        async with People(place, reports(size, f"life-{place.run_id}-{n}")) as people:
+            await people.all_checked()
+        seconds = await place.settled() - started
+        more = {"claims refused": float(people.refused), **cpu.spent(size)}
+        scored = await db.fetchrow(SCORED, TENANT, before)
+        assert scored is not None
+        if scored["passed"] != size:
+            raise ValueError(f"scoring knows {scored['passed']} of {size} checked orders")
+        figure.add(size / seconds, {**more, "% of cases with points": 100 * scored["with_points"] / size})
     await db.close()
     return [figure]

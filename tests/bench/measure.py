@@ -83,8 +83,9 @@ class Cpu:
 
 
 def _seconds(pid: int) -> float:
+    """Of those of its children that have ended too: a server of PostgreSQL ends with its connection."""
     process = psutil.Process(pid)
-    return sum(sum(p.cpu_times()[:2]) for p in [process, *process.children(recursive=True)])
+    return sum(sum(p.cpu_times()[:4]) for p in [process, *process.children(recursive=True)])
 
 
 def memory_mib(pid: int) -> float:

@@ -12,14 +12,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import nats
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from deploy.local.guard import Process, spawn_guarded
 from deploy.local.local_street import TENANT, LocalStreet
@@ -30,12 +32,14 @@ from libs.chassis import topology
 from libs.chassis.ids import new_id
 from libs.chassis.testing import fresh_streams
 from libs.cli.wiring import handled
-from libs.contracts.message import Message
+from libs.contracts import cloudevents
+from libs.contracts.message import Event, Message
 from tests.bench import load
 from tests.service import probe
 
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.05
+WAVE = 500
 QUIET = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SEND_POLL_SECONDS": "600"}
 """What services run with unless a scenario wants otherwise: their senders rest."""
 
@@ -92,6 +96,12 @@ class Place:
         if names and self._streams_are_foreign:
             await fresh_streams(self.nats_url, handled())
             self._streams_are_foreign = False
+        await self.go_on(*names, **settings)
+        if names:
+            await self.settled()
+
+    async def go_on(self, *names: str, **settings: str) -> None:
+        """These services run too, and find in the streams what the scenario has put there."""
         new = [self.street.services[name] for name in names if name not in self._running]
         for service in new:
             service.env.update({**self.street.environment, **QUIET, "WANGGE_HTTP_PORT": str(service.port), **settings})
@@ -99,8 +109,6 @@ class Place:
         for service in new:
             service.wait_until_answering()
         self._running.update(dict.fromkeys(names, settings))
-        if names:
-            await self.settled()
 
     async def only_servers(self, consumed: dict[str, list[type[Message]]]) -> None:
         """No service runs, and the streams are empty, with the consumers of what is named."""
@@ -193,10 +201,10 @@ def process(module: str, *arguments: str, log: Path, **environment: str) -> Iter
 
 
 @asynccontextmanager
-async def listening(module: str, log: Path, **environment: str) -> AsyncIterator[tuple[int, Process]]:
-    """A server of the bench's own, which takes its port as its argument: the port, and its process."""
+async def listening(module: str, *arguments: str, log: Path, **environment: str) -> AsyncIterator[tuple[int, Process]]:
+    """A server of the bench's own, which takes its port as its first argument: the port, and its process."""
     port = free_port()
-    with process(module, str(port), log=log, **environment) as running:
+    with process(module, str(port), *arguments, log=log, **environment) as running:
         await until(lambda: _listens(port), module)
         yield port, running
 
@@ -208,6 +216,25 @@ async def _listens(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def publish(nats_url: str, events: Iterable[Event]) -> None:
+    """Put facts on the bus, as many in flight as one wave holds."""
+    connection = await nats.connect(nats_url)
+    js = connection.jetstream()
+    envelopes = map(cloudevents.encode, events)
+    while wave := list(islice(envelopes, WAVE)):
+        acks = [await js.publish_async(e.subject, e.body, headers=e.headers) for e in wave]
+        await asyncio.gather(*acks)
+    await connection.close()
+
+
+async def consume_anew(place: Place, stream: str, consumed: dict[str, list[type[Message]]]) -> None:
+    """The consumer of scoring there has read nothing yet."""
+    async with place.jetstream() as js:
+        with suppress(NotFoundError):
+            await js.delete_consumer(stream, "scoring")
+    await topology.apply(place.nats_url, consumed, service_replicas=1)
 
 
 def ids_from_now_on() -> UUID:

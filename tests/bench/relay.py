@@ -23,7 +23,8 @@ FROM generate_series(1, $5) AS n
 
 
 async def relay_drain(place: Place, repetitions: int, size: int) -> list[Figure]:
-    """The facts are of as many aggregates."""
+    """The facts are of as many aggregates. At least two turns of the relay: the first is not measured."""
+    size = max(size, 2 * bare.RELAY_BATCH)
     figure = Figure("relay drain", "facts/s", size, limit_is="asyncpg and one atomic batch of nats-py for each 500")
     for _ in range(repetitions):
         await place.only_servers({})

@@ -1,0 +1,105 @@
+"""Report → first delivery attempt: an open loop of reports, and a provider of webhooks that is told of each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+import asyncpg
+
+from deploy.local.local_street import TENANT
+from tests.bench import load
+from tests.bench.life import EVERYBODY
+from tests.bench.measure import Cpu, Figure
+from tests.bench.place import Place, all_created, ids_from_now_on, reports, until
+from tests.bench.sender import FORGET_DUE, POLL, Provider, provider
+
+RATES = (50, 200, 1000)
+GOALS = {(200, 0.5): 60.0, (200, 0.99): 250.0}
+AFTERWARDS_SECONDS = 10.0
+"""What was not attempted by then counts with the time that it has waited: the percentiles are then "at least"."""
+
+NO_MAIL = """
+INSERT INTO preferences (tenant, recipient_id, email)
+SELECT tenant, recipient_id, false FROM contacts WHERE tenant = $1 AND recipient_id LIKE 'member:%'
+ON CONFLICT (tenant, recipient_id) DO UPDATE SET email = false
+"""
+MAIL_AGAIN = "UPDATE preferences SET email = NULL WHERE tenant = $1 AND recipient_id LIKE 'member:%'"
+OFFERED = """
+SELECT CAST(percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM queued_at - occurred_at))
+    AS float8[])
+FROM notices WHERE tenant = $1 AND event_id > $2 AND template = 'offered'
+"""
+
+
+async def report_to_attempt(place: Place, repetitions: int, size: int) -> list[Figure]:
+    """`size` reports at 200 a second, and as long at the other rates.
+
+    The reporter's webhook is the one channel that sends: members read of their offers in the app.
+    """
+    figures: list[Figure] = []
+    seconds = size / 200
+    db = await asyncpg.connect(place.street.database_url("notify"))
+    await place.run()
+    await db.execute(FORGET_DUE)
+    await db.execute(NO_MAIL, TENANT)
+    async with provider(place, 0.0) as asked:
+        await place.run(*EVERYBODY, WANGGE_SEND_POLL_SECONDS=POLL)
+        for rate in RATES:
+            made = {
+                share: Figure(
+                    f"report → first attempt at {rate:,}/s, {name}",
+                    "ms",
+                    int(rate * seconds),
+                    GOALS.get((rate, share)),
+                    less_is_better=True,
+                )
+                for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
+            }
+            for n in range(repetitions):
+                await _once(place, db, made, rate, asked, f"attempt-{place.run_id}-{rate}-{n}")
+            figures += made.values()
+    await place.run()
+    await db.execute(MAIL_AGAIN, TENANT)
+    await db.close()
+    return figures
+
+
+async def _once(
+    place: Place, db: asyncpg.Connection, made: Mapping[float, Figure], rate: int, asked: Provider, run: str
+) -> None:
+    size = made[0.5].size
+    requests = reports(size, run, contact={"webhook_url": asked.url})
+    await asked.forget()
+    before, cpu = ids_from_now_on(), Cpu(place.processes)
+    outcome = all_created(await load.run(place.port("incident"), requests, rate=rate))
+    load_ended = time.time()
+
+    async def all_attempted() -> bool:
+        return await asked.count() >= size
+
+    with suppress(TimeoutError):
+        await until(all_attempted, "the last attempt", AFTERWARDS_SECONDS)
+    now, spent = time.time(), cpu.spent(size)
+    at: dict[str, float] = {}
+    for when, delivery in await asked.received():
+        at.setdefault(delivery["case_id"], when)
+    cases = [(since, json.loads(body)["case_id"]) for since, body in outcome.answers]
+    waited = [at.get(case, now) - since for since, case in cases]
+    behind = size - sum(1 for when in at.values() if when <= load_ended)
+    await place.settled()
+    offered = await db.fetchval(OFFERED, TENANT, before)
+    more = {
+        "behind at the end of the load": behind,
+        "backlog growth /s": behind / outcome.seconds,
+        "never attempted": size - len(at),
+        "answered p99 ms": outcome.milliseconds(0.99),
+        "offer in the app p50 ms": offered[0] * 1000,
+        "offer in the app p99 ms": offered[1] * 1000,
+        "load late at most ms": outcome.late_seconds * 1000,
+        **spent,
+    }
+    for share, figure in made.items():
+        figure.add(load.percentile(waited, share) * 1000, more if share == 0.5 else None)
