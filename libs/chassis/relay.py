@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis import metrics
+from libs.chassis import metrics, wire
 from libs.chassis.database import Record, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.outbox import PARTITIONS
@@ -123,20 +123,21 @@ class Relay:
         *first, last = [
             (
                 row.subject,
-                row.body,
                 {
                     **row.headers,
                     "Nats-Msg-Id": str(row.message_id),
                     "Nats-Batch-Id": batch_id,
                     "Nats-Batch-Sequence": str(sequence),
                 },
+                row.body,
             )
             for sequence, row in enumerate(rows, 1)
         ]
-        nats = await self._broker.connect()
-        for subject, body, headers in first:
-            await nats.publish(subject, body, headers=headers)
-        subject, body, headers = last
+        try:
+            await wire.publish(await self._broker.connect(), first)
+        except (NatsError, OSError) as error:
+            raise NotPublished(type(error).__name__) from error
+        subject, headers, body = last
         ack = await self._request(subject, body, {**headers, "Nats-Batch-Commit": "1"})
         return "error" not in ack
 

@@ -1,0 +1,42 @@
+"""Messages as NATS wants them on the wire, many at once: https://docs.nats.io/reference/reference-protocols/nats-protocol
+
+nats-py checks and translates every header of every message for itself; the relay's headers are its own, and a batch
+leaves as one piece of bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from nats.aio.client import Client
+from nats.errors import ConnectionClosedError, MaxPayloadError
+
+_LINE_BREAKS = str.maketrans("\r\n", "  ")
+
+Outgoing = tuple[str, Mapping[str, str], bytes]
+"""(subject, headers, body)"""
+
+
+def hpub(subject: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """One HPUB command. A line break in a value, which would begin a header of its own, becomes a space."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if lines.count("\r") + lines.count("\n") > 2 * len(headers):
+        return hpub(subject, {name: value.translate(_LINE_BREAKS) for name, value in headers.items()}, body)
+    head = f"NATS/1.0\r\n{lines}\r\n".encode()
+    return b"HPUB %b %d %d\r\n%b%b\r\n" % (subject.encode(), len(head), len(head) + len(body), head, body)
+
+
+async def publish(client: Client, messages: Iterable[Outgoing]) -> None:
+    """Hand the messages to the connection; they leave, in this order, with the next request on it at the latest.
+
+    Raises ConnectionClosedError while there is no connection: nothing is buffered for a later one.
+    Raises MaxPayloadError for a body that the server does not take.
+    """
+    if not client.is_connected:
+        raise ConnectionClosedError
+    commands = []
+    for subject, headers, body in messages:
+        if len(body) > client.max_payload:
+            raise MaxPayloadError
+        commands.append(hpub(subject, headers, body))
+    await client._send_command(b"".join(commands))
