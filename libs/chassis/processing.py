@@ -60,12 +60,15 @@ class Processor:
         clock: Clock,
         tracing: telemetry.Telemetry,
         wake_relay: Callable[[], None],
+        handled: Callable[[], None] = lambda: None,
     ) -> None:
+        """`wake_relay` is called after a commit with facts, `handled` after each with new messages."""
         self._engine = engine
         self._router = router
         self._clock = clock
         self._tracing = tracing
         self._wake_relay = wake_relay
+        self._handled = handled
 
     async def process(self, envelopes: Sequence[Envelope]) -> None:
         """When this returns each message is handled, kept for a retry, or parked: it may be acknowledged.
@@ -139,6 +142,8 @@ class Processor:
             spans.end()
         if told:
             self._wake_relay()
+        if fresh:
+            self._handled()
         service, late = self._router.service, {message.id for message, _ in waiting}
         metrics.count(service, "waiting", (m.type_name() for m, _ in waiting))
         metrics.count(service, "handled", (m.type_name() for m in fresh if m.id not in late))

@@ -39,7 +39,10 @@ Background = Callable[["Service"], Awaitable[None]]
 
 
 class Service:
-    """Everything of one service in one process. Any number of processes of a service may run."""
+    """Everything of one service in one process. Any number of processes of a service may run.
+
+    `handled` is set after each commit of new messages, for background work that follows from them.
+    """
 
     def __init__(
         self,
@@ -68,7 +71,8 @@ class Service:
             error_cb=_nats_error,
         )
         self.relay = Relay(self.engine, self.broker, self.name, settings.relay_batch_size, settings.relay_poll_seconds)
-        self.processor = Processor(self.engine, router, self.clock, self.telemetry, self.relay.wake)
+        self.handled = asyncio.Event()
+        self.processor = Processor(self.engine, router, self.clock, self.telemetry, self.relay.wake, self.handled.set)
         self.timers = TimerSweep(self.engine, router, self.clock, self.relay.wake)
         self.commands = Commands(self.engine, router, self.clock, self.relay.wake, settings.group_commit_size)
         self.subscribers = self._subscribers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -58,19 +59,28 @@ class Senders:
     async def run(self, service: Service) -> None:
         try:
             while True:
+                service.handled.clear()
                 leased = await self._lease(service)
                 await self._record(service)
                 if leased < BATCH_SIZE:
-                    await asyncio.sleep(BUSY_SECONDS if self._running else self._settings.send_poll_seconds)
+                    await self._rest(service)
         except asyncio.CancelledError:
             await self._finish(service)
             raise
+
+    async def _rest(self, service: Service) -> None:
+        """Until there may be work: woken by what this process queued, or by the clock for all other deliveries."""
+        if self._running:
+            await asyncio.sleep(BUSY_SECONDS)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(service.handled.wait(), self._settings.send_poll_seconds)
 
     async def _lease(self, service: Service) -> int:
         """Start attempts for due deliveries, as far as there are places; the number of them."""
         taken = Counter(Channel(delivery.channel) for delivery in self._running.values())
         free = {c: min(BATCH_SIZE, places - taken[c]) for c, places in self._places.items() if places > taken[c]}
-        if service.draining or not free:
+        if service.draining or not free or not self._settings.sending:
             return 0
         async with transaction(service.engine) as db:
             leased = await deliveries.lease(db, free, service.clock.now())

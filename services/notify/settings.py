@@ -44,4 +44,12 @@ class Settings(ServiceSettings):
     provider_timeout_seconds: float = Field(
         10.0, gt=0, le=30, description="Time that one attempt at a mail or a webhook may take."
     )
-    send_poll_seconds: float = Field(0.1, gt=0, description="How often due deliveries are looked for.")
+    sending: bool = Field(
+        True, description="Whether this process sends; what it queues meanwhile is sent by others, or later."
+    )
+    send_poll_seconds: float = Field(
+        0.1,
+        gt=0,
+        description="How often deliveries are looked for that other processes queued or whose time has come again; "
+        "what a process queues itself it takes up at once.",
+    )

@@ -46,7 +46,7 @@ async def report_to_attempt(place: Place, repetitions: int, size: int) -> list[F
     await db.execute(FORGET_DUE)
     await db.execute(NO_MAIL, TENANT)
     async with provider(place, 0.0) as asked:
-        await place.run(*EVERYBODY, WANGGE_SEND_POLL_SECONDS=POLL)
+        await place.run(*EVERYBODY, WANGGE_SENDING="true", WANGGE_SEND_POLL_SECONDS=POLL)
         for rate in RATES:
             made = {
                 share: Figure(

@@ -40,7 +40,7 @@ from tests.service import probe
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.05
 WAVE = 500
-QUIET = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SEND_POLL_SECONDS": "600"}
+QUIET = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SENDING": "false"}
 """What services run with unless a scenario wants otherwise: their senders rest."""
 
 Prepare = Callable[[str], Awaitable[None]]

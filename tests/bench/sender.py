@@ -52,7 +52,7 @@ async def notify_sender(place: Place, repetitions: int, size: int) -> list[Figur
             await asked.forget()
             await place.run()
             await _fill(place, asked.url, size)
-            await place.go_on("notify", WANGGE_SEND_POLL_SECONDS=POLL)
+            await place.go_on("notify", WANGGE_SENDING="true", WANGGE_SEND_POLL_SECONDS=POLL)
             cpu, started, before = Cpu(place.processes), time.perf_counter(), await asked.count()
 
             async def all_sent() -> bool:

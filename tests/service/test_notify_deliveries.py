@@ -301,3 +301,22 @@ async def test_counts_and_waiting_times_are_told_by_street(notify: Stage) -> Non
     assert 0 <= latency["queued_p50_seconds"] <= latency["attempted_p99_seconds"]
     nobody = (await notify.http.get("/v1/deliveries/latency", params={"tenant": "100000000"})).json()
     assert nobody["queued_p50_seconds"] is None
+
+
+async def test_what_is_queued_is_sent_at_once_and_not_at_the_next_poll(stage: MakeStage, mails: MailServer) -> None:
+    notify = await stage("notify", WANGGE_SMTP_URL=mails.url, WANGGE_SEND_POLL_SECONDS="3600")
+    report = with_email()
+    await notify.hear(report, registered(report))
+    await attempted(notify)
+    assert len(mails.mails) == 1
+
+
+async def test_a_process_that_does_not_send_leaves_what_it_queues_to_others(
+    stage: MakeStage, mails: MailServer
+) -> None:
+    notify = await stage("notify", WANGGE_SMTP_URL=mails.url, WANGGE_SEND_POLL_SECONDS="0.02", WANGGE_SENDING="false")
+    report = with_email()
+    await notify.hear(report, registered(report))
+    await asyncio.sleep(0.3)
+    assert mails.mails == []
+    assert await states(notify, f"reporter:{report.reporter_id}") == [("email", "queued", None)]
