@@ -41,6 +41,12 @@ class Database:
         """Every row of a query."""
         return (await self._connection.execute(statement, parameters)).fetchall()
 
+    async def chunks(self, statement: Executable, size: int) -> AsyncIterator[Sequence[Record]]:
+        """Every row of a query, `size` at a time and all as they were at one moment: for what is too much at once."""
+        result = await self._connection.stream(statement, execution_options={"yield_per": size})
+        async for rows in result.partitions():
+            yield rows
+
     async def one(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Record | None:
         """The only row of a query, None when there is none."""
         return (await self._connection.execute(statement, parameters)).one_or_none()

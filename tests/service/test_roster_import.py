@@ -78,7 +78,10 @@ async def version(engine: AsyncEngine) -> Any:
     return row.version if row is not None else None
 
 
-async def test_the_whole_street_is_imported_and_told(engine: AsyncEngine, linghe: Path) -> None:
+async def test_the_whole_street_is_imported_and_told(
+    engine: AsyncEngine, linghe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streets, "UNITS_AT_ONCE", 300)
     changes = await imported(engine, linghe)
     assert changes.units.counts == (1001, 0, 0)
     assert changes.members.counts == (2303, 0, 0)
@@ -91,6 +94,7 @@ async def test_the_whole_street_is_imported_and_told(engine: AsyncEngine, linghe
         loaded = (await streets.streets_for(db, [TENANT]))[TENANT]
     assert (len(loaded.units), len(loaded.members), len(loaded.responsibilities)) == (1001, 2303, 67)
     assert sum(unit.border is not None for unit in loaded.units.values()) == 832
+    assert all(unit.code == code and (unit.parent or code) in loaded.units for code, unit in loaded.units.items())
 
 
 async def test_the_same_folder_again_changes_nothing(engine: AsyncEngine, linghe: Path) -> None:

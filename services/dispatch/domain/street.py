@@ -95,8 +95,7 @@ class Street:
 
     def at_level(self, code: str, level: Level) -> Unit:
         """The unit of that level above (or at) the unit; the unit itself when it is higher already."""
-        above = list(self.ancestors(code))
-        return next((u for u in above if u.level == level), above[0])
+        return next((unit for unit in self.ancestors(code) if unit.level is level), self.units[code])
 
     @cached_property
     def root(self) -> Unit:
@@ -172,25 +171,21 @@ class Borders:
 
     def __init__(self, units: Sequence[Unit]) -> None:
         ordered = sorted(units, key=lambda u: u.code)
-        self._codes = np.array([u.code for u in ordered])
+        self._codes = [u.code for u in ordered]
         self._tree = shapely.STRtree(np.array([u.border for u in ordered], dtype=object))
 
     def locate(self, points: Sequence[tuple[float, float]]) -> list[Located | None]:
         """For each (longitude, latitude) where it is; None when nothing is near enough."""
-        found: list[Located | None] = [None] * len(points)
-        if not points or not len(self._codes):
-            return found
-        geometries = shapely.points(np.asarray(points, dtype=float))
-        inputs, units = self._tree.query(geometries, predicate="intersects")
-        for at, unit in zip(inputs[::-1].tolist(), units[::-1].tolist(), strict=True):
-            code = str(self._codes[unit])
-            present = found[at]
-            if present is None or code < present.code:
-                found[at] = Located(code, 0.0)
-        for at, place in enumerate(found):
-            if place is None:
-                found[at] = self._nearest(*points[at])
-        return found
+        if not points or not self._codes:
+            return [None] * len(points)
+        inputs, units = self._tree.query(shapely.points(np.asarray(points, dtype=float)), predicate="intersects")
+        nowhere = len(self._codes)
+        lowest = np.full(len(points), nowhere)
+        np.minimum.at(lowest, inputs, units)
+        return [
+            Located(self._codes[unit], 0.0) if unit < nowhere else self._nearest(*point)
+            for unit, point in zip(lowest.tolist(), points, strict=True)
+        ]
 
     def _nearest(self, longitude: float, latitude: float) -> Located | None:
         """By metres on the ground: a degree of longitude is shorter than one of latitude."""
@@ -204,7 +199,7 @@ class Borders:
         here = shapely.points(np.array([longitude, latitude]) * scale)
         flat = shapely.transform(self._tree.geometries[near], lambda xy: xy * scale)
         best = min(
-            (round(float(metres), 3), str(self._codes[unit]))
+            (round(float(metres), 3), self._codes[unit])
             for metres, unit in zip(shapely.distance(flat, here), near, strict=True)
         )
         return Located(best[1], best[0]) if best[0] <= NEAREST_METRES else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from sys import intern
 from uuid import UUID
 
 import shapely
@@ -18,6 +19,9 @@ from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, StreetRo
 HOURS_IN = {"urgent_hour": 1, "work_hour": 1, "natural_day": 24, "work_day": 24}
 """Every clock runs in natural hours: a working hour is an hour, a working day 24."""
 
+UNITS_AT_ONCE = 10_000
+"""Read in one go, a map of a province would take twice the memory, and its transaction would stand still for longer
+than the server bears."""
 
 _streets: dict[str, tuple[UUID, Street]] = {}
 """The streets that this process has worked for, each at the version it last saw."""
@@ -34,26 +38,14 @@ async def streets_for(db: Database, tenants: Iterable[str]) -> Mapping[str, Stre
 
 
 async def _load_street(db: Database, tenant: str) -> Street:
-    units = await db.rows(select(*columns(UnitRow)).where(col(UnitRow.tenant) == tenant))
+    units: dict[str, Unit] = {}
+    async for some in db.chunks(select(*_UNIT).where(col(UnitRow.tenant) == tenant), UNITS_AT_ONCE):
+        units.update((unit.code, unit) for unit in _units(some))
     members = await db.rows(select(*columns(MemberRow)).where(col(MemberRow.tenant) == tenant))
     rows = await db.rows(select(*columns(ResponsibilityRow)).where(col(ResponsibilityRow.tenant) == tenant))
-    borders = shapely.from_wkb([u.border for u in units])
     return Street(
         tenant=tenant,
-        units={
-            u.code: Unit(
-                u.code,
-                Level(u.level),
-                u.parent,
-                u.name,
-                u.org_id,
-                OrgKind(u.org_kind),
-                u.org_name,
-                tuple(u.aliases),
-                border,
-            )
-            for u, border in zip(units, borders, strict=True)
-        },
+        units=units,
         members={
             m.member_id: Member(
                 m.member_id, m.name, MemberKind(m.kind), m.unit, m.org_id, frozenset(m.skills), m.workload_limit
@@ -62,6 +54,39 @@ async def _load_street(db: Database, tenant: str) -> Street:
         },
         responsibilities={r.category: _responsibility(r) for r in rows},
     )
+
+
+_UNIT = [
+    col(column)
+    for column in (
+        UnitRow.code,
+        UnitRow.level,
+        UnitRow.parent,
+        UnitRow.name,
+        UnitRow.org_id,
+        UnitRow.org_kind,
+        UnitRow.org_name,
+        UnitRow.aliases,
+        UnitRow.border,
+    )
+]
+
+
+def _units(rows: Sequence[Record]) -> Iterator[Unit]:
+    """A province has hundreds of thousands: the code of a parent is the same text in all its children."""
+    borders = shapely.from_wkb([row.border for row in rows])
+    for (code, level, parent, name, org_id, org_kind, org_name, aliases, _), border in zip(rows, borders, strict=True):
+        yield Unit(
+            code,
+            Level(level),
+            intern(parent) if parent else None,
+            name,
+            org_id,
+            OrgKind(org_kind),
+            org_name,
+            tuple(aliases),
+            border,
+        )
 
 
 def _responsibility(r: Record) -> Responsibility:
