@@ -24,7 +24,9 @@ def main() -> None:
     arguments.add_argument("--size", type=int, help="of a repetition of each scenario, instead of the usual ones")
     arguments.add_argument("--full", action="store_true", help="the sizes that take an hour")
     chosen = arguments.parse_args()
-    names = chosen.only.split(",") if chosen.only else list(SCENARIOS)
+    names = (
+        chosen.only.split(",") if chosen.only else [n for n in SCENARIOS if chosen.full or not SCENARIOS[n].only_full]
+    )
     if unknown := set(names) - set(SCENARIOS):
         arguments.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     shutil.rmtree(FOLDER, ignore_errors=True)

@@ -16,6 +16,7 @@ from tests.bench.life import report_to_notification, whole_life
 from tests.bench.measure import Figure
 from tests.bench.place import Place
 from tests.bench.relay import relay_drain
+from tests.bench.routing import routing, routing_in_the_country
 from tests.bench.sender import notify_sender
 from tests.bench.timers import waiting_timers
 
@@ -25,11 +26,15 @@ Run = Callable[[Place, int, int], Coroutine[Any, Any, list[Figure]]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`size` is what a repetition does usually, `full_size` what it does in a full run."""
+    """`size` is what a repetition does usually, `full_size` what it does in a full run.
+
+    `only_full`: it runs when it is named, or in a full run.
+    """
 
     run: Run
     size: int
     full_size: int
+    only_full: bool = False
 
 
 SCENARIOS = {
@@ -39,6 +44,8 @@ SCENARIOS = {
     "queued": Scenario(report_to_notification, 3_000, 20_000),
     "attempt": Scenario(report_to_attempt, 1_000, 6_000),
     "life": Scenario(whole_life, 1_500, 10_000),
+    "routing": Scenario(routing, 20_000, 100_000),
+    "country": Scenario(routing_in_the_country, 20_000, 100_000, only_full=True),
     "ledger": Scenario(ledger_posting, 5_000, 20_000),
     "sender": Scenario(notify_sender, 5_000, 20_000),
     "timers": Scenario(waiting_timers, 200_000, 1_000_000),
