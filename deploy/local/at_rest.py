@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Mapping
 
 import asyncpg
 import nats
@@ -13,19 +14,24 @@ from libs.chassis import topology
 from libs.cli.settings import SERVICES
 from libs.cli.wiring import handled
 
-UNDER_WAY = {
-    "unpublished facts": "SELECT count(*) FROM outbox WHERE sent_at IS NULL",
-    "facts that wait to be handled again": "SELECT count(*) FROM retries WHERE due_at IS NOT NULL",
-}
-UNSENT = "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')"
+UNPUBLISHED = {"unpublished facts": "SELECT count(*) FROM outbox WHERE sent_at IS NULL"}
+WAITING = {"facts that wait to be handled again": "SELECT count(*) FROM retries WHERE due_at IS NOT NULL"}
+UNSENT = {"unsent notifications": "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')"}
 
 
 async def wait_until_at_rest(local: LocalStreet, patience_seconds: float = 180.0) -> list[str]:
     """What is still under way when the patience is over; empty when all is at rest."""
+    return await wait_until_nothing(under_way, local, patience_seconds)
+
+
+async def wait_until_nothing(
+    look: Callable[[LocalStreet], Awaitable[list[str]]], local: LocalStreet, patience_seconds: float
+) -> list[str]:
+    """What the look still finds when the patience is over. An outage counts as something."""
     give_up = time.monotonic() + patience_seconds
     while True:
         try:
-            left = await under_way(local)
+            left = await look(local)
         except (nats.errors.Error, JetStreamError, asyncpg.PostgresError, OSError) as outage:
             left = [f"no answer: {type(outage).__name__}"]
         if not left or time.monotonic() > give_up:
@@ -34,18 +40,24 @@ async def wait_until_at_rest(local: LocalStreet, patience_seconds: float = 180.0
 
 
 async def under_way(local: LocalStreet) -> list[str]:
-    """One sentence for each thing. The streams come last: a fact that is published later was an outbox row before."""
-    left: list[str] = []
-    for service in SERVICES:
-        connection = await asyncpg.connect(local.database_url(service))
-        try:
-            queries = {**UNDER_WAY, "unsent notifications": UNSENT} if service == "notify" else UNDER_WAY
-            for what, query in queries.items():
-                if count := await connection.fetchval(query):
-                    left.append(f"{service}: {count} {what}")
-        finally:
-            await connection.close()
+    """One sentence for each thing."""
+    left = [each for service in SERVICES for each in await _counted(local, service, WAITING)]
+    return left + await _counted(local, "notify", UNSENT) + await lag(local)
+
+
+async def lag(local: LocalStreet) -> list[str]:
+    """What was decided and is not known everywhere. The streams come last: what is published later was a row before."""
+    left = [each for service in SERVICES for each in await _counted(local, service, UNPUBLISHED)]
     return left + await _not_consumed(local)
+
+
+async def _counted(local: LocalStreet, service: str, queries: Mapping[str, str]) -> list[str]:
+    connection = await asyncpg.connect(local.database_url(service))
+    try:
+        found = {what: await connection.fetchval(query) for what, query in queries.items()}
+    finally:
+        await connection.close()
+    return [f"{service}: {count} {what}" for what, count in found.items() if count]
 
 
 async def _not_consumed(local: LocalStreet) -> list[str]:

@@ -10,6 +10,7 @@ from urllib.request import urlopen
 from deploy.local.engines import Engine, end_orphan, environment, quoted
 
 CLUSTER = "wangge"
+STORE = "nats"
 UNREACHABLE = "127.0.0.1:1"
 
 
@@ -42,7 +43,7 @@ class Nats(Engine):
     @property
     def store(self) -> Path:
         """Where JetStream keeps its streams."""
-        return self.cwd / "nats"
+        return self.cwd / STORE
 
     def listen_on(self, port: int) -> None:
         self.port = port

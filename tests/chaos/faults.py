@@ -9,12 +9,23 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import psutil
 
 from deploy.local.guard import EndedAtStart, Process
+from deploy.local.nats_server import Nats
+from tests.chaos.next_version import NEXT, migrate_to_the_next_version
+from tests.chaos.parts import POSTGRES, service_of
+from tests.chaos.provider import MOODS, WELL
 from tests.chaos.schedule import Planned
 from tests.chaos.world import World
+
+PROBE_SECONDS = 1.0
+STARTS = 5
+
+P = TypeVar("P", bound=Process)
+T = TypeVar("T")
 
 
 @dataclass
@@ -78,6 +89,70 @@ async def reset(world: World, planned: Planned) -> AsyncIterator[None]:
     yield
 
 
+@asynccontextmanager
+async def nats_disk_full(world: World, planned: Planned) -> AsyncIterator[None]:
+    """A node that finds no room gives JetStream up until it is started again, as the probe of a deployment does."""
+    for part in planned.target:
+        world.volumes[part].fill()
+    yield
+    for part in planned.target:
+        world.volumes[part].relieve()
+    await asyncio.sleep(PROBE_SECONDS)
+    nodes = [world.node(part) for part in planned.target]
+    healthy = await _each(world, Nats.is_healthy, nodes)
+    given_up = [node for node, well in zip(nodes, healthy, strict=True) if not well]
+    await _each(world, Process.stop, given_up)
+    await _each(world, Process.start, given_up)
+
+
+@asynccontextmanager
+async def postgres_disk_full(world: World, planned: Planned) -> AsyncIterator[None]:
+    """PostgreSQL ends itself when its log finds no room, and then is started again."""
+    world.volumes[POSTGRES].fill()
+    yield
+    world.volumes[POSTGRES].relieve()
+    await _each(world, _start_persistently, [world.process(POSTGRES)])
+
+
+@asynccontextmanager
+async def clock_wrong(world: World, planned: Planned) -> AsyncIterator[None]:
+    clock = world.clock_file(planned.target[0])
+    clock.write_text(str(planned.strength))
+    yield
+    clock.write_text("0")
+
+
+@asynccontextmanager
+async def provider_moody(world: World, planned: Planned) -> AsyncIterator[None]:
+    world.provider.put_in(planned.kind.rpartition(" ")[2])
+    yield
+    world.provider.put_in(WELL)
+
+
+@asynccontextmanager
+async def restarted_in_turn(world: World, planned: Planned) -> AsyncIterator[None]:
+    """As a deployment does it: the next process of the service is asked to end when the last one is ready again."""
+    for part in planned.target:
+        await _each(world, Process.stop, [world.process(part)])
+        await _each(world, Process.start, [world.process(part)])
+    yield
+
+
+@asynccontextmanager
+async def next_version(world: World, planned: Planned) -> AsyncIterator[None]:
+    """One of two processes runs the next version, on a schema that has grown, and then the old one again."""
+    part = planned.target[0]
+    replica = world.process(part)
+    old = replica.command
+    await migrate_to_the_next_version(world.database_url(service_of(part)), service_of(part))
+    for command in ([*old, NEXT], old):
+        await _each(world, Process.stop, [replica])
+        replica.command = command
+        await _each(world, Process.start, [replica])
+        if command is not old:
+            yield
+
+
 FAULTS: dict[str, Callable[[World, Planned], AbstractAsyncContextManager[None]]] = {
     "service killed": killed,
     "service stopped": stopped,
@@ -90,6 +165,13 @@ FAULTS: dict[str, Callable[[World, Planned], AbstractAsyncContextManager[None]]]
     "wire slow": slow,
     "wire stalled, then reset": stalled,
     "wire reset": reset,
+    "NATS node's disk full": nats_disk_full,
+    "disk of every NATS node full": nats_disk_full,
+    "PostgreSQL's disk full": postgres_disk_full,
+    "clock wrong": clock_wrong,
+    **{f"provider says {mood}": provider_moody for mood in MOODS},
+    "rolling restart": restarted_in_turn,
+    "next version beside the old": next_version,
 }
 
 
@@ -128,10 +210,19 @@ async def _held(guards: dict[str, asyncio.Lock], names: Iterable[str]) -> AsyncI
             each.release()
 
 
-async def _each(world: World, do: Callable[[Process], None], parts: Iterable[Process]) -> None:
+async def _each(world: World, do: Callable[[P], T], parts: Iterable[P]) -> list[T]:
     """To all of them at the same time, in threads: it takes seconds."""
     loop = asyncio.get_running_loop()
-    await asyncio.gather(*(loop.run_in_executor(world.hands, do, part) for part in parts))
+    return await asyncio.gather(*(loop.run_in_executor(world.hands, do, part) for part in parts))
+
+
+def _start_persistently(process: Process) -> None:
+    """What ends itself on its way up, as PostgreSQL does that found its disk full, is started again."""
+    for _ in range(STARTS - 1):
+        with suppress(EndedAtStart):
+            process.start()
+            return
+    process.start()
 
 
 def _signal(processes: Iterable[psutil.Process], wanted: signal.Signals) -> None:

@@ -1,27 +1,22 @@
 """One process of a service as it is in production, but for a clock that can be put wrong while it runs.
 
 `python -m tests.chaos.replica <service> <clock file> [next]`: the file holds the seconds by which every clock of this
-process is wrong. With `next` it is the next version of the service: its facts carry a field and a header that nobody
-knows yet.
+process is wrong. With `next` it is the next version of the service.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from libs.chassis import service
 from libs.chassis.clock import Clock
 from libs.cli.serving import serve
-from libs.contracts import cloudevents
-from libs.contracts.cloudevents import Envelope
-from libs.contracts.message import Message
+from tests.chaos.next_version import NEXT, speak_the_next_version
 
 LOOK_SECONDS = 0.1
-NEXT_FIELD, NEXT_HEADER = "of_the_next_version", "ce-ofthenextversion"
 
 
 class WrongClock:
@@ -51,20 +46,9 @@ def put_wrong(clock: WrongClock) -> None:
     vars(service)["Clock"] = made
 
 
-def speak_the_next_version() -> None:
-    encode = cloudevents.encode
-
-    def encode_next(message: Message, *args: object, **more: object) -> Envelope:
-        envelope = encode(message, *args, **more)  # type: ignore[arg-type]
-        body = envelope.body[:-1] + f',"{NEXT_FIELD}":{{"depth":[1,2,3]}}}}'.encode()
-        return replace(envelope, headers={**envelope.headers, NEXT_HEADER: "1"}, body=body)
-
-    cloudevents.encode = encode_next
-
-
 def main(name: str, clock_file: str, version: str = "") -> None:
     put_wrong(WrongClock(Path(clock_file)))
-    if version == "next":
+    if version == NEXT:
         speak_the_next_version()
     serve(name)
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from deploy.local import reports
-from deploy.local.at_rest import wait_until_at_rest
-from deploy.local.local_street import Say, empty
+from deploy.local.at_rest import lag, wait_until_at_rest, wait_until_nothing
+from deploy.local.local_street import Say
 from deploy.local.play import play
 from deploy.local.progress import Tally
 from deploy.local.reconcile import Check, reconcile
@@ -17,17 +17,17 @@ from tests.chaos.faults import inflict
 from tests.chaos.recovery import recovery
 from tests.chaos.report import Report
 from tests.chaos.schedule import schedule
-from tests.chaos.world import SPEED, World
+from tests.chaos.world import SPEED, World, clear
 
 DRAIN_SECONDS = 300.0
 
 
 def run(folder: Path, seed: int, minutes: float, *, say: Say) -> Report:
     """Starts everything in the folder, which is emptied first, and ends it again."""
-    planned = schedule(seed, minutes)
-    empty(folder)
+    clear(folder)
     with World(folder, say=say) as world:
-        say(f"Seed {seed}: {len(planned)} faults in {minutes:g} minutes.")
+        if world.left_out:
+            say(world.left_out)
         return asyncio.run(_run(world, seed, minutes, say))
 
 
@@ -45,12 +45,17 @@ async def _run(world: World, seed: int, minutes: float, say: Say) -> Report:
                 patience_seconds=120,
             )
         )
-        happened = await inflict(world, schedule(seed, minutes))
+        planned = [each for each in schedule(seed, minutes) if world.volumes or "disk" not in each.kind]
+        say(f"Seed {seed}: {len(planned)} faults in {minutes:g} minutes.")
+        happened = await inflict(world, planned)
         healed_at = time.time()
+    lag_zero_at = None
+    if not await wait_until_nothing(lag, world.local, DRAIN_SECONDS):
+        lag_zero_at = time.time()
     left = await wait_until_at_rest(world.local, patience_seconds=DRAIN_SECONDS)
     played = playing.result()
     checks = await reconcile(world.database_url, world.tenant, played.sent)
     checks.append(Check("nothing is under way any more", tuple(left)))
     checks.append(Check("nothing happened that must not happen", tuple(played.surprises)))
     checks.append(Check("everything came back after its fault", tuple(e.trouble for e in happened if e.trouble)))
-    return Report(seed, minutes, happened, recovery([], happened, healed_at, time.time()), checks)
+    return Report(seed, minutes, happened, recovery([], happened, healed_at, lag_zero_at), checks)

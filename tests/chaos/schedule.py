@@ -6,7 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 
-from tests.chaos.parts import NODES, replicas
+from libs.cli.settings import SERVICES
+from tests.chaos.parts import NODES, replicas, service_of
+from tests.chaos.provider import MOODS
 
 GAP_SECONDS = (1.0, 5.0)
 RARELY = 1 / 8
@@ -55,6 +57,7 @@ WIRES: tuple[Target, ...] = (
     *(("clients", replica) for replica in replicas() if replica.startswith(("incident", "dispatch"))),
     ("clients", "nats"),
 )
+PAIRS: tuple[Target, ...] = tuple(tuple(r for r in replicas() if service_of(r) == service) for service in SERVICES)
 HOUR = 3600.0
 
 KINDS: tuple[Kind, ...] = (
@@ -69,6 +72,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("wire slow", WIRES, (2, 10), strengths=(0.01, 0.3), weight=3),
     Kind("wire stalled, then reset", WIRES, (1, 8), weight=3),
     Kind("wire reset", WIRES, (0, 0), weight=3),
+    Kind("NATS node's disk full", _each(NODES), (1, 6), guards=CLUSTER, rest=1),
+    Kind("disk of every NATS node full", (NODES,), (1, 4), guards=CLUSTER, rest=OUTAGE_REST),
+    Kind("PostgreSQL's disk full", _each(POSTGRES), (0.5, 4), guards=POSTGRES, rest=OUTAGE_REST),
+    Kind("clock wrong", _each(replicas()), (3, 15), strengths=(-6 * HOUR, 6 * HOUR), weight=2),
+    *(Kind(f"provider says {mood}", (("provider",),), (2, 8)) for mood in MOODS),
+    Kind("rolling restart", PAIRS, (0, 0)),
+    Kind("next version beside the old", _each(replicas()), (5, 20)),
 )
 
 
@@ -103,7 +113,7 @@ def _first_free(
     """The first of the bag that may happen now, and to what."""
     for kind in bag:
         for target in rng.sample(kind.targets, len(kind.targets)):
-            guards = kind.guards or ("→".join(target),)
+            guards = kind.guards or (("→".join(target),) if target in WIRES else target)
             if all(free_at[guard] <= at for guard in guards):
                 return kind, target, guards
     return None

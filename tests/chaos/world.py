@@ -14,20 +14,34 @@ from typing import Self
 
 from deploy.local import street
 from deploy.local.guard import Process
-from deploy.local.local_street import ROOT, TENANT, LocalStreet, Say, ServiceProcess, clock_that_shows
-from deploy.local.nats_server import Node
+from deploy.local.local_street import ROOT, TENANT, LocalStreet, Say, ServiceProcess, clock_that_shows, empty
+from deploy.local.nats_server import STORE, Nats, Node
 from deploy.local.servers import Servers
-from deploy.local.trouble import free_port
+from deploy.local.trouble import free_port, hold
 from libs.cli.settings import SERVICES
 from tests.chaos.parts import CLIENTS, NODES, POSTGRES, replicas, service_of
+from tests.chaos.provider import Provider
 from tests.chaos.proxy import Link, Proxy
+from tests.chaos.volumes import Volume, why_not
 
 SPEED = 360.0
+EVERY_WRITE_NEEDS_ROOM = {"wal_init_zero": "off", "wal_recycle": "off", "max_wal_size": "256MB"}
+"""PostgreSQL usually writes its log into files that it has made beforehand, and would notice a full disk late."""
 HANDS = 16
+VOLUME = "volume"
 SETTING_UP = timedelta(seconds=60)
 MORNING = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 """A Monday, 8:00 in the street."""
 SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.25", "WANGGE_DRAIN_SECONDS": "0.5", "WANGGE_PROVIDER_TIMEOUT_SECONDS": "3"}
+
+
+def clear(folder: Path) -> None:
+    """Removes an earlier run. Raises LocalServerFailure while it goes on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder):
+        for place in (*(folder / node / STORE for node in NODES), folder / VOLUME):
+            Volume(place).unmount()
+    empty(folder)
 
 
 class World:
@@ -40,6 +54,10 @@ class World:
         self.clock = clock_that_shows(MORNING, datetime.now(UTC) + SETTING_UP, SPEED)
         self.journal = self.folder / "journal"
         self.provider_log = self.folder / "provider.jsonl"
+        self.volumes: dict[str, Volume] = {}
+        """Of each node and of PostgreSQL; none where volumes cannot be mounted."""
+        self.left_out = ""
+        """Which faults this machine does not allow, and why."""
         self.hands = ThreadPoolExecutor(HANDS)
         """For what takes seconds and cannot be awaited: to start and end processes."""
         self._settings, self._say = {**SETTINGS, **(settings or {})}, say
@@ -49,10 +67,12 @@ class World:
         with ExitStack() as running:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.journal.mkdir(exist_ok=True)
+            self._define_volumes(running)
             self._define()
             running.callback(self.hands.shutdown)
-            running.callback(self.proxy.stop)
-            self.proxy.start()
+            for process in (self.proxy, self.provider):
+                running.callback(process.stop)
+                process.start()
             running.enter_context(self.local)
             self._running = running.pop_all()
         return self
@@ -80,6 +100,11 @@ class World:
     @property
     def nats_direct_url(self) -> str:
         return self.local.servers.addresses.nats_url
+
+    @property
+    def webhook_url(self) -> str:
+        """Where recipients are told by webhook: at the provider, whose moods change."""
+        return self.provider.url
 
     @property
     def sealing_key(self) -> str:
@@ -110,12 +135,28 @@ class World:
         everything: dict[str, Process] = {**self.local.services, **nodes, POSTGRES: servers.postgres}
         return everything[part]
 
+    def node(self, part: str) -> Nats:
+        process = self.process(part)
+        assert isinstance(process, Nats)
+        return process
+
     def clock_file(self, replica: str) -> Path:
         """Holds the seconds by which the clock of a replica is wrong."""
         return self.folder / f"{replica}.clock"
 
     def _port_of(self, one: str, other: str) -> int:
         return self.proxy.links[f"{one}→{other}"].listen_port
+
+    def _define_volumes(self, running: ExitStack) -> None:
+        reason = why_not(self.folder)
+        if reason is not None:
+            self.left_out = f"No disk is full in this run: volumes cannot be mounted here ({reason})."
+            return
+        places = {**{node: self.folder / node / STORE for node in NODES}, POSTGRES: self.folder / VOLUME}
+        for part, place in places.items():
+            self.volumes[part] = Volume(place)
+            running.callback(self.volumes[part].unmount)
+            self.volumes[part].mount()
 
     def _define(self) -> None:
         http = {replica: free_port() for replica in replicas()}
@@ -127,8 +168,8 @@ class World:
             links += [Link(f"{who}→{node}", free_port(), clients[node]) for node in NODES]
         links += [Link(f"{replica}→{POSTGRES}", free_port(), postgres) for replica in http]
         links += [Link(f"{one}→{other}", free_port(), routes[other]) for one, other in permutations(NODES, 2)]
-        log = self.folder / "proxy.log"
-        self.proxy = Proxy(links, free_port(), cwd=ROOT, log=log)
+        self.proxy = Proxy(links, free_port(), cwd=ROOT, log=self.folder / "proxy.log")
+        self.provider = Provider(free_port(), self.provider_log, cwd=ROOT, log=self.folder / "provider.log")
         cluster = [
             Node(
                 node,
@@ -139,7 +180,15 @@ class World:
             )
             for node in NODES
         ]
-        servers = Servers(self.folder, postgres_port=postgres, durable=False, cluster=cluster)
+        servers = Servers(
+            self.folder,
+            postgres_port=postgres,
+            # What no kill shows, since the system keeps what a dead process wrote.
+            durable=False,
+            cluster=cluster,
+            postgres_settings=EVERY_WRITE_NEEDS_ROOM,
+            postgres_data=self.folder / VOLUME / POSTGRES if self.volumes else None,
+        )
         self.local = _Street(self, servers, http, self._settings, self._say)
 
 
