@@ -74,11 +74,19 @@ class Nats(Engine):
             return wire.recv(5) == b"INFO "
         return False
 
-    def is_healthy(self) -> bool:
-        """What a probe of a node asks: whether JetStream works and follows the cluster's leader."""
+    def has_joined(self) -> bool:
+        """Whether the node has JetStream, and follows the leader of the cluster."""
+        return self.serves() and self._says_healthy("js-server-only")
+
+    def serves(self) -> bool:
+        """Whether the node has JetStream. It gives it up for good, until it is started again, when a write finds no
+        room; `js-server-only` does not see that, so a probe has to ask this."""
+        return self._says_healthy("js-enabled-only")
+
+    def _says_healthy(self, about: str) -> bool:
         assert self.node is not None
         with suppress(URLError, OSError):
-            url = f"http://127.0.0.1:{self.node.monitor_port}/healthz?js-server-only=true"
+            url = f"http://127.0.0.1:{self.node.monitor_port}/healthz?{about}=true"
             with urlopen(url, timeout=2) as answer:
                 return bool(answer.status == 200)
         return False

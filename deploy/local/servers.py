@@ -109,7 +109,7 @@ class Servers:
         for server in self._all:
             self._wait_for(server)
         give_up = time.monotonic() + CLUSTER_SECONDS
-        while not all(node.is_healthy() for node in self.nodes if node.node):
+        while not all(node.has_joined() for node in self.nodes if node.node):
             if time.monotonic() > give_up:
                 raise LocalServerFailure(f"The NATS cluster did not come together. See the logs in {self.folder}.")
             time.sleep(0.1)

@@ -21,7 +21,7 @@ from tests.chaos.provider import MOODS, WELL
 from tests.chaos.schedule import Planned
 from tests.chaos.world import World
 
-PROBE_SECONDS = 1.0
+PROBE_SECONDS, PROBES = 1.0, 4
 STARTS = 5
 
 P = TypeVar("P", bound=Process)
@@ -97,12 +97,13 @@ async def nats_disk_full(world: World, planned: Planned) -> AsyncIterator[None]:
     yield
     for part in planned.target:
         world.volumes[part].relieve()
-    await asyncio.sleep(PROBE_SECONDS)
     nodes = [world.node(part) for part in planned.target]
-    healthy = await _each(world, Nats.is_healthy, nodes)
-    given_up = [node for node, well in zip(nodes, healthy, strict=True) if not well]
-    await _each(world, Process.stop, given_up)
-    await _each(world, Process.start, given_up)
+    for _ in range(PROBES):
+        await asyncio.sleep(PROBE_SECONDS)
+        serving = await _each(world, Nats.serves, nodes)
+        given_up = [node for node, serves in zip(nodes, serving, strict=True) if not serves]
+        await _each(world, Process.stop, given_up)
+        await _each(world, Process.start, given_up)
 
 
 @asynccontextmanager

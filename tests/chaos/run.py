@@ -8,11 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from deploy.local import reports
-from deploy.local.at_rest import lag, wait_until_at_rest, wait_until_nothing
 from deploy.local.local_street import Say
 from deploy.local.play import play
 from deploy.local.progress import Tally
 from deploy.local.reconcile import Check, reconcile
+from tests.chaos.drain import drain
 from tests.chaos.faults import inflict
 from tests.chaos.recovery import recovery
 from tests.chaos.report import Report
@@ -49,10 +49,7 @@ async def _run(world: World, seed: int, minutes: float, say: Say) -> Report:
         say(f"Seed {seed}: {len(planned)} faults in {minutes:g} minutes.")
         happened = await inflict(world, planned)
         healed_at = time.time()
-    lag_zero_at = None
-    if not await wait_until_nothing(lag, world.local, DRAIN_SECONDS):
-        lag_zero_at = time.time()
-    left = await wait_until_at_rest(world.local, patience_seconds=DRAIN_SECONDS)
+    lag_zero_at, left = await drain(world.local, DRAIN_SECONDS)
     played = playing.result()
     checks = await reconcile(world.database_url, world.tenant, played.sent)
     checks.append(Check("nothing is under way any more", tuple(left)))

@@ -92,6 +92,10 @@ def schedule(seed: int, minutes: float, kinds: tuple[Kind, ...] = KINDS) -> list
     at = rng.uniform(*GAP_SECONDS)
     while at < end:
         found = _first_free(bag, free_at, at, rng)
+        if found is None:
+            # What is left of the bag must wait for its turn; others need not.
+            bag += _another_bag(kinds, rng)
+            found = _first_free(bag, free_at, at, rng)
         if found is not None:
             kind, target, guards = found
             bag.remove(kind)
@@ -100,11 +104,14 @@ def schedule(seed: int, minutes: float, kinds: tuple[Kind, ...] = KINDS) -> list
                 free_at[guard] = at + lasts * (1 + kind.rest)
             if at + lasts < end:
                 planned.append(Planned(at, kind.name, target, lasts, rng.uniform(*kind.strengths), guards))
-            if not bag:
-                every = [each for each in kinds for _ in range(each.weight)]
-                bag = rng.sample(every, len(every))
+        bag = bag or _another_bag(kinds, rng)
         at += rng.uniform(*GAP_SECONDS)
     return planned
+
+
+def _another_bag(kinds: tuple[Kind, ...], rng: Random) -> list[Kind]:
+    every = [kind for kind in kinds for _ in range(kind.weight)]
+    return rng.sample(every, len(every))
 
 
 def _first_free(

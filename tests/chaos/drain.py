@@ -1,0 +1,41 @@
+"""After the faults: waits until nothing is under way, and spares everybody the pauses of minutes before a next try."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import asyncpg
+
+from deploy.local.at_rest import lag, under_way, wait_until_nothing
+from deploy.local.local_street import LocalStreet
+from libs.cli.settings import SERVICES
+
+HURRY_SECONDS = 5.0
+RETRY_NOW = "UPDATE retries SET due_at = now() WHERE due_at > now()"
+SEND_NOW = "UPDATE deliveries SET due_at = now() WHERE state = 'queued' AND due_at > now()"
+"""Not those that a sender has leased: a lease has to end by itself."""
+
+
+async def drain(local: LocalStreet, patience_seconds: float) -> tuple[float | None, list[str]]:
+    """When everything was published and consumed, in seconds since 1970; and what is still under way at last."""
+    lagging = await wait_until_nothing(lag, local, patience_seconds)
+    lag_zero_at = None if lagging else time.time()
+    hurrying = asyncio.create_task(_hurry(local))
+    try:
+        return lag_zero_at, await wait_until_nothing(under_way, local, patience_seconds)
+    finally:
+        hurrying.cancel()
+
+
+async def _hurry(local: LocalStreet) -> None:
+    while True:
+        for service in SERVICES:
+            connection = await asyncpg.connect(local.database_url(service))
+            try:
+                await connection.execute(RETRY_NOW)
+                if service == "notify":
+                    await connection.execute(SEND_NOW)
+            finally:
+                await connection.close()
+        await asyncio.sleep(HURRY_SECONDS)
