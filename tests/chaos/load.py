@@ -44,7 +44,9 @@ UNCLAIMED = timedelta(hours=6)
 NONSENSE_SHARE = 0.01
 
 
-async def load(world: Ground, seed: int, until: asyncio.Event, journal: Journal) -> None:
+async def load(
+    world: Ground, seed: int, until: asyncio.Event, journal: Journal, reports_a_second: float = REPORTS_A_SECOND
+) -> None:
     """Runs until the event is set, then takes what is under way to its end. Raises nothing that a service did."""
     async with AsyncExitStack() as stack:
         bus = await nats.connect(
@@ -69,7 +71,7 @@ async def load(world: Ground, seed: int, until: asyncio.Event, journal: Journal)
         await facts.follow()
         tasks = [asyncio.create_task(_listen(facts, stories, mess)), asyncio.create_task(mess.run())]
         try:
-            await _report(world, seed, until, stories, incident)
+            await _report(world, seed, until, stories, incident, reports_a_second)
             await stories.finish(ALMOST_IDLE_SECONDS)
             await mess.finish()
         finally:
@@ -81,12 +83,19 @@ async def load(world: Ground, seed: int, until: asyncio.Event, journal: Journal)
             journal.attempt("surprise", {"what": surprise})
 
 
-async def _report(world: Ground, seed: int, until: asyncio.Event, stories: Stories, incident: JournalledAsking) -> None:
+async def _report(
+    world: Ground,
+    seed: int,
+    until: asyncio.Event,
+    stories: Stories,
+    incident: JournalledAsking,
+    reports_a_second: float,
+) -> None:
     rng = Random(seed)
     begun = asyncio.get_running_loop().time()
     tasks: set[asyncio.Task[None]] = set()
     for number, plan in enumerate(plans(world, seed)):
-        at = begun + number / REPORTS_A_SECOND
+        at = begun + number / reports_a_second
         if await _is_set_before(until, at):
             break
         stories.begin(plan, at)

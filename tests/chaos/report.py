@@ -16,12 +16,15 @@ from deploy.local.reconcile import Check
 from tests.chaos.faults import Happened
 from tests.chaos.recovery import Recovery
 
+GOAL_GAP_SECONDS, GOAL_LAG_SECONDS = 12, 60
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
     seed: int
     minutes: float
     happened: Sequence[Happened]
+    left_out: tuple[str, ...]
     recovery: Recovery
     checks: Sequence[Check]
 
@@ -36,9 +39,16 @@ class Report:
     def show(self, console: Console) -> None:
         table = Table("fault", title=f"Seed {self.seed}, {self.minutes:g} minutes", title_justify="left")
         table.add_column("times", justify="right")
+        table.add_column("to the next 2xx, longest", justify="right")
         for kind, count in sorted(Counter(each.planned.kind for each in self.happened).items()):
-            table.add_row(kind, str(count))
+            seconds = self.recovery.after.get(kind)
+            table.add_row(kind, str(count), "" if seconds is None else f"{seconds:.1f} s")
+        for kind in self.left_out:
+            table.add_row(kind, "left out")
         console.print(table)
+        console.print(f"Longest time without a 2xx: {self.recovery.gap:.1f} s (goal: {GOAL_GAP_SECONDS} s).")
+        lag = "never" if self.recovery.lag_zero is None else f"{self.recovery.lag_zero:.1f} s"
+        console.print(f"From the last healing to lag zero: {lag} (goal: {GOAL_LAG_SECONDS} s).")
         reconcile.show(self.checks, console)
         if not self.holds:
             console.print(f"Again: make chaos SEED={self.seed} MINUTES={self.minutes:g}")

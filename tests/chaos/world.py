@@ -56,8 +56,7 @@ class World:
         self.provider_log = self.folder / "provider.jsonl"
         self.volumes: dict[str, Volume] = {}
         """Of each node and of PostgreSQL; none where volumes cannot be mounted."""
-        self.left_out = ""
-        """Which faults this machine does not allow, and why."""
+        self.why_no_volumes: str | None = None
         self.hands = ThreadPoolExecutor(HANDS)
         """For what takes seconds and cannot be awaited: to start and end processes."""
         self._settings, self._say = {**SETTINGS, **(settings or {})}, say
@@ -148,9 +147,8 @@ class World:
         return self.proxy.links[f"{one}→{other}"].listen_port
 
     def _define_volumes(self, running: ExitStack) -> None:
-        reason = why_not(self.folder)
-        if reason is not None:
-            self.left_out = f"No disk is full in this run: volumes cannot be mounted here ({reason})."
+        self.why_no_volumes = why_not(self.folder)
+        if self.why_no_volumes is not None:
             return
         places = {**{node: self.folder / node / STORE for node in NODES}, POSTGRES: self.folder / VOLUME}
         for part, place in places.items():
