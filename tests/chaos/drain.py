@@ -17,13 +17,16 @@ SEND_NOW = "UPDATE deliveries SET due_at = now() WHERE state = 'queued' AND due_
 """Not those that a sender has leased: a lease has to end by itself."""
 
 
-async def drain(local: LocalStreet, patience_seconds: float) -> tuple[float | None, list[str]]:
-    """When everything was published and consumed, in seconds since 1970; and what is still under way at last."""
-    lagging = await wait_until_nothing(lag, local, patience_seconds)
-    lag_zero_at = None if lagging else time.time()
+async def lag_zero_at(local: LocalStreet, patience_seconds: float) -> float | None:
+    """When for once everything was published and consumed, in seconds since 1970; None when the patience was over."""
+    return None if await wait_until_nothing(lag, local, patience_seconds) else time.time()
+
+
+async def drain(local: LocalStreet, patience_seconds: float) -> list[str]:
+    """What is still under way at last; empty when nothing is."""
     hurrying = asyncio.create_task(_hurry(local))
     try:
-        return lag_zero_at, await wait_until_nothing(under_way, local, patience_seconds)
+        return await wait_until_nothing(under_way, local, patience_seconds)
     finally:
         hurrying.cancel()
 

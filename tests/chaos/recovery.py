@@ -25,7 +25,8 @@ class Recovery:
 def recovery(
     taken_at: Sequence[float], happened: Sequence[Happened], until: float, lag_zero_at: float | None
 ) -> Recovery:
-    """`taken_at` are the times of all 2xx, in order; those that were asked for `until` then count."""
+    """`taken_at` are the times of all 2xx, in order; those after `until` do not count, since nothing is asked then."""
+    taken_at = [at for at in taken_at if at <= until]
     after: defaultdict[str, float] = defaultdict(float)
     healed = [each for each in happened if each.healed_at is not None and each.healed_at < until]
     for each in healed:

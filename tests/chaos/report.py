@@ -23,6 +23,7 @@ GOAL_GAP_SECONDS, GOAL_LAG_SECONDS = 12, 60
 class Report:
     seed: int
     minutes: float
+    reports_a_second: float
     happened: Sequence[Happened]
     left_out: tuple[str, ...]
     recovery: Recovery
@@ -51,4 +52,4 @@ class Report:
         console.print(f"From the last healing to lag zero: {lag} (goal: {GOAL_LAG_SECONDS} s).")
         reconcile.show(self.checks, console)
         if not self.holds:
-            console.print(f"Again: make chaos SEED={self.seed} MINUTES={self.minutes:g}")
+            console.print(f"Again: make chaos SEED={self.seed} MINUTES={self.minutes:g} RATE={self.reports_a_second:g}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.local_street import Say
 from deploy.local.reconcile import Check
 from tests.chaos import invariants, journal
-from tests.chaos.drain import drain
+from tests.chaos.drain import drain, lag_zero_at
 from tests.chaos.faults import Happened, inflict
 from tests.chaos.journal import Journal
 from tests.chaos.load import load
@@ -34,29 +34,31 @@ async def _run(world: World, seed: int, minutes: float, reports_a_second: float,
         say(f"Left out, since volumes cannot be mounted here ({world.why_no_volumes}): {', '.join(left_out)}.")
     planned = [each for each in schedule(seed, minutes) if each.kind not in left_out]
     say(f"Seed {seed}: {len(planned)} faults in {minutes:g} minutes, under load …")
-    happened, ended_at = await _disturb(world, seed, minutes, reports_a_second, planned)
+    happened, caught_up_at, ended_at = await _disturb(world, seed, minutes, reports_a_second, planned)
     say("All is healed. Waiting until nothing is under way …")
-    lag_zero_at, left = await drain(world.local, DRAIN_SECONDS)
+    left = await drain(world.local, DRAIN_SECONDS)
     checks = [
         *await invariants.check(world, world.journal),
         Check("nothing is under way any more", tuple(left)),
         Check("everything came back after its fault", tuple(each.trouble for each in happened if each.trouble)),
     ]
     taken_at = [entry.at.timestamp() for entry in journal.read(world.journal) if entry.taken]
-    found = recovery(taken_at, happened, ended_at, lag_zero_at)
-    return Report(seed, minutes, happened, left_out, found, checks)
+    found = recovery(taken_at, happened, ended_at, caught_up_at)
+    return Report(seed, minutes, reports_a_second, happened, left_out, found, checks)
 
 
 async def _disturb(
     world: World, seed: int, minutes: float, reports_a_second: float, planned: list[Planned]
-) -> tuple[list[Happened], float]:
-    """What happened, and when the load was told to end."""
+) -> tuple[list[Happened], float | None, float]:
+    """What happened; when all was published and consumed after the last healing; when the load was told to end."""
     until = asyncio.Event()
     with Journal(world.journal) as written:
         async with asyncio.TaskGroup() as group:
             group.create_task(load(world, seed, until, written, reports_a_second))
             begun = time.monotonic()
             happened = await inflict(world, planned)
+            catching_up = group.create_task(lag_zero_at(world.local, DRAIN_SECONDS))
             await asyncio.sleep(begun + minutes * 60 - time.monotonic())
             until.set()
-            return happened, time.time()
+            ended_at = time.time()
+    return happened, catching_up.result(), ended_at
