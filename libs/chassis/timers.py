@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -24,6 +24,7 @@ SET = text(
     ON CONFLICT (name, key) DO UPDATE SET due_at = excluded.due_at, body = excluded.body, attempts = 0
     """
 )
+HOLD = text("SELECT 1 FROM timers WHERE name = :name AND key = ANY(:keys) ORDER BY key FOR UPDATE")
 CANCEL = text("DELETE FROM timers WHERE name = :name AND key = ANY(:keys)")
 DUE = text("SELECT name, min(due_at) AS due_at FROM timers WHERE due_at <= :now GROUP BY name ORDER BY 2")
 TAKE = text(
@@ -63,6 +64,14 @@ async def cancel(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:
     """Unset the timers of the class with these keys; those that are not set do not matter."""
     if keys:
         await db.execute(CANCEL, {"name": timer.__name__, "keys": list(keys)})
+
+
+async def hold(db: Database, timer: type[Timer], keys: Iterable[str]) -> None:
+    """Lock the timers before what they are about: a sweep has its timers first and then what its handler locks.
+
+    The other way round a command and a sweep wait for one another until PostgreSQL ends one of them.
+    """
+    await db.rows(HOLD, {"name": timer.__name__, "keys": sorted(keys)})
 
 
 class TimerSweep:

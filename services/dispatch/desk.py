@@ -52,14 +52,17 @@ class Desk:
 
     @classmethod
     async def open(cls, db: Database, ids: set[UUID], members: Iterable[workload_tables.Who]) -> Desk:
+        """Locks clocks, then orders, then the members whose load may change: everywhere in this sequence."""
+        await timers.hold(db, OrderClock, map(str, ids))
         found = await order_tables.orders_by_id(db, ids)
+        having = {(order.tenant, order.member_id) for order in found.values() if order.member_id is not None}
         streets = await street_tables.streets_for(db, {order.tenant for order in found.values()})
         others = {
             (order.tenant, m)
             for order in found.values()
             for m in who_may_be_asked(order.unit, order.category, streets[order.tenant])
         }
-        return cls(found, streets, await workload_tables.workload_of(db, others, lock=members))
+        return cls(found, streets, await workload_tables.workload_of(db, others, lock={*members, *having}))
 
     def keep(self, order: Order) -> None:
         before = self.orders[order.order_id]

@@ -1,0 +1,58 @@
+"""Commands and the sweep of clocks lock in one sequence, so that none waits for what the other cannot give."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from libs.chassis.database import Database
+from libs.chassis.testing import Stage
+from libs.contracts.dispatch import OrderOffered
+from services.dispatch.desk import Desk
+from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
+
+__all__ = ["dispatch"]
+
+WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+@pytest.fixture
+async def order_id(dispatch: Stage) -> UUID:
+    await dispatch.hear(registered())
+    [offer] = await dispatch.said(OrderOffered)
+    return offer.order_id
+
+
+async def waits_for_a_lock(db: Database) -> bool:
+    for _ in range(500):
+        row = await db.one(WAITING)
+        if row is not None and row[0]:
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Stage, order_id: UUID) -> None:
+    async def command() -> None:
+        async with dispatch.database() as db:
+            await Desk.open(db, {order_id}, [(TENANT, "M1")])
+
+    async with dispatch.database() as sweep:
+        await sweep.execute(text("DELETE FROM timers"))
+        waiting = asyncio.create_task(command())
+        assert await waits_for_a_lock(sweep)
+        await sweep.execute(text("SELECT 1 FROM orders FOR UPDATE NOWAIT"))
+    await waiting
+
+
+async def test_the_member_who_has_an_order_is_locked_with_it(dispatch: Stage, order_id: UUID) -> None:
+    await act(dispatch, order_id, "claim", "M2")
+    async with dispatch.database() as db:
+        await Desk.open(db, {order_id}, [(TENANT, "M1")])
+        with pytest.raises(DBAPIError, match="could not obtain lock"):
+            async with dispatch.database() as other:
+                await other.execute(text("SELECT 1 FROM members WHERE member_id = 'M2' FOR UPDATE NOWAIT"))
