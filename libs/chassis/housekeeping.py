@@ -18,18 +18,19 @@ CHUNK = 5000
 OLD_OUTBOX = text(
     """
     DELETE FROM outbox
-    WHERE position IN (SELECT position FROM outbox ORDER BY position LIMIT :chunk)
+    WHERE position <= (SELECT max(position) FROM (SELECT position FROM outbox ORDER BY position LIMIT :chunk) oldest)
         AND sent_at < now() - make_interval(hours => :hours)
     """
 )
 OLD_INBOX = text(
     """
-    DELETE FROM inbox WHERE message_id IN (
-        SELECT message_id FROM inbox WHERE received_at < now() - make_interval(days => :days) LIMIT :chunk)
+    DELETE FROM inbox WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM inbox WHERE received_at < now() - make_interval(days => :days)
+        ORDER BY received_at LIMIT :chunk))
     """
 )
 OLDEST_UNSENT = text(
-    "SELECT coalesce(extract(epoch FROM now() - min(recorded_at)), 0) FROM outbox WHERE sent_at IS NULL"
+    "SELECT extract(epoch FROM now() - recorded_at) FROM outbox WHERE sent_at IS NULL ORDER BY position LIMIT 1"
 )
 
 

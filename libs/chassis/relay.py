@@ -30,7 +30,9 @@ PUBLISH_TIMEOUT_SECONDS = 5.0
 FEW = 8
 """Up to so many rows go one by one: an atomic batch takes the server 5 ms, however small, and a message 1 ms."""
 
-UNSENT = text("SELECT EXISTS (SELECT 1 FROM outbox WHERE sent_at IS NULL)")
+# In order of position, which only the index of unsent rows has: EXISTS alone would, by statistics from a time when
+# much was waiting, go through all that has been sent.
+UNSENT = text("SELECT position FROM outbox WHERE sent_at IS NULL ORDER BY position LIMIT 1")
 
 TAKE = text(
     """
@@ -90,8 +92,7 @@ class Relay:
     async def _any_unsent(self) -> bool:
         """What a poll asks: one cheap query, no lock."""
         async with transaction(self._engine) as db:
-            unsent = await db.one(UNSENT)
-        return unsent is not None and bool(unsent[0])
+            return await db.one(UNSENT) is not None
 
     async def turn(self) -> int:
         """Publish one batch; the number of messages. Raises NotPublished, and leaves the rows as they were."""

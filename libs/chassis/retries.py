@@ -66,8 +66,8 @@ KEEP = text(
 
 LEASE = text(
     """
-    UPDATE retries SET due_at = now() + make_interval(secs => :lease)
-    WHERE id IN (SELECT id FROM retries WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    UPDATE retries SET due_at = now() + make_interval(secs => :lease) WHERE id = ANY(ARRAY(
+        SELECT id FROM retries WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED))
     RETURNING id, subject, headers, body, attempts, reason
     """
 )

@@ -31,7 +31,7 @@ CREATE TABLE timers (
     attempts smallint NOT NULL DEFAULT 0,
     PRIMARY KEY (name, key)
 );
-CREATE INDEX timers_due_at ON timers (due_at);
+CREATE INDEX timers_due ON timers (name, due_at);
 
 CREATE TABLE retries (
     id uuid PRIMARY KEY,

@@ -58,7 +58,7 @@ class TimerRow(ChassisTable, table=True):
     """What shall happen at a time of the domain. The row goes in the transaction in which it happens."""
 
     __tablename__ = "timers"
-    __table_args__ = (Index("timers_due_at", "due_at"),)
+    __table_args__ = (Index("timers_due", "name", "due_at"),)
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
     key: str = Field(sa_column=Column(Text, primary_key=True))

@@ -32,9 +32,10 @@ ARE_DUE = """
 UPDATE timers SET due_at = now() - interval '1 minute'
 WHERE (name, key) IN (SELECT name, key FROM timers ORDER BY due_at LIMIT $1)
 """
-ANY_DUE = "SELECT EXISTS (SELECT FROM timers WHERE due_at <= $1)"
+ANY_DUE = "SELECT EXISTS (SELECT FROM timers WHERE name = 'Reminder' AND due_at <= $1)"
 TAKE_BARE = """
-DELETE FROM timers WHERE (name, key) IN (SELECT name, key FROM timers WHERE due_at <= $1 ORDER BY due_at LIMIT $2)
+DELETE FROM timers WHERE name = 'Reminder' AND key = ANY(ARRAY(
+    SELECT key FROM timers WHERE name = 'Reminder' AND due_at <= $1 ORDER BY due_at LIMIT $2))
 RETURNING key
 """
 WRITE_BARE = "INSERT INTO heard (case_id, fact, summary) SELECT uuidv7(), 'reminder', k FROM unnest($1::text[]) AS k"

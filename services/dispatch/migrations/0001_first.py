@@ -100,7 +100,7 @@ CREATE TABLE orders (
     UNIQUE (tenant, case_id, reopened_times)
 );
 CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state <> 'checked';
-CREATE INDEX orders_live ON orders (tenant, state, order_id) WHERE state <> 'checked';
+CREATE INDEX orders_state ON orders (tenant, state, order_id NULLS FIRST);
 CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL
 """
 

@@ -54,23 +54,46 @@ async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) 
     return {row.order_id: _order(row) for row in rows}
 
 
+# A page of each state, by orders_state; what of all states comes first is among them. No id is null: NULLS FIRST keeps
+# the primary key out, by which PostgreSQL would look for the few orders of a rare state among all that there are.
+OF_STREET = text(
+    """
+    SELECT found.* FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
+        SELECT * FROM orders WHERE tenant = :tenant AND state = wanted.state AND order_id > :after
+        ORDER BY order_id NULLS FIRST LIMIT :limit) found
+    ORDER BY order_id LIMIT :limit
+    """
+)
+OF_MEMBER = text(
+    """
+    SELECT * FROM (
+        (SELECT * FROM orders WHERE tenant = :tenant AND state = 'offered' AND 'offered' = ANY(CAST(:states AS text[]))
+            AND offered_to @> jsonb_build_array(CAST(:member_id AS text)) AND order_id > :after
+        ORDER BY order_id LIMIT :limit)
+        UNION ALL
+        (SELECT * FROM orders WHERE tenant = :tenant AND member_id = :member_id AND order_id > :after
+            AND state = ANY(CAST(:states AS text[]))
+        ORDER BY order_id LIMIT :limit)) found
+    ORDER BY order_id LIMIT :limit
+    """
+)
+COUNTS = text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state")
+
+
 async def list_orders(
-    db: Database, tenant: str, state: str | None, member_id: str | None, after: UUID | None, limit: int
+    db: Database, tenant: str, state: State | None, member_id: str | None, after: UUID | None, limit: int
 ) -> Sequence[Record]:
     """By order id, which follows the time they were made in. With a member: what they may claim or have claimed."""
-    statement = select(*columns(OrderRow)).where(col(OrderRow.tenant) == tenant)
-    if state is not None:
-        statement = statement.where(col(OrderRow.state) == state)
-    if member_id is not None:
-        offered = (col(OrderRow.state) == "offered") & col(OrderRow.offered_to).contains([member_id])
-        statement = statement.where(offered | (col(OrderRow.member_id) == member_id))
-    if after is not None:
-        statement = statement.where(col(OrderRow.order_id) > after)
-    return await db.rows(statement.order_by(col(OrderRow.order_id)).limit(limit))
+    page = {
+        "tenant": tenant,
+        "states": [state] if state is not None else list(State),
+        "after": after or UUID(int=0),
+        "limit": limit,
+    }
+    if member_id is None:
+        return await db.rows(OF_STREET, page)
+    return await db.rows(OF_MEMBER, {**page, "member_id": member_id})
 
 
 async def count_orders(db: Database, tenant: str) -> dict[str, int]:
-    rows = await db.rows(
-        text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state"), {"tenant": tenant}
-    )
-    return {row.state: row.orders for row in rows}
+    return {row.state: row.orders for row in await db.rows(COUNTS, {"tenant": tenant})}

@@ -62,7 +62,7 @@ CREATE TABLE cases (
     CHECK (state <> 'closed' OR closed_at IS NOT NULL),
     CHECK (reopened_times = 0 OR closed_at IS NOT NULL)
 );
-CREATE INDEX cases_state ON cases (tenant, state, case_id);
+CREATE INDEX cases_state ON cases (tenant, state, case_id DESC NULLS LAST);
 
 CREATE TABLE timeline (
     tenant text,

@@ -27,10 +27,15 @@ EVALUATION = text(
     WHERE tenant = :tenant AND case_id = :case_id AND closing = :closing
     """
 )
+# A page of each state, by cases_state; the newest of all states are among them. No id is null: NULLS LAST keeps the
+# primary key out, by which PostgreSQL would look for the few cases of a rare state among all that there are.
 LIST = text(
     """
-    SELECT case_no, state, request_kind, category, category_name, place_name, reported_at, handle_by, reopened_times
-    FROM cases WHERE tenant = :tenant AND state = ANY(CAST(:states AS text[]))
+    SELECT case_no, newest.state, request_kind, category, category_name, place_name, reported_at, handle_by,
+        reopened_times
+    FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
+        SELECT * FROM cases WHERE tenant = :tenant AND state = wanted.state
+        ORDER BY case_id DESC NULLS LAST LIMIT :limit) newest
     ORDER BY case_id DESC LIMIT :limit
     """
 )

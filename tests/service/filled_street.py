@@ -1,0 +1,103 @@
+"""The four services in this process, on databases that hold what thousands of cases have left."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from deploy.local import street
+from deploy.local.local_street import TENANT
+from deploy.local.servers import Servers
+from libs.chassis import seal, subscriber
+from libs.chassis.database import connect, transaction
+from libs.chassis.testing import fresh_database, fresh_streams, on_stage
+from libs.contracts.streams import SERVICES
+from services.dispatch import roster
+from tests.bench import growth_fill
+from tests.conftest import KEYS
+from tests.service.scripted_life import Life
+from tests.service.test_notify_channels import mail_server
+
+
+@asynccontextmanager
+async def filled_street(servers: Servers, *, cases: int, streets: int) -> AsyncIterator[dict[str, str]]:
+    """The addresses of the databases, by service, and the settings for who runs on them in the environment."""
+    admin = servers.addresses.database_url("x").rpartition("/")[0]
+    urls = {service: f"{admin}/filled_{service}" for service in SERVICES}
+    routers = {service: importlib.import_module(f"services.{service}.handlers").router for service in SERVICES}
+    with pytest.MonkeyPatch.context() as patch:
+        async with mail_server() as mails:
+            for name, value in {
+                **{f"{service.upper()}_DATABASE_URL": url for service, url in urls.items()},
+                "NATS_URL": servers.addresses.nats_url,
+                "NOTIFY_PRIVATE_KEY": KEYS[0],
+                "NOTIFY_PUBLIC_KEY": KEYS[1],
+                "SWEEP_SECONDS": "0.05",
+                "LOG_LEVEL": "ERROR",
+                "SMTP_URL": mails.url,
+            }.items():
+                patch.setenv(f"WANGGE_{name}", value)
+            patch.setattr(subscriber, "POLL_SECONDS", 0.1)
+            for service, url in urls.items():
+                await fresh_database(f"{admin}/admin", service, url.rpartition("/")[2])
+            await fresh_streams(servers.addresses.nats_url, {s: list(r.events) for s, r in routers.items()})
+            await growth_fill.fill(urls.__getitem__, 1, cases, streets=streets)
+            for url in urls.values():
+                await _remember_a_backlog(url)
+            await _import_street(urls["dispatch"], servers)
+            yield urls
+
+
+DEAD_LETTERS = """
+INSERT INTO retries (id, subject, headers, body, attempts, reason, parked_at)
+SELECT uuidv7(), subject, headers, body, 5, 'made for a test', now() FROM outbox WHERE position % 5 = 0
+"""
+
+
+async def _remember_a_backlog(url: str) -> None:
+    """Leave statistics from a time when much was waiting, as after an outage; since then it has been cleared."""
+    db = await asyncpg.connect(url)
+    await db.execute(DEAD_LETTERS)
+    for table, waits, is_over, third in (
+        ("outbox", "sent_at = NULL", "sent_at = recorded_at WHERE sent_at IS NULL", "position % 3 = 0"),
+        ("retries", "due_at = now(), parked_at = NULL", "due_at = NULL, parked_at = now()", "attempts > 0"),
+    ):
+        await db.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        await db.execute(f"UPDATE {table} SET {waits} WHERE {third}")
+        await db.execute(f"ANALYZE {table}")
+        await db.execute(f"UPDATE {table} SET {is_over}")
+    await db.close()
+
+
+async def _import_street(url: str, servers: Servers) -> None:
+    folder = servers.folder / "filled_street"
+    street.write(street.build(), folder)
+    engine = connect(url, 1)
+    async with transaction(engine) as db:
+        await roster.import_roster(db, roster.read(folder, TENANT, KEYS[1]), seal.Sealer(KEYS[1]), datetime.now(UTC))
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def life_on(
+    urls: Mapping[str, str], watch: Callable[[str, AsyncEngine], None] = lambda service, engine: None
+) -> AsyncIterator[Life]:
+    """The four services run, and PostgreSQL counts from then on; `watch` sees each engine before it is used."""
+    async with AsyncExitStack() as stack:
+        looking = {}
+        for service, url in urls.items():
+            db = looking[service] = await asyncpg.connect(url, server_settings={"enable_seqscan": "off"})
+            stack.push_async_callback(db.close)
+            await db.execute("SELECT pg_stat_reset()")
+        stages = {}
+        for service in SERVICES:
+            built = importlib.import_module(f"services.{service}.app").build()
+            watch(service, built.engine)
+            stages[service] = await stack.enter_async_context(on_stage(built))
+        yield Life(stages, looking)

@@ -1,0 +1,222 @@
+"""A scripted life of cases on the four services at once: every step that a case can take, and what people look up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from deploy.local.local_street import TENANT
+from libs.chassis import housekeeping
+from libs.chassis.ids import new_id
+from libs.chassis.testing import PATIENCE_SECONDS, NotSettled, Stage, stamped
+from libs.contracts import cloudevents, streams
+from libs.contracts.incident import CaseEvaluated, Receipt
+
+AUTOMATIC, ACCEPTED, VERIFIED = "11004", "11010", "12006"
+DESK = "M0001"
+
+
+@dataclass
+class Life:
+    """`stages` are the running services, `looking` connections of the script's own to their databases."""
+
+    stages: Mapping[str, Stage]
+    looking: Mapping[str, asyncpg.Connection[Any]]
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    busy: str = ""
+    """A member who has claimed an order."""
+
+    async def lead(self, cases: int) -> None:
+        """From reports to points, with all that goes wrong on the way; the number of cases is of the usual ones."""
+        usual = [await self.report(AUTOMATIC, 2 * n + 1) for n in range(cases)]
+        decided = [await self.report(category, n) for category in (ACCEPTED, VERIFIED) for n in range(2)]
+        again = [await self.report(AUTOMATIC, 1), await self.report("99999", 0, status=422)]
+        assert again[0] == usual[0]
+        for receipt, verb, more in zip(
+            [d for d in decided if d],
+            ("accept", "reject", "verify", "verify"),
+            ({}, {"reason": "不属实"}, _found(True), _found(False)),
+            strict=True,
+        ):
+            await self.ask("incident", "POST", f"/v1/cases/{receipt.case_no}/{verb}", {"by_member": DESK, **more})
+        await self.at_rest()
+        orders = await self.orders_of([r for r in usual if r])
+        assert len(orders) == cases
+        await self.forget_reporter(orders[0]["case_id"])
+        finished = await self.work_on(orders)
+        await self.at_rest()
+        for n, receipt in enumerate(r for r in usual if r):
+            url = f"/v1/track/{receipt.tracking_code}"
+            if receipt.case_id in finished:
+                await self.ask("incident", "POST", f"{url}/feedback", {"satisfied": n % 3 > 0, "words": "好"})
+            await self.ask("incident", "GET", url)
+            await self.ask("incident", "GET", f"/v1/cases/{receipt.case_no}")
+        await self.at_rest()
+        await self.clocks_run_out()
+        await self.come_too_early()
+        await self.look_up()
+        for service, stage in self.stages.items():
+            await housekeeping.tidy(stage.service.engine, service)
+
+    async def report(self, category: str, number: int, status: int = 201) -> Receipt | None:
+        point = {"longitude": 119.01 + number % 97 * 0.0018, "latitude": 36.27 + number % 89 * 0.0018}
+        body = {"category": category, "text": f"路灯不亮，第 {number} 盏", "place": {"point": point}}
+        contact = {"contact": {"email": f"r{number}@mail.example"}} if number % 4 == 1 else {}
+        key = {"Idempotency-Key": f"life-{category}-{number}"}
+        answer = await self.ask("incident", "POST", "/v1/reports", {**body, **contact}, status, key)
+        return Receipt.model_validate(answer.json()) if status == 201 else None
+
+    async def forget_reporter(self, case_id: UUID) -> None:
+        """What they would be told from now on is suppressed."""
+        query = "SELECT recipient_id FROM cases WHERE tenant = $1 AND case_id = $2"
+        reporter = await self.looking["notify"].fetchval(query, TENANT, case_id)
+        await self.ask("notify", "DELETE", f"/v1/recipients/{reporter}", status=204)
+
+    async def orders_of(self, receipts: Sequence[Receipt]) -> list[asyncpg.Record]:
+        ids = [receipt.case_id for receipt in receipts]
+        query = "SELECT * FROM orders WHERE tenant = $1 AND case_id = ANY($2) ORDER BY case_id"
+        return list(await self.looking["dispatch"].fetch(query, TENANT, ids))
+
+    async def work_on(self, orders: Sequence[asyncpg.Record]) -> set[UUID]:
+        """Claimed, some given back, handed in, some done again, checked; a fifth nobody claims. The closed cases."""
+        finished = set()
+        for n, order in enumerate(orders):
+            if n % 5 == 4:
+                continue
+            who, url = order["offered_to"], f"/v1/orders/{order['order_id']}"
+            self.busy = claimant = await self.claimed(url, [m.strip('"') for m in who.strip("[]").split(", ")])
+            if n % 5 == 1:
+                await self.ask("dispatch", "POST", f"{url}/give-back", {"member_id": claimant, "reason": "缺设备"})
+                continue
+            done = {"member_id": claimant, "note": "已处置", "photos": ["p"]}
+            await self.ask("dispatch", "POST", f"{url}/hand-in", done)
+            if n % 5 == 2:
+                await self.ask("dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": False})
+                await self.ask("dispatch", "POST", f"{url}/hand-in", done)
+            await self.ask("dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": True})
+            await self.ask("dispatch", "GET", url)
+            finished.add(order["case_id"])
+        return finished
+
+    async def claimed(self, url: str, members: Sequence[str]) -> str:
+        """Who of them has it now: some have as many orders as they may have."""
+        for member_id in members:
+            body = {"tenant": TENANT, "member_id": member_id}
+            if (await self.stages["dispatch"].http.post(f"{url}/claim", json=body)).status_code == 200:
+                return member_id
+        raise AssertionError(f"nobody may claim {url}")
+
+    async def clocks_run_out(self) -> None:
+        """Amber, then red, for every order that is open; and one timer whose handler cannot work."""
+        dispatch = self.looking["dispatch"]
+        stranger = "SELECT order_id::text FROM orders WHERE tenant <> $1 AND state = 'offered' LIMIT 1"
+        faulty = "INSERT INTO timers VALUES ('OrderClock', $1, now(), '{}') ON CONFLICT (name, key) DO UPDATE SET "
+        await dispatch.execute(f"{faulty} due_at = now()", await dispatch.fetchval(stranger, TENANT))
+        live = "SELECT order_id::text FROM orders WHERE tenant = $1 AND state <> 'checked' AND order_id > $2"
+        mine = UUID(int=int(self.began.timestamp() * 1000) << 80)
+        for _ in range(2):
+            due = "UPDATE timers SET due_at = now() WHERE name = 'OrderClock' AND key = ANY($1)"
+            await dispatch.execute(due, [row[0] for row in await dispatch.fetch(live, TENANT, mine)])
+            await self.stages["dispatch"].service.timers.fire_due(200)
+            await self.at_rest()
+
+    async def come_too_early(self) -> None:
+        """A fact about an order that nobody knows waits; one that is none is parked."""
+        scoring = self.stages["scoring"]
+        fact = CaseEvaluated(
+            tenant=TENANT,
+            occurred_at=datetime.now(UTC),
+            case_id=new_id(),
+            case_no="20261123-000001",
+            order_id=new_id(),
+            satisfied=True,
+        )
+        envelope = cloudevents.encode(stamped(fact))
+        broken = {**envelope.headers, "ce-id": str(new_id())}
+        js = (await scoring.service.broker.connect()).jetstream()
+        await js.publish(envelope.subject, envelope.body, headers=envelope.headers)
+        await js.publish(envelope.subject, b"{", headers=broken)
+        await self.at_rest()
+        await scoring.service.processor.process_due(200)
+
+    async def look_up(self) -> None:
+        """What people look up, a page of each."""
+        member = f"member:{self.busy}"
+        [message, *_] = (await self.ask("notify", "GET", f"/v1/recipients/{member}/inbox")).json()
+        await self.ask("notify", "POST", f"/v1/recipients/{member}/inbox/{message['delivery_id']}/read")
+        await self.ask("notify", "PUT", f"/v1/recipients/{member}/preferences", {"email": False}, 204)
+        await self.ask("notify", "GET", f"/v1/recipients/{member}/preferences")
+        states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}
+        for service, what in (("incident", "cases"), ("dispatch", "orders")):
+            await self.ask(service, "GET", f"/v1/{what}")
+            for state in states[service]:
+                await self.ask(service, "GET", f"/v1/{what}?state={state}")
+        page = (await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}")).json()
+        await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&after={page[0]['order_id']}")
+        await self.ask("incident", "GET", "/v1/categories")
+        dry_run = {"category": AUTOMATIC, "place": {"name": "儒林"}}
+        await self.ask("dispatch", "POST", "/v1/routing/dry-run", dry_run)
+        await self.ask("scoring", "GET", f"/v1/members/{self.busy}/points")
+        for url in ("/v1/ranking", "/v1/orgs/ranking", "/v1/ranking?dimension=服务争先"):
+            await self.ask("scoring", "GET", url)
+
+    async def count_everything(self) -> None:
+        """What reads all that there is, and is asked for now and then."""
+        for service, url in (
+            ("incident", "/v1/cases/counts"),
+            ("dispatch", "/v1/orders/counts"),
+            ("notify", "/v1/deliveries/counts"),
+            ("notify", "/v1/deliveries/latency"),
+            ("scoring", "/v1/ledger/check"),
+        ):
+            await self.ask(service, "GET", url)
+
+    async def ask(
+        self,
+        service: str,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The street is said in the query and in the body, whichever wants it."""
+        path = httpx.URL(url).copy_merge_params({"tenant": TENANT})
+        content = {"tenant": TENANT, **body} if body is not None else None
+        answer = await self.stages[service].http.request(method, path, json=content, headers=headers)
+        assert answer.status_code == status, f"{method} {url}: {answer.status_code} {answer.text}"
+        return answer
+
+    async def at_rest(self) -> None:
+        """Nothing to publish, nothing to consume, and nothing to send, three times in a row."""
+        deadline, calm = time.monotonic() + 3 * PATIENCE_SECONDS, 0
+        while calm < 3:
+            left = [f"{service}: {what}" for service in self.stages if (what := await self._left(service))]
+            calm = 0 if left else calm + 1
+            if time.monotonic() > deadline:
+                raise NotSettled(", ".join(left))
+            await asyncio.sleep(0.05)
+
+    async def _left(self, service: str) -> str:
+        stage, db = self.stages[service], self.looking[service]
+        js = (await stage.service.broker.connect()).jetstream()
+        for stream in {streams.stream_name(event.service) for event in stage.service.router.events}:
+            info = await js.consumer_info(stream, service)
+            if info.num_pending or info.num_ack_pending:
+                return f"{info.num_pending} pending, {info.num_ack_pending} unacknowledged in {stream}"
+        if await db.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
+            return "facts to publish"
+        waiting = "SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL"
+        return "deliveries" if service == "notify" and await db.fetchval(waiting) else ""
+
+
+def _found(true_report: bool) -> dict[str, Any]:
+    return {"true_report": true_report, "note": "现场核实"}

@@ -1,0 +1,201 @@
+"""No statement of the hot path reads a growing table from end to end: plans and counters of a scripted life.
+
+The tables hold what 25 000 cases leave. Each statement that a service issues is explained on its own connection as
+it is issued, for the parameters that it has and for any (the generic plan that PostgreSQL may change to). Beside
+that PostgreSQL's counters say what was read in truth, by triggers and foreign keys too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from deploy.local.servers import Servers
+from libs.chassis.database import connect, transaction
+from services.scoring.tables import views
+from tests.service.explained import Explained, Watch, constants, nodes
+from tests.service.filled_street import filled_street, life_on
+
+CASES, STREETS = 25_000, 3
+USUAL_CASES = 20
+"""Of the scripted life: it issues every statement more often than the five times after which a plan may change."""
+FEW_ROWS = 1_000
+"""So many rows may be read, however many there are."""
+
+IMPORT_ROWS = 3_000
+"""The street's members and units are told to the others while the cases live."""
+
+SMALL = {
+    "alembic_version": "one row",
+    "streets": "one row a street",
+    "units": "the grid tree: about 1 000 a street",
+    "responsibilities": "the responsibility list: about 50 a street",
+    "categories": "the responsibility list as incident knows it",
+    "members": "who serves: about 2 300 a street",
+    "orgs": "organisations: about 1 000 a street",
+    "accounts": "of members, organisations and rules, one for each dimension",
+    "preferences": "of members and reporters who have said something",
+}
+"""Tables that do not grow with the number of cases, so that a scan is allowed. All others grow."""
+
+UNDER_WAY = {
+    "outbox_unsent": "facts to be published",
+    "orders_one_live_per_case": "orders that are not checked",
+    "retries_due_at": "messages that wait for another try",
+    "retries_parked_at": "dead letters, which an operator clears away",
+    "deliveries_due": "messages to be sent",
+}
+"""Partial indexes that hold what is under way and nothing that is over: a scan of the whole index is short."""
+
+A_CHUNK = {
+    "libs.chassis.housekeeping.OLD_OUTBOX": "looks at the oldest 5 000 every quarter of a minute",
+    "outbox_pkey": "by which it finds them",
+}
+"""Statements and indexes that read a part of fixed size, though it is no small one."""
+
+READ_EVERYTHING = {
+    "services.incident.tables.views.COUNTS": "counts every case of a street",
+    "services.dispatch.tables.orders.COUNTS": "counts every order of a street",
+    "services.notify.tables.inbox.COUNTS": "counts every delivery of a street",
+    "services.notify.tables.inbox.LATENCY": "percentiles over every case of a street",
+    "services.scoring.tables.views.CHECK": "the audit: replays every posting of a street",
+}
+"""Statements whose cost grows with what there is. None is issued while a case is handled."""
+
+ELSEWHERE = {
+    "services.dispatch.tables.roster": "an import, now and then",
+    "libs.chassis.schema_version": "once at the start",
+    "libs.chassis.tables": "defaults of columns",
+    "libs.chassis.testing": "no part of a service",
+}
+"""Modules whose statements no life of a case issues."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`scans`: sequential scans by service and table. `entries`: (those read, those there) by service and index."""
+
+    plans: list[Explained]
+    scans: dict[tuple[str, str], int]
+    entries: dict[tuple[str, str], tuple[int, int]]
+    rows: dict[tuple[str, str], int]
+    ledger_adds_up: bool
+
+
+@pytest.fixture(scope="module")
+async def observed(servers: Servers) -> AsyncIterator[Observed]:
+    async with filled_street(servers, cases=CASES, streets=STREETS) as urls:
+        watch = Watch()
+        async with life_on(urls, watch.over) as life:
+            await life.at_rest()
+            await life.lead(USUAL_CASES)
+        scans: dict[tuple[str, str], int] = {}
+        entries: dict[tuple[str, str], tuple[int, int]] = {}
+        rows: dict[tuple[str, str], int] = {}
+        # The services are gone, and with them every counter is written down.
+        for service, url in urls.items():
+            db = await asyncpg.connect(url)
+            scans |= {(service, name): count for name, count in await db.fetch(SCANS)}
+            entries |= {(service, index): (read, there) for index, read, there in await db.fetch(ENTRIES, list(SMALL))}
+            rows |= {(service, name): count for name, count in await db.fetch(ROWS)}
+            await db.close()
+        async with life_on(urls, watch.over) as life:
+            await life.count_everything()
+        engine = connect(urls["scoring"], 1)
+        async with transaction(engine) as ledger:
+            adds_up = (await views.verify(ledger)).adds_up
+        await engine.dispose()
+        yield Observed(watch.plans, scans, entries, rows, adds_up)
+
+
+SCANS = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE schemaname = 'public' AND seq_scan > 0"
+ENTRIES = """
+SELECT s.indexrelname, s.idx_tup_read, CAST(c.reltuples AS bigint)
+FROM pg_stat_user_indexes s JOIN pg_class c ON c.oid = s.indexrelid
+WHERE s.schemaname = 'public' AND s.relname <> ALL($1)
+"""
+ROWS = """
+SELECT relname, CAST(reltuples AS bigint) FROM pg_class
+WHERE relkind = 'r' AND relnamespace = CAST('public' AS regnamespace)
+"""
+
+
+def offences(explained: Explained, rows: Mapping[tuple[str, str], int]) -> list[str]:
+    """What of a plan reads a growing table from end to end, or an index of it, or very much of either."""
+    found = []
+    for node, limited in nodes(explained.plan):
+        table, index = node.get("Relation Name"), node.get("Index Name")
+        if table is None or table in SMALL or rows.get((explained.service, table), 0) < FEW_ROWS:
+            continue
+        if node["Node Type"] == "Seq Scan":
+            found.append(f"Seq Scan on {table}")
+        # With a LIMIT above it a scan ends early only if what it reads is what is wanted.
+        filtered = node.get("Filter")
+        whole = node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node
+        if whole and index not in UNDER_WAY and (filtered or not limited):
+            found.append(f"all of {index}, filtered by {filtered}")
+        if not limited and node["Plan Rows"] >= FEW_ROWS:
+            found.append(f"about {node['Plan Rows']:,} rows of {table}")
+    return found
+
+
+def name_of(plan: Explained, names: dict[int, str]) -> str:
+    """The statement's constant; the statement itself where it is put together by the chassis or by SQLAlchemy."""
+    return names.get(id(plan.source)) or f"{plan.service}: {' '.join(plan.statement.split())[:300]}"
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[int, str]:
+    return {id(statement): name for name, statement in constants("libs/chassis", "services").items()}
+
+
+def test_no_statement_of_the_hot_path_reads_a_growing_table(observed: Observed, names: dict[int, str]) -> None:
+    assert len(observed.plans) > 100
+    found = {
+        f"{name} ({'any' if plan.generic else 'these'} parameters): {offence}"
+        for plan in observed.plans
+        if (name := name_of(plan, names)) not in {**READ_EVERYTHING, **A_CHUNK}
+        for offence in offences(plan, observed.rows)
+    }
+    assert not found, "\n".join(sorted(found))
+
+
+def test_no_growing_table_was_read_in_truth(observed: Observed) -> None:
+    """A table of a few pages is read as a whole, and nobody minds."""
+    found = {
+        table: f"{count} scans of {observed.rows[table]:,} rows"
+        for table, count in observed.scans.items()
+        if table[1] not in SMALL and observed.rows[table] > FEW_ROWS
+    }
+    assert found == {}
+
+
+def test_of_no_index_the_life_of_a_few_cases_reads_a_large_part(observed: Observed) -> None:
+    found = {
+        index: f"{read:,} entries read of {there:,}"
+        for index, (read, there) in observed.entries.items()
+        if index[1] not in {**UNDER_WAY, **A_CHUNK} and read > max(there / 10, IMPORT_ROWS)
+    }
+    assert found == {}
+
+
+def test_every_statement_of_the_services_was_seen(observed: Observed, names: dict[int, str]) -> None:
+    """Or else it is of a module of which no life of a case has anything to do."""
+    seen = {id(plan.source) for plan in observed.plans}
+    unseen = [name for key, name in names.items() if key not in seen]
+    assert sorted(name for name in unseen if name.rpartition(".")[0] not in ELSEWHERE) == []
+
+
+def test_what_reads_everything_says_so(observed: Observed, names: dict[int, str]) -> None:
+    """Neither a statement that is gone nor one that has been made better stays in the list."""
+    reading = {name for plan in observed.plans if offences(plan, observed.rows) and (name := name_of(plan, names))}
+    assert set(READ_EVERYTHING) <= reading
+
+
+def test_the_tables_were_full_and_the_ledger_adds_up(observed: Observed) -> None:
+    assert observed.rows["incident", "cases"] >= CASES
+    assert observed.rows["scoring", "postings"] >= 9 * CASES
+    assert observed.ledger_adds_up
