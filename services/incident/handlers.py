@@ -129,6 +129,8 @@ def _evaluate(command: EvaluateCase, case: Known | None, changes: Changes, now: 
         return Refused(409, decision.title, decision.detail, {"state": before.state, "allowed": []})
     if decision is earlier or before.closing is None:
         return Done(Evaluated(case.case_no, decision.satisfied, decision.reopened, before.state))
+    # Another process may have closed the case by a clock that is ahead: what is said of the closing comes after it.
+    now = max(now, before.moved.at) if before.moved else now
     changes.evaluate(case, before.closing, decision, now)
     changes.note(case, new_id(), "evaluated", now, {"satisfied": decision.satisfied})
     if decision.reopened:

@@ -355,6 +355,15 @@ async def test_fourteen_days_after_the_closing_it_is_too_late(incident: Stage) -
     assert await incident.said(CaseReopened) == []
 
 
+async def test_a_reopening_comes_after_the_closing_though_that_was_by_a_clock_that_is_ahead(incident: Stage) -> None:
+    case = await report(incident)
+    closing = Orders(case).checked(minutes_ago=-300)
+    await incident.hear(closing)
+    await feedback(incident, case, False)
+    [evaluated], [reopened] = await incident.said(CaseEvaluated), await incident.said(CaseReopened)
+    assert evaluated.occurred_at == reopened.occurred_at == closing.occurred_at
+
+
 async def test_cases_are_listed_and_counted_by_state(incident: Stage) -> None:
     first, second = await report(incident), await report(incident)
     await incident.hear(Orders(first).claimed())

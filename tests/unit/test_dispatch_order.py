@@ -194,3 +194,13 @@ def test_no_sequence_of_moves_leaves_the_table(moves: list[str]) -> None:
             assert (after.member_id is None) == (after.state is State.OFFERED)
             assert after.offered_to
             order = after
+
+
+def test_what_happens_to_an_order_is_told_in_its_sequence_though_clocks_differ() -> None:
+    claim = changed(work.claim(new_order(), M1, 0, LATER))
+    hand_in = changed(work.hand_in(claim.order, M1, "done", 0, NOON))
+    failed = changed(work.check(hand_in.order, M2, False, STREET, LATER))
+    again = changed(work.hand_in(failed.order, M1, "done", 0, NOON))
+    passed = changed(work.check(again.order, M2, True, STREET, LATER))
+    times = [decided.facts[0].occurred_at for decided in (claim, hand_in, failed, again, passed)]
+    assert times == sorted(set(times))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,8 @@ from libs.contracts.message import Event
 from libs.contracts.words import Level, Stage
 
 AMBER = 0.8
+INSTANT = timedelta(microseconds=1)
+"""What PostgreSQL and JSON tell apart."""
 
 
 class State(StrEnum):
@@ -85,6 +87,13 @@ class Order:
     def amber_at(self) -> datetime | None:
         due_at = self.due_at()
         return self.stage_began_at + (due_at - self.stage_began_at) * AMBER if due_at else None
+
+    def next_moment(self, now: datetime) -> datetime:
+        """When the next move happens: now, or just after the last one.
+
+        Facts are judged by their time, and the clocks of two processes may differ.
+        """
+        return max(now, self.stage_began_at + INSTANT)
 
     @property
     def people(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ def claim(order: Order, member: Member | None, workload: int, now: datetime) -> 
         return Refuse("the order is offered to other members", ("claim by a member it is offered to",))
     if workload >= member.workload_limit:
         return Refuse(f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
+    now = order.next_moment(now)
     claimed = replace(order, state=to, member_id=member.member_id, stage_began_at=now)
     fact = OrderClaimed(
         **about(order, now),
@@ -48,6 +49,7 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
         return Refuse("a photo of the result is needed: the responsibility list asks for it", ("hand_in with a photo",))
     if order.evidence in ("note", "photo") and not note.strip():
         return Refuse("a note on what was done is needed", ("hand_in with a note",))
+    now = order.next_moment(now)
     handled = replace(order, state=to, handled_at=now, stage_began_at=now)
     fact = OrderHandled(
         **about(order, now),
@@ -68,6 +70,7 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
         return Refuse("the checker is not a member of this street")
     if checker.member_id == order.member_id:
         return Refuse("a member does not check their own work", ("check by another member",))
+    now = order.next_moment(now)
     assert order.member_id is not None
     assert order.handled_at is not None
     fact = OrderChecked(
@@ -97,6 +100,7 @@ def give_back(
         return Refuse("another member has claimed the order")
     if not reason.strip():
         return Refuse("a reason is needed to give an order back", ("give_back with a reason",))
+    now = order.next_moment(now)
     given_back_by = (*order.given_back_by, member.member_id)
     skills = (
         street.responsibilities[order.category].skills if order.category in street.responsibilities else frozenset()
