@@ -51,7 +51,8 @@ class Story:
 class People:
     """Everybody who serves in the street, and those who reported. Each step is one request to a service.
 
-    `noon` is when what nobody has claimed is claimed after all; up to `rivals_at_most` claim an order at once.
+    `noon` is when what nobody has claimed is claimed after all. Of the offers a share is `contested`: two or more, and
+    `rivals_at_most` of them, claim at once.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class People:
         clock: Clock,
         noon: Callable[[], datetime],
         rivals_at_most: int = 2,
+        contested: float = CONTESTED,
     ) -> None:
         self._incident, self._dispatch, self._clock, self._noon = incident, dispatch, clock, noon
-        self._rng, self._rivals_at_most = Random(1), rivals_at_most
+        self._rng, self._rivals_at_most, self._contested = Random(1), rivals_at_most, contested
         self._desk = [m.member_id for m in street.members if m.unit == tenant]
         self._checkers = [m.member_id for m in street.members if m.kind == "full_time"]
         self.contested = 0
@@ -134,7 +136,7 @@ class People:
         while True:
             rivals = list(offered_to)
             self._rng.shuffle(rivals)
-            at_once = self._rng.randint(2, self._rivals_at_most) if self._rng.random() < CONTESTED else 1
+            at_once = self._rng.randint(2, self._rivals_at_most) if self._rng.random() < self._contested else 1
             while rivals:
                 asking, rivals = rivals[:at_once], rivals[at_once:]
                 # Where so few were asked, others join whom nobody has.

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 from collections.abc import Awaitable, Callable, Coroutine
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -51,9 +52,14 @@ class Stories:
         self._planned += 1
         self._do(self._report(plan, at))
 
-    async def finish(self, patience_seconds: float, tick: Callable[[], None] = lambda: None) -> None:
-        """Until nobody has anything to do about any report, or nothing was heard for so long."""
+    async def finish(
+        self, patience_seconds: float, tick: Callable[[], None] = lambda: None, at_most_seconds: float = inf
+    ) -> None:
+        """Until nobody has anything to do about any report, or nothing was heard for so long, or the time is over."""
+        over = asyncio.get_running_loop().time() + at_most_seconds
         while self._ended() < self._planned and self._idle_seconds() < patience_seconds:
+            if asyncio.get_running_loop().time() > over:
+                break
             tick()
             await asyncio.sleep(TICK_SECONDS)
         tick()

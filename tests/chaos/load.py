@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import inf
 from random import Random
 from typing import Any
 
@@ -21,7 +22,7 @@ from nats.aio.msg import Msg
 from deploy.local import reports
 from deploy.local.asking import Asking
 from deploy.local.facts import Facts
-from deploy.local.people import People
+from deploy.local.people import CONTESTED, People
 from deploy.local.play import ignore
 from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
@@ -30,7 +31,7 @@ from deploy.local.stories import Stories
 from libs.chassis.seal import Sealer
 from tests.chaos.ground import Ground
 from tests.chaos.journal import Journal
-from tests.chaos.mess import Mess
+from tests.chaos.mess import COPIES, POISON, Mess
 
 REPORTS_A_SECOND = 8.0
 CHUNK = 200
@@ -48,6 +49,34 @@ async def load(
     world: Ground, seed: int, until: asyncio.Event, journal: Journal, reports_a_second: float = REPORTS_A_SECOND
 ) -> None:
     """Runs until the event is set, then takes what is under way to its end. Raises nothing that a service did."""
+    async with living(world, seed, journal) as life:
+        await _report(world, seed, until, life, reports_a_second)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The street lives: reports that are begun go their way."""
+
+    stories: Stories
+    incident: JournalledAsking
+
+
+@asynccontextmanager
+async def living(
+    world: Ground,
+    seed: int,
+    journal: Journal,
+    *,
+    idle_seconds: float = ALMOST_IDLE_SECONDS,
+    at_most_seconds: float = inf,
+    contested: float = CONTESTED,
+    copies: float = COPIES,
+    poison: float = POISON,
+) -> AsyncIterator[Life]:
+    """At the end everything that was begun goes on until nobody has anything to do, or until one of the times is over.
+
+    What the people meet that must not happen is a surprise in the journal.
+    """
     async with AsyncExitStack() as stack:
         bus = await nats.connect(
             world.nats_url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=ignore
@@ -64,15 +93,16 @@ async def load(
             world.clock,
             noon=lambda: world.clock.now() + UNCLAIMED,
             rivals_at_most=RIVALS_AT_MOST,
+            contested=contested,
         )
         stories = Stories(senders, people, Tally(0))
-        mess = Mess(bus, world.tenant, seed, journal)
+        mess = Mess(bus, seed, journal, copies=copies, poison=poison)
         facts = Facts(bus, world.tenant, "load")
         await facts.follow()
         tasks = [asyncio.create_task(_listen(facts, stories, mess)), asyncio.create_task(mess.run())]
         try:
-            await _report(world, seed, until, stories, incident, reports_a_second)
-            await stories.finish(ALMOST_IDLE_SECONDS)
+            yield Life(stories, incident)
+            await stories.finish(idle_seconds, at_most_seconds=at_most_seconds)
             await mess.finish()
         finally:
             await facts.stop()
@@ -83,14 +113,7 @@ async def load(
             journal.attempt("surprise", {"what": surprise})
 
 
-async def _report(
-    world: Ground,
-    seed: int,
-    until: asyncio.Event,
-    stories: Stories,
-    incident: JournalledAsking,
-    reports_a_second: float,
-) -> None:
+async def _report(world: Ground, seed: int, until: asyncio.Event, life: Life, reports_a_second: float) -> None:
     rng = Random(seed)
     begun = asyncio.get_running_loop().time()
     tasks: set[asyncio.Task[None]] = set()
@@ -98,9 +121,9 @@ async def _report(
         at = begun + number / reports_a_second
         if await _is_set_before(until, at):
             break
-        stories.begin(plan, at)
+        life.stories.begin(plan, at)
         if rng.random() < NONSENSE_SHARE:
-            tasks.add(asyncio.create_task(_nonsense(incident, rng, number)))
+            tasks.add(asyncio.create_task(_nonsense(life.incident, rng, number)))
     await asyncio.gather(*tasks)
 
 

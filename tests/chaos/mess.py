@@ -31,17 +31,21 @@ STILL_TO_COME = 400
 class Mess:
     """Hears every fact, and puts the mess that goes with it on the bus, as other publishers would."""
 
-    def __init__(self, bus: NatsClient, tenant: str, seed: int, journal: Journal) -> None:
-        self._bus, self._tenant, self._rng, self._journal = bus, tenant, Random(seed), journal
+    def __init__(
+        self, bus: NatsClient, seed: int, journal: Journal, *, copies: float = COPIES, poison: float = POISON
+    ) -> None:
+        """`copies` and `poison` are shares of the facts."""
+        self._bus, self._rng, self._journal = bus, Random(seed), journal
+        self._copies_share, self._poison_share = copies, poison
         self._soon: list[Envelope] = []
         self._late: list[Envelope] = []
         self._poison: list[Envelope] = []
 
     def add(self, fact: Message) -> None:
-        if self._rng.random() < COPIES:
+        if self._rng.random() < self._copies_share:
             waiting = self._late if self._rng.random() < LATE else self._soon
             waiting.append(cloudevents.encode(fact))
-        if isinstance(fact, Event) and self._rng.random() < POISON:
+        if isinstance(fact, Event) and self._rng.random() < self._poison_share:
             self._poison.append(poison(fact, self._rng.choice(list(SORTS)), self._rng))
 
     async def run(self) -> None:
