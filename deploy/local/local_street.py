@@ -176,7 +176,7 @@ class LocalStreet:
 
     async def _import_street(self) -> None:
         """The demonstration street, into databases that know no street yet."""
-        engine = connect(self.database_url("dispatch"), pool_size=1)
+        engine = connect(self.database_url("dispatch"), pool_size=1, idle_in_transaction_seconds=0)
         public_key = self.environment["WANGGE_NOTIFY_PUBLIC_KEY"]
         try:
             async with transaction(engine) as db:

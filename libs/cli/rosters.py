@@ -43,7 +43,8 @@ def _sealer(settings: OperatorSettings) -> tuple[str, Sealer]:
 
 
 async def _import(url: str, wanted: Roster, sealer: Sealer, *, preview: bool) -> Changes:
-    engine = connect(url, pool_size=1)
+    # Between two statements every contact is sealed, which takes as long as the street is large.
+    engine = connect(url, pool_size=1, idle_in_transaction_seconds=0)
     try:
         async with transaction(engine) as db:
             return await roster.import_roster(db, wanted, sealer, datetime.now(UTC), preview=preview)
