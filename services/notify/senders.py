@@ -149,7 +149,7 @@ class Senders:
         await asyncio.gather(*running, return_exceptions=True)
         await self._record(service)
         self._mail.close()
-        await self._webhooks.close()
+        self._webhooks.close()
 
 
 async def _record(db: Database, batch: Sequence[_Attempted], now: datetime) -> dict[str, int]:

@@ -154,7 +154,7 @@ async def test_a_webhook_is_called_with_the_id_of_the_delivery() -> None:
         webhooks = Webhooks("loopback", 4, 5.0)
         for _ in range(2):
             assert await webhooks.send(DELIVERY, calls.url, {"subject": "路灯"}) == Taken()
-        await webhooks.close()
+        webhooks.close()
         assert calls.calls == [(str(DELIVERY), {"subject": "路灯"})] * 2
         assert calls.connections == 1
 
@@ -164,7 +164,7 @@ async def test_a_redirect_is_not_followed() -> None:
         calls.statuses = [302]
         webhooks = Webhooks("loopback", 4, 5.0)
         assert await webhooks.send(DELIVERY, calls.url, {}) == Rejected("HTTP 302")
-        await webhooks.close()
+        webhooks.close()
 
 
 async def test_a_webhook_that_hangs_or_is_away_is_tried_again() -> None:
@@ -174,7 +174,7 @@ async def test_a_webhook_that_hangs_or_is_away_is_tried_again() -> None:
         assert isinstance(await webhooks.send(DELIVERY, calls.url, {}), NotTaken)
     assert isinstance(await webhooks.send(DELIVERY, calls.url, {}), NotTaken)
     assert isinstance(await webhooks.send(DELIVERY, "http://nowhere.example/", {}), NotTaken)
-    await webhooks.close()
+    webhooks.close()
 
 
 async def test_a_webhook_into_this_machine_is_refused_unless_allowed() -> None:
@@ -185,11 +185,11 @@ async def test_a_webhook_into_this_machine_is_refused_unless_allowed() -> None:
         for url in (secure, secure.replace("127.0.0.1", "localhost"), secure.replace("127.0.0.1", "2130706433")):
             refused = await webhooks.send(DELIVERY, url, {})
             assert refused == Rejected("the webhook leads to an address that is not allowed")
-        await webhooks.close()
+        webhooks.close()
         assert calls.connections == 0
 
 
 async def test_an_address_that_is_none_is_refused() -> None:
     webhooks = Webhooks("any", 4, 5.0)
     assert await webhooks.send(DELIVERY, "http://", {}) == Rejected("the webhook has no valid address")
-    await webhooks.close()
+    webhooks.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,8 @@ from services.notify.domain.attempt import (
     after,
     after_status,
 )
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def test_what_was_not_taken_is_tried_again_later_and_later() -> None:
@@ -43,17 +45,44 @@ def test_the_other_outcomes_end_it_at_once(attempts: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_success_is_taken(status: int) -> None:
-    assert after_status(status) == Taken()
+    assert after_status(status, None, NOW) == Taken()
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
 def test_a_receiver_in_trouble_is_tried_again(status: int) -> None:
-    assert after_status(status) == NotTaken(f"HTTP {status}")
+    assert after_status(status, None, NOW) == NotTaken(f"HTTP {status}")
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 404, 410])
 def test_a_refusal_or_a_redirect_is_final(status: int) -> None:
-    assert after_status(status) == Rejected(f"HTTP {status}")
+    assert after_status(status, None, NOW) == Rejected(f"HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120),
+        ("999999999999", 3600),
+        ("9" * 400, 0),
+        ("Mon, 23 Nov 2026 12:02:00 GMT", 120),
+        ("Mon, 23 Nov 2026 12:02:00 -0000", 120),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0),
+        ("soon", 0),
+        ("-5", 0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_receiver_may_ask_for_time_in_seconds_or_until_a_date(status: int, asked: str, seconds: int) -> None:
+    assert after_status(status, asked, NOW) == NotTaken(f"HTTP {status}", timedelta(seconds=seconds))
+
+
+def test_only_a_receiver_that_is_busy_may_ask_for_time() -> None:
+    assert after_status(500, "120", NOW) == NotTaken("HTTP 500")
+
+
+def test_the_next_attempt_is_not_before_the_time_asked_for_nor_later_than_the_longest_delay() -> None:
+    decided = [after(NotTaken("HTTP 429", timedelta(seconds=s)), 2) for s in (1, 45, 90_000)]
+    assert decided == [Again(timedelta(seconds=s), "HTTP 429") for s in (30, 45, 3600)]
 
 
 PRIVATE = [

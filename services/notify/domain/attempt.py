@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 DELAYS = (
@@ -15,6 +17,8 @@ DELAYS = (
 )
 """After the first attempt, the second and so on; the one after the last delay is the last."""
 
+SECONDS = re.compile(r"[0-9]{1,18}", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -23,9 +27,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """The channel did not take it, or nobody knows; another attempt may go better."""
+    """The channel did not take it, or nobody knows; another attempt may go better, after `wait` at the earliest."""
 
     reason: str
+    wait: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +71,28 @@ def after(outcome: Outcome, attempts: int) -> Ended | Again:
             return Ended("failed", reason)
         case NotSent(reason):
             return Ended("suppressed", reason)
-        case NotTaken(reason):
+        case NotTaken(reason, wait):
             if attempts > len(DELAYS):
                 return Ended("failed", f"{reason}, after {attempts} attempts")
-            return Again(DELAYS[attempts - 1], reason)
+            return Again(max(DELAYS[attempts - 1], min(wait, DELAYS[-1])), reason)
 
 
-def after_status(status: int) -> Outcome:
+def after_status(status: int, retry_after: str | None, now: datetime) -> Outcome:
     """The outcome of an HTTP call (RFC 9110). A redirect is not followed: it could lead anywhere."""
     if 200 <= status < 300:
         return Taken()
     if status >= 500 or status in (408, 425, 429):
-        return NotTaken(f"HTTP {status}")
+        asked = retry_after if status in (429, 503) else None
+        return NotTaken(f"HTTP {status}", _wait(asked, now) if asked else timedelta())
     return Rejected(f"HTTP {status}")
+
+
+def _wait(retry_after: str, now: datetime) -> timedelta:
+    """Seconds or a date (RFC 9110, 10.2.3); what is neither asks for nothing. At most the longest delay counts."""
+    if SECONDS.fullmatch(retry_after):
+        return timedelta(seconds=min(int(retry_after), DELAYS[-1].total_seconds()))
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return timedelta()
+    return max(timedelta(), (until if until.tzinfo else until.replace(tzinfo=UTC)) - now)
