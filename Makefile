@@ -34,7 +34,7 @@ format: $(READY) ## Format the code, sort its imports, generate the generated do
 	@$(RUN) libs.cli.main docs write
 
 bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
-	@$(RUN) tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) $(if $(FULL),--full)
+	@$(RUN) tests.bench$(if $(GROWTH),.growth) $(if $(ONLY),--only $(ONLY)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) $(if $(FULL),--full)
 
 chaos: $(READY) ## Break everything under load, then check every invariant: SEED=1,2 MINUTES=10 RATE=2
 	@$(RUN) tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),2)

@@ -12,7 +12,7 @@ import asyncpg
 from deploy.local import street
 from deploy.local.local_street import TENANT
 from libs.contracts.streams import SERVICES
-from tests.bench.growth_rows import BALANCES, ROWS, SHARED
+from tests.bench.growth_rows import BALANCES, CHASSIS, ROWS, SHARED
 
 CHUNK = 25_000
 STEP_MS = 60_000
@@ -36,8 +36,7 @@ async def fill(
     if not 1 <= first <= last <= MOST:
         raise ValueError(f"cases are numbered from 1 to {MOST:,}")
     started = time.perf_counter()
-    first_ms = int(time.time() * 1000) - MOST * STEP_MS
-    shared = SHARED.format(first_ms=first_ms, step_ms=STEP_MS, streets=streets, tenant=TENANT)
+    shared = _shared(streets)
     # Two at a time, the fuller ones first: each uses a core of the server.
     places = asyncio.Semaphore(2)
 
@@ -49,6 +48,7 @@ async def fill(
     await asyncio.gather(*(one(service) for service in sorted(SERVICES, key=list(_BY_WEIGHT).index)))
 
 
+FILLING = {"synchronous_commit": "off", "jit": "off", "work_mem": "64MB"}
 _BY_WEIGHT = ("scoring", "notify", "incident", "dispatch")
 
 
@@ -59,14 +59,11 @@ def _people() -> list[tuple[int, str, str, str]]:
 
 
 async def _fill(url: str, service: str, first: int, last: int, shared: str) -> None:
-    db = await asyncpg.connect(url, server_settings={"synchronous_commit": "off", "jit": "off", "work_mem": "64MB"})
+    db = await asyncpg.connect(url, server_settings=FILLING)
     try:
         # The triggers and foreign keys hold by construction; the ledger is checked by who fills it.
         await db.execute("SET session_replication_role = replica")
-        known = await db.fetchval("SELECT obj_description(to_regnamespace('filled'))")
-        if known is None:
-            await db.execute(f"{shared}; COMMENT ON SCHEMA filled IS 'what is filled in follows from it'")
-            await db.copy_records_to_table("people", schema_name="filled", records=_people())
+        await _share(db, shared)
         for begin in range(first, last + 1, CHUNK):
             for statement in ROWS[service]:
                 await db.execute(statement, begin, min(begin + CHUNK - 1, last), timeout=600)
@@ -75,3 +72,28 @@ async def _fill(url: str, service: str, first: int, last: int, shared: str) -> N
         await db.execute("VACUUM ANALYZE", timeout=1200)
     finally:
         await db.close()
+
+
+async def fill_chassis(url: str, cases: int) -> None:
+    """Inbox and outbox of an empty database as that many cases leave them."""
+    db = await asyncpg.connect(url, server_settings=FILLING)
+    try:
+        await _share(db, _shared(1))
+        for begin in range(1, cases + 1, CHUNK):
+            for statement in CHASSIS:
+                await db.execute(statement, begin, min(begin + CHUNK - 1, cases), timeout=600)
+        await db.execute("VACUUM ANALYZE", timeout=1200)
+    finally:
+        await db.close()
+
+
+def _shared(streets: int) -> str:
+    first_ms = int(time.time() * 1000) - MOST * STEP_MS
+    return SHARED.format(first_ms=first_ms, step_ms=STEP_MS, streets=streets, tenant=TENANT)
+
+
+async def _share(db: asyncpg.Connection, shared: str) -> None:
+    """What the statements share, once: later cases follow the earlier ones."""
+    if await db.fetchval("SELECT to_regnamespace('filled')") is None:
+        await db.execute(shared)
+        await db.copy_records_to_table("people", schema_name="filled", records=_people())

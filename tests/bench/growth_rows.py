@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SHARED = """
-DROP SCHEMA IF EXISTS filled CASCADE;
 CREATE SCHEMA filled;
 CREATE TABLE filled.people (n int PRIMARY KEY, member_id text NOT NULL, org_id text NOT NULL, unit text NOT NULL);
 CREATE FUNCTION filled.milliseconds(i bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
@@ -192,6 +191,9 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "scoring": SCORING,
     "notify": NOTIFY,
 }
+
+CHASSIS = _chassis("scoring", "points_posted")
+"""For a database that has the chassis' tables and no others."""
 
 BALANCES = """
 INSERT INTO accounts (tenant, account, dimension, balance)

@@ -104,7 +104,7 @@ def _axes(unit: str, points: Sequence[Point], ceiling: float, x: Scale, y: Scale
         at, below = _n(x(point.cases)), HEIGHT - BOTTOM
         yield f'<line class="grid" x1="{at}" y1="{below}" x2="{at}" y2="{below + 6}"/>'
         yield f'<text x="{at}" y="{below + 24}" text-anchor="middle">{point.cases:,}</text>'
-    yield f'<text x="{LEFT - 10}" y="{TOP - 14}" text-anchor="end">{escape(unit)}</text>'
+    yield f'<text x="8" y="{TOP - 14}">{escape(unit)}</text>'
     middle = _n(LEFT + (WIDTH - LEFT - RIGHT) / 2)
     yield f'<text x="{middle}" y="{HEIGHT - 14}" text-anchor="middle">cases stored (logarithmic)</text>'
 
@@ -120,7 +120,7 @@ def _measured(at: float, point: Point, y: Scale) -> Iterable[str]:
 
 
 def _legend(limit: bool, goal: float | None, unit: str) -> Iterable[str]:
-    entries = [("here", "measured: median, least and most")]
+    entries = [("here", "median, least and most")]
     entries += [("limit", "limit: bare libraries")] if limit else []
     entries += [("goal", f"goal: {amount(goal)} {unit}")] if goal is not None else []
     at = LEFT

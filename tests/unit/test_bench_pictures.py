@@ -43,6 +43,15 @@ def test_nothing_is_drawn_outside_the_picture() -> None:
             assert 0 <= float(element.get(name, 0)) <= limit
 
 
+def test_no_words_run_over_the_edge() -> None:
+    widest = 7
+    for element in ElementTree.fromstring(draw("notify sender", "deliveries/s", POINTS, goal=1_000)).iter(f"{SVG}text"):
+        at, width = float(element.get("x", 0)), widest * len(element.text or "")
+        begins = {"end": at - width, "middle": at - width / 2}.get(element.get("text-anchor", ""), at)
+        assert begins >= 0, element.text
+        assert begins + width <= WIDTH, element.text
+
+
 def test_one_size_alone_and_no_limit_can_be_drawn() -> None:
     assert "limit: bare libraries" not in words(draw("idle", "MiB", [Point(62_500, [438])]))
 
