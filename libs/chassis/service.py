@@ -78,6 +78,7 @@ class Service:
         self.subscribers = self._subscribers()
         answer_over_bus(self.broker, router, self.commands, self.telemetry)
         self.draining = False
+        self._ended = False
         self._background = background
         self.app = self._app(api)
 
@@ -121,6 +122,8 @@ class Service:
                 await asyncio.gather(*(subscriber.finish() for subscriber in self.subscribers))
                 if self.broker_connected:
                     await self._quietly(self.relay.drain)
+        # Before Python 3.12 `asyncio.wait_for`, which nats-py waits with, now and then swallows a cancellation.
+        self._ended = True
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -135,9 +138,11 @@ class Service:
 
     async def _messaging(self) -> None:
         """Connect however long it takes: requests are accepted meanwhile, their facts wait in the outbox."""
-        while not await self._quietly(self.broker.start):  # noqa: ASYNC110  there is nothing to be woken by
+        while not await self._quietly(self.broker.start):
             await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
-        while True:
+            if self._ended:
+                return
+        while not self._ended:
             if not await self._quietly(self.relay.drain):
                 await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
             await self.relay.wait()
@@ -148,7 +153,7 @@ class Service:
             pass
 
     async def _for_ever(self, work: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
-        while True:
+        while not self._ended:
             await self._quietly(work)
             await asyncio.sleep(pause_seconds)
 

@@ -105,6 +105,7 @@ async def living(
             await stories.finish(idle_seconds, at_most_seconds=at_most_seconds)
             await mess.finish()
         finally:
+            mess.stop()
             await facts.stop()
             for task in tasks:
                 task.cancel()

@@ -40,6 +40,7 @@ class Mess:
         self._soon: list[Envelope] = []
         self._late: list[Envelope] = []
         self._poison: list[Envelope] = []
+        self._stopped = False
 
     def add(self, fact: Message) -> None:
         if self._rng.random() < self._copies_share:
@@ -49,13 +50,17 @@ class Mess:
             self._poison.append(poison(fact, self._rng.choice(list(SORTS)), self._rng))
 
     async def run(self) -> None:
-        while True:
+        """Until `stop`. To cancel it is not enough: now and then nats-py swallows that, and it would go on."""
+        while not self._stopped:
             await asyncio.sleep(TURN_SECONDS)
             await self._turn(STILL_TO_COME)
 
     async def finish(self) -> None:
         """What is held back comes now."""
         await self._turn(0)
+
+    def stop(self) -> None:
+        self._stopped = True
 
     async def _turn(self, still_to_come: int) -> None:
         self._rng.shuffle(self._late)
