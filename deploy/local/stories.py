@@ -40,6 +40,7 @@ class Stories:
         self._stories: dict[UUID, Story] = {}
         self._early: dict[UUID, list[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
         self._planned = self._begun = 0
         self._last_heard = asyncio.get_running_loop().time()
         self.sent: list[Sent] = []
@@ -66,6 +67,7 @@ class Stories:
         for story in self._stories.values():
             if not story.finished.is_set():
                 self.surprises.append(f"case {story.receipt.case_no} did not come to its end ({story.plan.outcome})")
+        self._over = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -77,7 +79,7 @@ class Stories:
     def hear(self, fact: Message) -> None:
         self._last_heard = asyncio.get_running_loop().time()
         self._count(fact)
-        if isinstance(fact, OrderOffered | CaseClosed):
+        if isinstance(fact, OrderOffered | CaseClosed) and not self._over:
             if fact.case_id in self._stories:
                 self._act(self._stories[fact.case_id], fact)
             else:

@@ -66,7 +66,11 @@ async def attempted(notify: Stage, *, hurry: bool = False) -> None:
             if hurry:
                 await db.execute(text("UPDATE deliveries SET due_at = now() WHERE state = 'queued'"))
             [left] = await db.rows(
-                text("SELECT count(*) FROM deliveries WHERE state = 'sending' OR state = 'queued' AND due_at <= now()")
+                text(
+                    "SELECT count(*) FROM deliveries "
+                    "WHERE state = 'sending' OR state = 'queued' AND (due_at <= now() OR :hurry)"
+                ),
+                {"hurry": hurry},
             )
         if left[0] == 0:
             return await notify.settled()

@@ -23,7 +23,7 @@ from tests.chaos.statements.messages import ALL_HEARD, IN_ORDER, IN_STREAM, POIS
 from tests.chaos.statements.notifications import ENDED_ONCE
 from tests.chaos.statements.orders import STANDS
 
-SOME_ORDERS = Refuse("orders", "NEW.case_no ~ '[369]$'", seconds=0.8)
+SOME_ORDERS = Refuse("orders", "NEW.case_no ~ '[369]$'", seconds=2.5)
 NO_ORDERS = Refuse("orders", "true", DISK_FULL)
 NO_FACTS = Refuse("outbox", "NEW.subject ~ 'dispatched'")
 
