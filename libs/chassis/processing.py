@@ -19,7 +19,6 @@ from libs.chassis import metrics, outbox, retries, telemetry
 from libs.chassis.clock import Clock
 from libs.chassis.database import Database, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter
-from libs.chassis.ids import new_id
 from libs.chassis.retries import Kept
 from libs.chassis.tables import Inbox
 from libs.contracts import cloudevents
@@ -34,7 +33,8 @@ class Received:
     message: Message
     envelope: Envelope
     attempts: int
-    was_kept: bool
+    kept_as: UUID | None
+    """Where it waits in `retries`, when it does."""
 
 
 def in_waves(messages: Sequence[Message]) -> list[list[Message]]:
@@ -76,29 +76,29 @@ class Processor:
         Raises when the database cannot be reached; then nothing may be acknowledged, and what was handled
         before is dropped as a copy when it comes again.
         """
-        await self._process([(e, 0) for e in envelopes], was_kept=False)
+        await self._process([(e, 0, None) for e in envelopes], "messages")
 
     async def process_due(self, limit: int) -> int:
         """Try kept messages again whose time has come; the number of them."""
         async with transaction(self._engine) as db:
             due = await retries.lease_due(db, limit)
         if due:
-            await self._process([(each.envelope, each.attempts) for each in due], was_kept=True)
+            await self._process([(each.envelope, each.attempts, each.id) for each in due], "retries")
         return len(due)
 
-    async def _process(self, tried: Sequence[tuple[Envelope, int]], *, was_kept: bool) -> None:
-        """Each envelope with the attempts that were made at it."""
-        kind = "retries" if was_kept else "messages"
+    async def _process(self, tried: Sequence[tuple[Envelope, int, UUID | None]], kind: str) -> None:
+        """Each envelope with the attempts that were made at it, and where it is kept."""
         started = time.perf_counter()
         received: dict[UUID, Received] = {}
-        for e, attempts in tried:
+        for e, attempts, kept_as in tried:
             try:
                 message = cloudevents.decode(e.subject, e.headers, e.body)
                 if type(message) not in self._router.events:
                     raise NotAMessage(f"{type(message).__name__} has no handler in {self._router.service}")
-                received.setdefault(message.id, Received(message, e, attempts, was_kept))
+                received.setdefault(message.id, Received(message, e, attempts, kept_as))
             except NotAMessage as error:
-                await self._keep(Kept(_id_or_new(e), e, attempts + 1, str(error)), None)
+                # Not under its own id, which may be that of a genuine message: neither may take the other's place.
+                await self._keep(Kept(kept_as or e.content_id(), e, attempts + 1, str(error)), None)
         if received:
             await self._in_halves(list(received.values()))
         seconds = time.perf_counter() - started
@@ -116,9 +116,8 @@ class Processor:
                 await self._in_halves(items[:middle])
                 await self._in_halves(items[middle:])
                 return
-            attempts = items[0].attempts + 1
-            kept = Kept(items[0].message.id, items[0].envelope, attempts, retries.reason_of(error))
-            await self._keep(kept, retries.delay_after(attempts, waiting=False))
+            kept = _kept(items[0], retries.reason_of(error))
+            await self._keep(kept, retries.delay_after(kept.attempts, waiting=False))
 
     async def _once(self, items: Sequence[Received]) -> None:
         """Handle the items in one transaction, or none of them."""
@@ -134,7 +133,7 @@ class Processor:
                         returning="message_id",
                     )
                 )
-                await retries.forget(db, [id for id, item in by_id.items() if item.was_kept])
+                await retries.forget(db, [item.kept_as for item in items if item.kept_as is not None])
                 fresh = [item.message for item in items if item.message.id in new]
                 waiting, told = await self._handle(db, fresh, spans)
                 await self._wait(db, [(by_id[message.id], reason) for message, reason in waiting])
@@ -170,9 +169,8 @@ class Processor:
             return
         await db.execute(FORGET_INBOX, {"ids": [item.message.id for item, _ in waiting]})
         for item, reason in waiting:
-            attempts = item.attempts + 1
-            kept = Kept(item.message.id, item.envelope, attempts, reason)
-            await retries.keep(db, kept, retries.delay_after(attempts, waiting=True))
+            kept = _kept(item, reason)
+            await retries.keep(db, kept, retries.delay_after(kept.attempts, waiting=True))
 
     async def _keep(self, kept: Kept, delay: timedelta | None) -> None:
         async with transaction(self._engine) as db:
@@ -185,8 +183,6 @@ class Processor:
 FORGET_INBOX = text("DELETE FROM inbox WHERE message_id = ANY(:ids)")
 
 
-def _id_or_new(envelope: Envelope) -> UUID:
-    try:
-        return cloudevents.message_id(envelope.headers)
-    except NotAMessage:
-        return new_id()
+def _kept(item: Received, reason: str) -> Kept:
+    """After one more attempt that came to nothing."""
+    return Kept(item.kept_as or item.message.id, item.envelope, item.attempts + 1, reason)

@@ -5,8 +5,10 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protoc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -29,6 +31,12 @@ class Envelope:
     subject: str
     headers: dict[str, str]
     body: bytes
+
+    def content_id(self) -> UUID:
+        """The same for each copy of the content, whatever its `ce-id`; headers of NATS itself have no part."""
+        own = sorted((name, value) for name, value in self.headers.items() if not name.startswith("Nats-"))
+        content = json.dumps([self.subject, own]).encode() + self.body
+        return UUID(bytes=blake2b(content, digest_size=16).digest())
 
 
 def encode(message: Message, traceparent: str | None = None) -> Envelope:

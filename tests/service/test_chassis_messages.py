@@ -114,6 +114,28 @@ async def test_what_is_no_message_is_parked_with_what_would_be_right(
     assert await heard(stage, "registered") == ["after it"]
 
 
+async def test_what_is_no_message_is_one_dead_letter_however_often_it_comes(stage: Stage) -> None:
+    js = (await stage.service.broker.connect()).jetstream()
+    for body in (b"{", b"{", b"["):
+        await js.publish("wangge.370784004.incident.registered.v1", body)
+    await stage.settled()
+    assert len(await stage.kept()) == 2
+
+
+async def test_what_bears_the_id_of_another_message_does_not_take_its_place(stage: Stage) -> None:
+    case = registered()
+    end = closed(case)
+    await stage.hear(end)
+    js = (await stage.service.broker.connect()).jetstream()
+    await js.publish("wangge.370784004.incident.closed.v1", b"{", headers={"ce-id": str(end.id)})
+    await stage.settled()
+    assert sorted(given_up for _, given_up in await stage.kept()) == [False, True]
+    await stage.hear(case)
+    await stage.retry_now()
+    assert await heard(stage, "closed") == [""]
+    assert [given_up for _, given_up in await stage.kept()] == [True]
+
+
 async def test_an_unknown_field_is_ignored(stage: Stage) -> None:
     case = registered()
     envelope = cloudevents.encode(case)
