@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,19 +90,22 @@ def kept(found: Found, repetitions: int) -> dict[str, Any]:
     return {**result((), repetitions=repetitions, full=False), "figures": figures}
 
 
-def pictures(run: dict[str, Any]) -> dict[str, str]:
+def pictures(run: Mapping[str, Any]) -> dict[str, str]:
     """File name and SVG for each figure of a result file."""
     made = {}
     for scenario, name in dict.fromkeys((f["scenario"], f["name"]) for f in run["figures"]):
         mine = [f for f in run["figures"] if (f["scenario"], f["name"]) == (scenario, name)]
         points = [Point(f["cases"], f["values"], f["limit"]) for f in sorted(mine, key=lambda f: f["cases"])]
-        words = re.findall(r"[a-z0-9]+", name.lower())
-        made["-".join([scenario, *words]) + ".svg"] = draw(name, mine[0]["unit"], points, mine[0]["goal"])
+        made[picture_name(scenario, name)] = draw(name, mine[0]["unit"], points, mine[0]["goal"])
     return made
 
 
-def markdown(run: dict[str, Any]) -> str:
-    """A row for each figure, a column for each size."""
+def picture_name(scenario: str, name: str) -> str:
+    return "-".join([scenario, *re.findall(r"[a-z0-9]+", name.lower())]) + ".svg"
+
+
+def markdown(run: Mapping[str, Any], folder: Path = Path()) -> str:
+    """A row for each figure, which leads to its picture in the folder, and a column for each size."""
     sizes = sorted({f["cases"] for f in run["figures"]})
     rows = [
         "| figure | " + " | ".join(f"{cases:,} cases" for cases in sizes) + " | last to first |",
@@ -112,7 +115,8 @@ def markdown(run: dict[str, Any]) -> str:
         mine = {f["cases"]: f for f in run["figures"] if (f["scenario"], f["name"]) == (scenario, name)}
         cells = [f"{amount(mine[c]['median'])} {mine[c]['unit']}" if c in mine else "–" for c in sizes]
         first, last = mine[min(mine)]["median"], mine[max(mine)]["median"]
-        rows.append(f"| {name} | {' | '.join(cells)} | {f'{last / first:.2f}' if first else '–'} |")
+        shown = f"[{name}]({folder / picture_name(scenario, name)})"
+        rows.append(f"| {shown} | {' | '.join(cells)} | {f'{last / first:.2f}' if first else '–'} |")
     return "\n".join(rows)
 
 

@@ -1,17 +1,24 @@
-"""`python -m tests.bench.report result.json`: the table of a run in Markdown, put into docs/performance.md."""
+"""`python -m tests.bench.report result.json`: the table of a run in Markdown, put into docs/performance.md.
+
+Of a run by size it takes the pictures along, into docs/performance/.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.bench import growth
 from tests.bench.measure import amount
 
 PAGE = Path("docs/performance.md")
+PICTURES = Path("docs/performance")
 BEGIN, END = "<!-- results: written by tests.bench.report -->", "<!-- end of results -->"
+BEGIN_GROWTH, END_GROWTH = "<!-- growth: written by tests.bench.report -->", "<!-- end of growth -->"
 
 Result = Mapping[str, Any]
 """What `make bench` writes: see measure.result."""
@@ -29,13 +36,17 @@ def markdown(result: Result) -> str:
     return "\n".join([_machine(result), "", *rows, "", "What stands behind the medians:", "", *explained])
 
 
-def put(page: str, results: str) -> str:
-    """The page with these results instead of those between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise NoPlaceForResults(f"{PAGE} needs a line {BEGIN} and a line {END}")
-    return f"{before}{BEGIN}\n\n{results}\n\n{END}{after}"
+def growth_markdown(result: Result) -> str:
+    return "\n".join([_machine(result), "", growth.markdown(result, Path(PICTURES.name))])
+
+
+def put(page: str, results: str, begin: str = BEGIN, end: str = END) -> str:
+    """The page with these results instead of those between the two marks."""
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise NoPlaceForResults(f"{PAGE} needs a line {begin} and a line {end}")
+    return f"{before}{begin}\n\n{results}\n\n{end}{after}"
 
 
 def _machine(result: Result) -> str:
@@ -64,11 +75,20 @@ def _list(more: Iterable[Any]) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("result", type=Path)
-    results = markdown(json.loads(arguments.parse_args().result.read_text(encoding="utf-8")))
-    PAGE.write_text(put(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
-    print(results)
+    file: Path = arguments.parse_args().result
+    result = json.loads(file.read_text(encoding="utf-8"))
+    page = PAGE.read_text(encoding="utf-8")
+    if "cases" in result["figures"][0]:
+        shutil.rmtree(PICTURES, ignore_errors=True)
+        PICTURES.mkdir()
+        for name, picture in growth.pictures(result).items():
+            (PICTURES / name).write_text(picture, encoding="utf-8")
+        page = put(page, growth_markdown(result), BEGIN_GROWTH, END_GROWTH)
+    else:
+        page = put(page, markdown(result))
+    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,19 @@ import time
 import pytest
 
 from tests.bench import load
+from tests.bench.growth import kept
 from tests.bench.measure import Figure, as_json, result
-from tests.bench.report import BEGIN, END, NoPlaceForResults, markdown, put
+from tests.bench.report import (
+    BEGIN,
+    BEGIN_GROWTH,
+    END,
+    END_GROWTH,
+    PAGE,
+    NoPlaceForResults,
+    growth_markdown,
+    markdown,
+    put,
+)
 
 
 def figures() -> list[Figure]:
@@ -34,6 +45,16 @@ def test_the_report_goes_between_its_marks_and_nowhere_else() -> None:
     assert put(page, results) == page
     with pytest.raises(NoPlaceForResults):
         put("no marks", results)
+
+
+def test_a_run_by_size_has_a_row_for_each_figure_and_its_picture() -> None:
+    found = [(cases, figure) for cases in (1_000, 4_000) for figure in figures()]
+    for _, figure in found:
+        figure.scenario = "hop"
+    report = growth_markdown(kept(found, 3))
+    row = "| [consumer hop](performance/hop-consumer-hop.svg) | 2,000 events/s | 2,000 events/s | 1.00 |"
+    assert row in report
+    assert report in put(PAGE.read_text(encoding="utf-8"), report, BEGIN_GROWTH, END_GROWTH)
 
 
 def test_latency_counts_from_the_intended_time_though_all_connections_are_busy() -> None:
