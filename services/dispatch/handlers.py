@@ -156,7 +156,7 @@ async def _carry_out(
         member = street.members.get(command.member_id)
         match decide(command, order, member, street, desk.workload.get(order.tenant, {})):
             case Refuse(reason, allowed):
-                answers.append(Refused(409, "Not possible now", reason, {"allowed": list(allowed)}))
+                answers.append(Refused(409, "Not possible now", reason, {"allowed": [t.shown() for t in allowed]}))
             case Changed() as changed:
                 desk.keep(changed.order)
                 answers.append(Done(changed.order, changed.facts))

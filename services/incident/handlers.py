@@ -20,8 +20,9 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.incident import ReportCase
 from libs.contracts.message import Event, OrderEvent
+from libs.contracts.transitions import Impossible
 from services.incident import facts, intake
-from services.incident.domain.case import TRANSITIONS, decide, endpoints, follow, reopen, step_of
+from services.incident.domain.case import decide, follow, reopen, step_of
 from services.incident.domain.commands import DecideCase, Decided, EvaluateCase, Evaluated, TakeReport
 from services.incident.domain.feedback import Conflict, evaluate
 from services.incident.domain.intake import TRACKING_BITS, tracking_code
@@ -108,10 +109,9 @@ def _decide(command: DecideCase, case: Known | None, changes: Changes, now: date
         return Refused(404, "Not found", f"Street {command.tenant} has no case {command.case_no}.")
     before = changes.standing(case)
     after = decide(before, command.move)
-    if after is None:
-        origins = " or ".join(sorted(TRANSITIONS[command.move].origins))
-        detail = f"Case {case.case_no} is {before.state}; {command.move} needs one that is {origins}."
-        return Refused(409, "Not in this state", detail, {"state": before.state, "allowed": endpoints(before.state)})
+    if isinstance(after, Impossible):
+        allowed = [transition.shown() for transition in after.allowed]
+        return Refused(409, "Not in this state", after.detail, {"state": before.state, "allowed": allowed})
     changes.move(case, after)
     details = {"move": command.move, "by_member": command.by_member, "reason": command.reason}
     changes.note(case, new_id(), after.state, now, details)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled, OrderOverdue
 from libs.contracts.message import OrderEvent
+from libs.contracts.transitions import Impossible
 from libs.contracts.words import Level, Registration, Stage
 from services.incident.domain.case import (
     FIRST_STATE,
-    STAFF_MOVES,
     TRANSITIONS,
     Move,
     Standing,
@@ -22,7 +22,6 @@ from services.incident.domain.case import (
     decide,
     follow,
     reopen,
-    staff_moves,
     step_of,
 )
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS
@@ -173,19 +172,23 @@ def test_facts_that_come_again_change_nothing(drawn: list[Drawn]) -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-@pytest.mark.parametrize("move", STAFF_MOVES)
+@pytest.mark.parametrize("move", list(Move))
 def test_a_decision_is_possible_exactly_where_the_table_says_so(state: State, move: Move) -> None:
+    [row] = TRANSITIONS.of(move)
     decided = decide(Standing(state), move)
-    assert (decided is not None) == (move in staff_moves(state))
-    if decided is not None:
-        assert decided.state is TRANSITIONS[move].target
+    if state in row.origins:
+        assert decided == Standing(row.leads(state))
+    else:
+        assert isinstance(decided, Impossible)
+        assert decided.allowed == TRANSITIONS.allowed(state)
+        assert f"the case is {state}" in decided.detail
 
 
 def test_every_policy_begins_where_staff_or_dispatch_can_go_on() -> None:
     assert set(FIRST_STATE) == set(Registration)
-    assert staff_moves(State.REPORTED) == [Move.ACCEPT, Move.REJECT]
-    assert staff_moves(State.VERIFYING) == [Move.REJECT, Move.CONFIRM, Move.DISPROVE]
-    assert staff_moves(State.REGISTERED) == []
+    assert all(TRANSITIONS.allowed(s) or TRANSITIONS.get(s, Move.CLAIM) for s in FIRST_STATE.values())
+    assert [t.move for t in TRANSITIONS.allowed(State.VERIFYING)] == [Move.REJECT, Move.CONFIRM, Move.DISPROVE]
+    assert TRANSITIONS.allowed(State.REGISTERED) == ()
 
 
 def test_a_rejected_case_is_not_moved_by_an_order() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.message import Event
+from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
 from libs.contracts.words import Level, Stage
 
 AMBER = 0.8
@@ -25,16 +26,39 @@ class State(StrEnum):
     CHECKED = "checked"
 
 
-MOVES: Mapping[tuple[State, str], State] = {
-    (State.OFFERED, "claim"): State.CLAIMED,
-    (State.CLAIMED, "hand_in"): State.HANDLED,
-    (State.CLAIMED, "give_back"): State.OFFERED,
-    (State.HANDLING, "hand_in"): State.HANDLED,
-    (State.HANDLING, "give_back"): State.OFFERED,
-    (State.HANDLED, "pass_check"): State.CHECKED,
-    (State.HANDLED, "fail_check"): State.HANDLING,
-}
-"""Every move there is; what is not here is refused. Rework is a failed check: back to handling."""
+class Move(StrEnum):
+    CLAIM = "claim"
+    HAND_IN = "hand_in"
+    GIVE_BACK = "give_back"
+    PASS_CHECK = "pass_check"
+    FAIL_CHECK = "fail_check"
+    WARN = "warn"
+    LAPSE = "lapse"
+
+
+_HELD = (State.CLAIMED, State.HANDLING)
+_LIVE = (State.OFFERED, *_HELD, State.HANDLED)
+
+MOVES: Table[State, Move] = Table(
+    Words("order", "工单"),
+    {
+        State.OFFERED: "已派单",
+        State.CLAIMED: "已接单",
+        State.HANDLING: "处置中",
+        State.HANDLED: "已处置",
+        State.CHECKED: "已核查",
+    },
+    (
+        Transition(Move.CLAIM, "接单", (State.OFFERED,), State.CLAIMED, Who.CANDIDATE),
+        Transition(Move.HAND_IN, "处置反馈", _HELD, State.HANDLED, Who.HANDLER, (Need.EVIDENCE,)),
+        Transition(Move.GIVE_BACK, "回退", _HELD, State.OFFERED, Who.HANDLER, (Need.REASON,)),
+        Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.ANOTHER_MEMBER, action="check"),
+        Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.ANOTHER_MEMBER, action="check"),
+        Transition(Move.WARN, "临期提醒", _LIVE, None, Who.CLOCK),
+        Transition(Move.LAPSE, "超时升级", _LIVE, None, Who.CLOCK),
+    ),
+)
+"""Rework is a failed check: back to handling."""
 
 STAGE_OF: Mapping[State, Stage] = {
     State.OFFERED: Stage.CLAIM,
@@ -111,20 +135,24 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
+    """Why not, and what may be done instead."""
+
     reason: str
-    allowed: tuple[str, ...] = ()
+    allowed: tuple[Transition[State, Move], ...] = ()
 
 
 Decision = Changed | Refuse
 
 
-def move_to(order: Order, move: str) -> State | Refuse:
+def move_to(order: Order, move: Move) -> State | Refuse:
     """The state that the move leads to, or which moves there are."""
-    to = MOVES.get((order.state, move))
-    if to is not None:
-        return to
-    allowed = tuple(m for s, m in MOVES if s is order.state)
-    return Refuse(f"the order is {order.state}, where only {', '.join(allowed) or 'nothing'} is possible", allowed)
+    found = MOVES.find(order.state, move)
+    return Refuse(found.detail, found.allowed) if isinstance(found, Impossible) else found.leads(order.state)
+
+
+def refuse(order: Order, reason: str) -> Refuse:
+    """The move is one of the table's, and something else is missing."""
+    return Refuse(reason, MOVES.allowed(order.state))
 
 
 def about(order: Order, now: datetime) -> dict[str, Any]:

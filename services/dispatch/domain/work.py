@@ -9,7 +9,7 @@ from datetime import datetime
 from libs.contracts.dispatch import EscalationCause, OrderChecked, OrderClaimed, OrderHandled, OrderReturned
 from services.dispatch.domain.escalation import escalate
 from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer
-from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State, about, move_to
+from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
 from services.dispatch.domain.street import Member, Street
 
 
@@ -17,13 +17,13 @@ def claim(order: Order, member: Member | None, workload: int, now: datetime) -> 
     """Exactly one claim wins: the order is claimed after the first."""
     if member is not None and order.state is State.CLAIMED and order.member_id == member.member_id:
         return Changed(order, ())
-    to = move_to(order, "claim")
+    to = move_to(order, Move.CLAIM)
     if isinstance(to, Refuse):
         return to
     if member is None or member.member_id not in order.offered_to:
-        return Refuse("the order is offered to other members", ("claim by a member it is offered to",))
+        return refuse(order, "the order is offered to other members")
     if workload >= member.workload_limit:
-        return Refuse(f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
+        return refuse(order, f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
     now = order.next_moment(now)
     claimed = replace(order, state=to, member_id=member.member_id, stage_began_at=now)
     fact = OrderClaimed(
@@ -40,15 +40,15 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
     """The member says it is done, with the evidence that the responsibility list asks for."""
     if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
         return Changed(order, ())
-    to = move_to(order, "hand_in")
+    to = move_to(order, Move.HAND_IN)
     if isinstance(to, Refuse):
         return to
     if member is None or order.member_id != member.member_id:
-        return Refuse("another member has claimed the order")
+        return refuse(order, "another member has claimed the order")
     if order.evidence == "photo" and not photos:
-        return Refuse("a photo of the result is needed: the responsibility list asks for it", ("hand_in with a photo",))
+        return refuse(order, "a photo of the result is needed: the responsibility list asks for it")
     if order.evidence in ("note", "photo") and not note.strip():
-        return Refuse("a note on what was done is needed", ("hand_in with a note",))
+        return refuse(order, "a note on what was done is needed")
     now = order.next_moment(now)
     handled = replace(order, state=to, handled_at=now, stage_began_at=now)
     fact = OrderHandled(
@@ -63,13 +63,13 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
 
 def check(order: Order, checker: Member | None, passed: bool, street: Street, now: datetime) -> Decision:
     """Somebody who did not do it looks whether it is done; else it goes back to the member (rework)."""
-    to = move_to(order, "pass_check" if passed else "fail_check")
+    to = move_to(order, Move.PASS_CHECK if passed else Move.FAIL_CHECK)
     if isinstance(to, Refuse):
         return to
     if checker is None:
-        return Refuse("the checker is not a member of this street")
+        return refuse(order, "the checker is not a member of this street")
     if checker.member_id == order.member_id:
-        return Refuse("a member does not check their own work", ("check by another member",))
+        return refuse(order, "a member does not check their own work")
     now = order.next_moment(now)
     assert order.member_id is not None
     assert order.handled_at is not None
@@ -93,13 +93,13 @@ def give_back(
     order: Order, member: Member | None, reason: str, street: Street, workload: Mapping[str, int], now: datetime
 ) -> Decision:
     """The member cannot do it: the next candidates hear of it, or the level above when there is none."""
-    to = move_to(order, "give_back")
+    to = move_to(order, Move.GIVE_BACK)
     if isinstance(to, Refuse):
         return to
     if member is None or order.member_id != member.member_id:
-        return Refuse("another member has claimed the order")
+        return refuse(order, "another member has claimed the order")
     if not reason.strip():
-        return Refuse("a reason is needed to give an order back", ("give_back with a reason",))
+        return refuse(order, "a reason is needed to give an order back")
     now = order.next_moment(now)
     given_back_by = (*order.given_back_by, member.member_id)
     skills = (

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled
 from libs.contracts.message import OrderEvent
+from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
 from libs.contracts.words import Registration
 
 
@@ -35,32 +36,47 @@ class Move(StrEnum):
     REOPEN = "reopen"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """`rank` orders moves of the same instant; staff decide before there is an order, so theirs have none."""
-
-    origins: frozenset[State]
-    target: State
-    rank: int = 0
-
-
 # Dispatch alone knows how its order stands and its facts come in any order, so they move a registered case from
 # wherever it is: the latest in time wins.
-_WITH_ORDER = frozenset({State.REGISTERED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED})
+_WITH_ORDER = (State.REGISTERED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
 
-TRANSITIONS: Mapping[Move, Transition] = {
-    Move.ACCEPT: Transition(frozenset({State.REPORTED}), State.REGISTERED),
-    Move.REJECT: Transition(frozenset({State.REPORTED, State.VERIFYING}), State.REJECTED),
-    Move.CONFIRM: Transition(frozenset({State.VERIFYING}), State.REGISTERED),
-    Move.DISPROVE: Transition(frozenset({State.VERIFYING}), State.REJECTED),
-    Move.CLAIM: Transition(_WITH_ORDER, State.IN_PROGRESS, 1),
-    Move.HANDLE: Transition(_WITH_ORDER, State.RESOLVED, 2),
-    Move.FAIL: Transition(_WITH_ORDER, State.IN_PROGRESS, 3),
-    Move.PASS: Transition(_WITH_ORDER, State.CLOSED, 3),
-    Move.REOPEN: Transition(frozenset({State.CLOSED}), State.IN_PROGRESS, 4),
-}
+TRANSITIONS: Table[State, Move] = Table(
+    Words("case", "案件"),
+    {
+        State.REPORTED: "已上报",
+        State.VERIFYING: "核实中",
+        State.REGISTERED: "已立案",
+        State.IN_PROGRESS: "处置中",
+        State.RESOLVED: "已处置",
+        State.CLOSED: "已结案",
+        State.REJECTED: "不予受理",
+    },
+    (
+        Transition(Move.ACCEPT, "受理立案", (State.REPORTED,), State.REGISTERED, Who.ACCEPTOR),
+        Transition(
+            Move.REJECT,
+            "不予受理",
+            (State.REPORTED, State.VERIFYING),
+            State.REJECTED,
+            Who.ACCEPTOR,
+            (Need.REASON,),
+        ),
+        Transition(
+            Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Who.ACCEPTOR, (Need.NOTE,), "verify"
+        ),
+        Transition(
+            Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Who.ACCEPTOR, (Need.NOTE,), "verify"
+        ),
+        Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Who.FACT),
+        Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Who.FACT),
+        Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Who.FACT),
+        Transition(Move.PASS, "核查通过", _WITH_ORDER, State.CLOSED, Who.FACT),
+        Transition(Move.REOPEN, "重新立案", (State.CLOSED,), State.IN_PROGRESS, Who.REPORTER, action="feedback"),
+    ),
+)
 
-STAFF_MOVES = (Move.ACCEPT, Move.REJECT, Move.CONFIRM, Move.DISPROVE)
+RANKS: Mapping[Move, int] = {Move.CLAIM: 1, Move.HANDLE: 2, Move.FAIL: 3, Move.PASS: 3, Move.REOPEN: 4}
+"""Which of two moves of the same instant is the later; staff decide before there is an order, so theirs have none."""
 
 FIRST_STATE: Mapping[Registration, State] = {
     Registration.AUTOMATIC: State.REGISTERED,
@@ -106,21 +122,10 @@ class Standing:
     reopened_times: int = 0
 
 
-def staff_moves(state: State) -> list[Move]:
-    """The moves that staff may make from a state."""
-    return [move for move in STAFF_MOVES if state in TRANSITIONS[move].origins]
-
-
-def endpoints(state: State) -> list[str]:
-    """The same as the API names them: confirm and disprove are the two outcomes of verify."""
-    verify = {Move.CONFIRM: "verify", Move.DISPROVE: "verify"}
-    return list(dict.fromkeys(verify.get(move, move.value) for move in staff_moves(state)))
-
-
-def decide(case: Standing, move: Move) -> Standing | None:
-    """The case after a decision of staff; None when the state does not allow it."""
-    transition = TRANSITIONS[move]
-    return replace(case, state=transition.target) if case.state in transition.origins else None
+def decide(case: Standing, move: Move) -> Standing | Impossible:
+    """The case after a decision of staff, or which decisions there are."""
+    found = TRANSITIONS.find(case.state, move)
+    return found if isinstance(found, Impossible) else replace(case, state=found.leads(case.state))
 
 
 def follow(case: Standing, fact: OrderEvent) -> Standing:
@@ -151,22 +156,22 @@ def step_of(fact: OrderEvent) -> str:
 
 def reopen(case: Standing, at: datetime, by: UUID) -> Standing:
     """A closed case, worked on again. What was before the closing stays before it, whatever the clocks say."""
-    transition = TRANSITIONS[Move.REOPEN]
     last = max(at, case.moved.at) if case.moved else at
+    [reopening] = TRANSITIONS.of(Move.REOPEN)
     return replace(
         case,
-        state=transition.target,
-        moved=Moved(last, transition.rank, by),
+        state=reopening.leads(case.state),
+        moved=Moved(last, RANKS[Move.REOPEN], by),
         reopened_times=case.reopened_times + 1,
     )
 
 
 def _moved(case: Standing, move: Move, fact: OrderEvent) -> Standing:
-    transition = TRANSITIONS[move]
-    moved = Moved(fact.occurred_at, transition.rank, fact.id)
-    if case.state not in transition.origins or (case.moved is not None and moved <= case.moved):
+    transition = TRANSITIONS.get(case.state, move)
+    moved = Moved(fact.occurred_at, RANKS[move], fact.id)
+    if transition is None or (case.moved is not None and moved <= case.moved):
         return case
-    return replace(case, state=transition.target, moved=moved)
+    return replace(case, state=transition.leads(case.state), moved=moved)
 
 
 def _closed(case: Standing, closing: Closing) -> Standing:

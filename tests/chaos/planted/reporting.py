@@ -14,7 +14,7 @@ from libs.chassis.database import transaction
 from libs.chassis.handlers import Batch, Done
 from services.incident import facts, intake
 from services.incident.domain import case
-from services.incident.domain.case import TRANSITIONS, Moved
+from services.incident.domain.case import RANKS, TRANSITIONS, Moved
 from services.incident.tables.changes import Changes
 from tests.chaos.planted.bugs import DISK_FULL, Patches, Refuse, bug
 from tests.chaos.statements.cases import AFTER_FACTS, TOLD_ONCE
@@ -107,9 +107,8 @@ def answer_of_another(patches: Patches) -> None:
 def late_fact_wins(patches: Patches) -> None:
     def make(_: Any) -> Any:
         def whenever(standing: Any, move: Any, fact: Any) -> Any:
-            transition = TRANSITIONS[move]
-            moved = Moved(fact.occurred_at, transition.rank, fact.id)
-            return replace(standing, state=transition.target, moved=moved)
+            moved = Moved(fact.occurred_at, RANKS[move], fact.id)
+            return replace(standing, state=TRANSITIONS.of(move)[0].target, moved=moved)
 
         return whenever
 

@@ -1,0 +1,139 @@
+"""What may happen to an aggregate, as data: code, refusals, the page of the docs and the tests follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, NamedTuple, TypeVar
+
+
+class Words(NamedTuple):
+    en: str
+    zh: str
+
+
+class Who(StrEnum):
+    """Who may make a move: a role, at a level of the grid tree."""
+
+    CANDIDATE = "candidate"
+    HANDLER = "handler"
+    ANOTHER_MEMBER = "another_member"
+    PARENT = "parent"
+    HIGHER = "higher"
+    STREET = "street"
+    ACCEPTOR = "acceptor"
+    REPORTER = "reporter"
+    CLOCK = "clock"
+    FACT = "fact"
+
+
+WHO: Mapping[Who, Words] = {
+    Who.CANDIDATE: Words("a member whom it is offered to", "被派单的成员"),
+    Who.HANDLER: Words("the member who has it", "接单的成员"),
+    Who.ANOTHER_MEMBER: Words("a member who did not do it", "未参与处置的成员"),
+    Who.PARENT: Words("a member of the parent organisation", "上级党组织的成员"),
+    Who.HIGHER: Words("a member of a higher level", "更高层级的成员"),
+    Who.STREET: Words("a member of the street committee", "街道党工委的成员"),
+    Who.ACCEPTOR: Words("an acceptor", "受理员"),
+    Who.REPORTER: Words("the reporter", "上报人"),
+    Who.CLOCK: Words("the clock", "时钟"),
+    Who.FACT: Words("a fact of another service", "其他服务的事件"),
+}
+BY_ITSELF = frozenset({Who.CLOCK, Who.FACT})
+
+
+class Need(StrEnum):
+    """What a move requires of whoever makes it."""
+
+    REASON = "reason"
+    LISTED_REASON = "listed_reason"
+    NOTE = "note"
+    PHOTO = "photo"
+    EVIDENCE = "evidence"
+    APPROVAL = "approval"
+
+
+NEEDS: Mapping[Need, Words] = {
+    Need.REASON: Words("a reason", "理由"),
+    Need.LISTED_REASON: Words("a reason from the list", "从清单中选择的理由"),
+    Need.NOTE: Words("a note", "说明"),
+    Need.PHOTO: Words("a photo", "照片"),
+    Need.EVIDENCE: Words("the evidence that the responsibility list asks for", "权责清单要求的凭证"),
+    Need.APPROVAL: Words("the approval of the parent organisation", "上级党组织批准"),
+}
+
+S = TypeVar("S", bound=StrEnum)
+M = TypeVar("M", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition(Generic[S, M]):
+    """One row: the move leads from each origin to the target, or leaves the state as it is where there is none.
+
+    `action` is what the API calls the move, where that is another word.
+    """
+
+    move: M
+    zh: str
+    origins: tuple[S, ...]
+    target: S | None
+    who: Who
+    needs: tuple[Need, ...] = ()
+    action: str = ""
+
+    def leads(self, origin: S) -> S:
+        """The state after the move."""
+        return origin if self.target is None else self.target
+
+    def shown(self) -> dict[str, Any]:
+        """As a refusal of the API lists it."""
+        return {
+            "move": self.action or self.move.value.replace("_", "-"),
+            "leads_to": self.target.value if self.target else None,
+            "who": WHO[self.who].en,
+            "needs": [NEEDS[need].en for need in self.needs],
+        }
+
+    def __str__(self) -> str:
+        needs = " and ".join(NEEDS[need].en for need in self.needs)
+        return f"{self.move} ({WHO[self.who].en}{', with ' + needs if needs else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """A move that the table does not have in this state, and those that it has."""
+
+    detail: str
+    allowed: tuple[Transition[Any, Any], ...]
+
+
+class Table(Generic[S, M]):
+    """Every move there is of an aggregate; what is not in it is refused."""
+
+    def __init__(self, name: Words, states: Mapping[S, str], transitions: Sequence[Transition[S, M]]) -> None:
+        self.name = name
+        self.states = states
+        self.transitions = tuple(transitions)
+        self._found = {(origin, t.move): t for t in self.transitions for origin in t.origins}
+        if len(self._found) != sum(len(t.origins) for t in self.transitions):
+            raise TypeError(f"a move of the {name.en} leads from one state to two")
+
+    def get(self, state: S, move: M) -> Transition[S, M] | None:
+        return self._found.get((state, move))
+
+    def find(self, state: S, move: M) -> Transition[S, M] | Impossible:
+        return self._found.get((state, move)) or self.impossible(state)
+
+    def of(self, move: M) -> tuple[Transition[S, M], ...]:
+        """The rows of a move: more than one where it leads to different states."""
+        return tuple(t for t in self.transitions if t.move is move)
+
+    def allowed(self, state: S) -> tuple[Transition[S, M], ...]:
+        """What somebody may do in a state; facts and clocks move it without being asked."""
+        return tuple(t for t in self.transitions if state in t.origins and t.who not in BY_ITSELF)
+
+    def impossible(self, state: S) -> Impossible:
+        allowed = self.allowed(state)
+        possible = f"only {', '.join(map(str, allowed))} is possible" if allowed else "nobody can do anything"
+        return Impossible(f"the {self.name.en} is {state}, where {possible}", allowed)

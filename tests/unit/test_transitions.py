@@ -1,0 +1,76 @@
+"""The tables of transitions: complete, in both languages, and the source of every refusal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from libs.cli.documents import TRANSITION_TABLES
+from libs.contracts.transitions import NEEDS, WHO, Impossible, Need, Table, Transition, Who, Words
+
+
+class Lamp(StrEnum):
+    OUT = "out"
+    LIT = "lit"
+
+
+class Turn(StrEnum):
+    ON = "turn_on"
+    REPORT = "report"
+    BURN = "burn"
+
+
+LAMP = Table(
+    Words("lamp", "灯"),
+    {Lamp.OUT: "灭", Lamp.LIT: "亮"},
+    (
+        Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.LIT, Who.HANDLER, (Need.REASON, Need.PHOTO)),
+        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Who.REPORTER, action="reports"),
+        Transition(Turn.BURN, "烧毁", (Lamp.LIT,), Lamp.OUT, Who.CLOCK),
+    ),
+)
+
+
+def test_a_refusal_names_the_moves_that_there_are_and_what_they_need() -> None:
+    refused = LAMP.find(Lamp.OUT, Turn.BURN)
+    assert isinstance(refused, Impossible)
+    assert refused.detail == (
+        "the lamp is out, where only turn_on (the member who has it, with a reason and a photo), "
+        "report (the reporter) is possible"
+    )
+    assert [t.shown() for t in refused.allowed] == [
+        {"move": "turn-on", "leads_to": "lit", "who": "the member who has it", "needs": ["a reason", "a photo"]},
+        {"move": "reports", "leads_to": None, "who": "the reporter", "needs": []},
+    ]
+
+
+def test_what_only_a_clock_moves_is_offered_to_nobody() -> None:
+    assert LAMP.impossible(Lamp.LIT) == Impossible("the lamp is lit, where nobody can do anything", ())
+
+
+def test_a_move_without_a_target_leaves_the_state_as_it_is() -> None:
+    found = LAMP.get(Lamp.OUT, Turn.REPORT)
+    assert found is not None
+    assert found.leads(Lamp.OUT) is Lamp.OUT
+
+
+def test_a_move_cannot_lead_from_one_state_to_two() -> None:
+    twice = Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.OUT, Who.CLOCK)
+    with pytest.raises(TypeError, match="from one state to two"):
+        Table(LAMP.name, LAMP.states, (*LAMP.transitions, twice))
+
+
+@pytest.mark.parametrize("table", TRANSITION_TABLES, ids=lambda table: table.name.en)
+def test_every_state_can_be_reached_or_left_and_has_words(table: Table[Any, Any]) -> None:
+    reached = {t.target for t in table.transitions} | {o for t in table.transitions for o in t.origins}
+    every_state: type[StrEnum] = type(next(iter(table.states)))
+    every_move: type[StrEnum] = type(table.transitions[0].move)
+    assert set(table.states) == set(every_state) == reached - {None}
+    assert {t.move for t in table.transitions} == set(every_move)
+
+
+def test_every_role_and_every_need_has_words_in_both_languages() -> None:
+    assert set(WHO) == set(Who)
+    assert set(NEEDS) == set(Need)
