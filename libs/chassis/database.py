@@ -41,9 +41,11 @@ class Database:
         """Every row of a query."""
         return (await self._connection.execute(statement, parameters)).fetchall()
 
-    async def chunks(self, statement: Executable, size: int) -> AsyncIterator[Sequence[Record]]:
+    async def chunks(
+        self, statement: Executable, size: int, parameters: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Sequence[Record]]:
         """Every row of a query, `size` at a time and all as they were at one moment: for what is too much at once."""
-        result = await self._connection.stream(statement, execution_options={"yield_per": size})
+        result = await self._connection.stream(statement, parameters, execution_options={"yield_per": size})
         async for rows in result.partitions():
             yield rows
 

@@ -1,4 +1,4 @@
-"""One case with its timeline, for the person at the terminal."""
+"""A case with its timeline, and whether timelines are what was recorded, for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from sqlalchemy import text
 from libs.chassis.database import connect, transaction
 from libs.cli.running import Refusal
 from libs.contracts.words import STREET_ZONE
+from services.incident.domain.history import broken
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
-from services.incident.tables import views
+from services.incident.tables import audit, views
+
+NAMED_AT_MOST = 100
 
 
 async def show(url: str, tenant: str, case_no: str) -> None:
@@ -45,6 +48,28 @@ async def show(url: str, tenant: str, case_no: str) -> None:
             _at(each.happened_at), each.step, words, _plain(", ".join(f"{k} {v}" for k, v in each.details.items()))
         )
     Console(markup=False, highlight=False).print(about, timeline)
+
+
+async def verify(url: str, tenant: str | None, case_no: str | None) -> None:
+    """Raises Refusal, which names the first broken link of each case that has one (of the first hundred)."""
+    engine = connect(url, pool_size=1, answer_seconds=None)
+    cases, entries = 0, 0
+    wrong: list[str] = []
+    try:
+        async with transaction(engine) as db:
+            await db.execute(text("SET TRANSACTION READ ONLY"))
+            async for history in audit.histories(db, tenant, case_no):
+                cases += 1
+                entries += len(history.entries)
+                if (why := broken(history.entries, history.head)) and len(wrong) < NAMED_AT_MOST:
+                    wrong.append(f"{history.tenant} case {history.case_no}: {why}.")
+    finally:
+        await engine.dispose()
+    if case_no is not None and not cases:
+        raise Refusal(f"There is no case {case_no}.")
+    if wrong:
+        raise Refusal("\n".join(wrong))
+    print(f"{cases} cases with {entries} entries: every link holds.")
 
 
 def _at(time: datetime | None) -> str:

@@ -144,6 +144,19 @@ def show_case(case_no: str, tenant: Tenant) -> None:
     run(cases.show(OperatorSettings().database_url("incident"), tenant, case_no))
 
 
+@case_commands.command("verify")
+@told
+def verify_cases(
+    case_no: Annotated[str | None, typer.Argument(help="One case; without it, all.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this street, by its 9-digit code.")] = None,
+) -> None:
+    """Recompute the hash chain of timelines; 1 when one is broken, with its first broken link."""
+    from libs.cli import cases
+    from libs.cli.settings import OperatorSettings
+
+    run(cases.verify(OperatorSettings().database_url("incident"), tenant, case_no))
+
+
 @key_commands.command("new")
 @told
 def new_keys() -> None:

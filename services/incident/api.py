@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.handlers import Refused
@@ -153,12 +153,25 @@ async def case_counts(tenant: OfStreet, db: Reading) -> dict[State, int]:
 
 
 @router.get("/v1/cases/{case_no}", tags=["staff"])
-async def case(case_no: CaseNo, tenant: OfStreet, db: Reading) -> bodies.StaffView:
+async def case(
+    case_no: CaseNo,
+    tenant: OfStreet,
+    db: Reading,
+    as_of: Annotated[
+        AwareDatetime | None, Query(description="How it stood by what was known at this time, with an offset or Z.")
+    ] = None,
+) -> bodies.StaffView:
     """A case with its whole timeline."""
     found = await views.case_by_number(db, tenant, case_no)
     if found is None:
         raise not_found(f"Street {tenant} has no case {case_no}.")
-    return bodies.staff_view(found, await views.timeline(db, found))
+    timeline = await views.timeline(db, found)
+    if as_of is None:
+        return bodies.staff_view(found, timeline)
+    stood = bodies.staff_view_at(found, timeline, as_of)
+    if stood is None:
+        raise not_found(f"Case {case_no} was not reported before {found.reported_at.isoformat()}.")
+    return stood
 
 
 @router.post("/v1/cases/{case_no}/accept", tags=["staff"])

@@ -15,6 +15,7 @@ from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Place, Registration, RequestKind
 from services.incident.domain.case import State
 from services.incident.domain.feedback import FEEDBACK_DAYS
+from services.incident.domain.history import Entry, standing_at
 from services.incident.domain.redaction import redact
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 
@@ -119,8 +120,12 @@ class CaseLine(BaseModel):
 
 
 class Step(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int = Field(description="Its place in the order of recording.")
     step: str
     happened_at: datetime
+    recorded_at: datetime = Field(description="When it came to be known here.")
     details: dict[str, Any]
 
 
@@ -165,12 +170,27 @@ class PublicView(BaseModel):
     feedback: FeedbackState
 
 
-def staff_view(case: Row[Any], timeline: Sequence[Row[Any]]) -> StaffView:
-    steps = [Step.model_validate(dict(row._mapping)) for row in in_order(timeline)]
+def staff_view(case: Row[Any], timeline: Sequence[Entry]) -> StaffView:
+    steps = [Step.model_validate(entry) for entry in in_order(timeline)]
     return StaffView.model_validate({**case._mapping, "timeline": steps})
 
 
-def public_view(case: Row[Any], timeline: Sequence[Row[Any]], evaluation: Row[Any] | None) -> PublicView:
+def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) -> StaffView | None:
+    """The case by what was known at a time; None before it was reported."""
+    stood = standing_at(timeline, as_of)
+    if stood is None:
+        return None
+    known = [entry for entry in timeline if entry.recorded_at <= as_of]
+    then = {
+        "state": stood.state,
+        "handle_by": stood.promise.handle_by if stood.promise else None,
+        "closed_at": stood.closing.at if stood.closing else None,
+        "reopened_times": stood.reopened_times,
+    }
+    return staff_view(case, known).model_copy(update=then)
+
+
+def public_view(case: Row[Any], timeline: Sequence[Entry], evaluation: Row[Any] | None) -> PublicView:
     """In words only: no member, organisation or place of the grid, which are the street's own affair."""
     state = State(case.state)
     until = case.closed_at + timedelta(days=FEEDBACK_DAYS) if case.closed_at else None

@@ -8,16 +8,7 @@ from datetime import datetime
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
-from libs.contracts.dispatch import (
-    CategoryChanged,
-    OrderChecked,
-    OrderClaimed,
-    OrderDispatched,
-    OrderEscalated,
-    OrderHandled,
-    OrderOverdue,
-    OrderReturned,
-)
+from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import ReportCase
 from libs.contracts.message import Event, OrderEvent
 from libs.contracts.transitions import Impossible
@@ -25,6 +16,7 @@ from services.incident import facts, intake
 from services.incident.domain.case import decide, follow, reopen, step_of
 from services.incident.domain.commands import DecideCase, Decided, EvaluateCase, Evaluated, TakeReport
 from services.incident.domain.feedback import Conflict, evaluate
+from services.incident.domain.history import ENVELOPE, ORDER_FACTS
 from services.incident.domain.intake import TRACKING_BITS, tracking_code
 from services.incident.tables import cases as tables
 from services.incident.tables.cases import Known
@@ -32,17 +24,6 @@ from services.incident.tables.changes import Changes
 from services.incident.tables.intake import take_categories
 
 router = EventRouter("incident")
-
-ORDER_FACTS: tuple[type[OrderEvent], ...] = (
-    OrderDispatched,
-    OrderClaimed,
-    OrderReturned,
-    OrderEscalated,
-    OrderHandled,
-    OrderChecked,
-    OrderOverdue,
-)
-ENVELOPE = {"id", "correlation_id", "tenant", "case_id", "occurred_at"}
 
 
 @router.answers(TakeReport)
@@ -58,7 +39,7 @@ async def take_reports_of_systems(reports: Batch[ReportCase], db: Database) -> l
 @router.answers(DecideCase)
 async def decide_cases(commands: Batch[DecideCase], db: Database) -> list[Answer]:
     cases = await tables.lock_by_number(db, ((c.tenant, c.case_no) for c in commands))
-    changes = Changes()
+    changes = Changes(commands.now)
     answers = [_decide(c, cases.get((c.tenant, c.case_no)), changes, commands.now) for c in commands]
     await changes.write(db)
     return answers
@@ -67,7 +48,7 @@ async def decide_cases(commands: Batch[DecideCase], db: Database) -> list[Answer
 @router.answers(EvaluateCase)
 async def evaluate_cases(commands: Batch[EvaluateCase], db: Database) -> list[Answer]:
     cases = await tables.lock_by_code(db, (c.tracking_code for c in commands))
-    changes = Changes(await tables.evaluations(db, cases.values()))
+    changes = Changes(commands.now, evaluations=await tables.evaluations(db, cases.values()))
     answers = [_evaluate(c, cases.get(c.tracking_code), changes, commands.now) for c in commands]
     await changes.write(db)
     return answers
@@ -75,7 +56,8 @@ async def evaluate_cases(commands: Batch[EvaluateCase], db: Database) -> list[An
 
 async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
     cases = await tables.lock_by_id(db, ((o.tenant, o.case_id) for o in orders))
-    changes = Changes()
+    recorded = await tables.recorded(db, ((o.tenant, o.case_id, o.id) for o in orders))
+    changes = Changes(orders.now, recorded=recorded)
     told: list[Event] = []
     for order in orders:
         case = cases.get((order.tenant, order.case_id))
@@ -84,9 +66,8 @@ async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
             continue
         before = changes.standing(case)
         after = follow(before, order)
-        changes.move(case, after)
         details = order.model_dump(mode="json", exclude=ENVELOPE)
-        changes.note(case, order.id, step_of(order), order.occurred_at, details)
+        changes.note(case, after, order.id, step_of(order), order.occurred_at, details)
         told += facts.of_order(case, before, after, order)
     await changes.write(db)
     return told
@@ -112,9 +93,8 @@ def _decide(command: DecideCase, case: Known | None, changes: Changes, now: date
     if isinstance(after, Impossible):
         allowed = [transition.shown() for transition in after.allowed]
         return Refused(409, "Not in this state", after.detail, {"state": before.state, "allowed": allowed})
-    changes.move(case, after)
     details = {"move": command.move, "by_member": command.by_member, "reason": command.reason}
-    changes.note(case, new_id(), after.state, now, details)
+    changes.note(case, after, new_id(), after.state, now, details)
     fact = facts.of_decision(case, after, command.reason, now)
     return Done(Decided(case.case_no, after.state), [fact])
 
@@ -132,10 +112,10 @@ def _evaluate(command: EvaluateCase, case: Known | None, changes: Changes, now: 
     # Another process may have closed the case by a clock that is ahead: what is said of the closing comes after it.
     now = max(now, before.moved.at) if before.moved else now
     changes.evaluate(case, before.closing, decision, now)
-    changes.note(case, new_id(), "evaluated", now, {"satisfied": decision.satisfied})
+    changes.note(case, before, new_id(), "evaluated", now, {"satisfied": decision.satisfied})
     if decision.reopened:
-        after = reopen(before, now, new_id())
-        changes.move(case, after)
-        changes.note(case, new_id(), "reopened", now, {"times": after.reopened_times})
+        reopening = new_id()
+        after = reopen(before, now, reopening)
+        changes.note(case, after, reopening, "reopened", now, {"times": after.reopened_times})
     told = facts.of_evaluation(case, before.closing, after, decision, now)
     return Done(Evaluated(case.case_no, decision.satisfied, decision.reopened, after.state), told)

@@ -11,7 +11,9 @@ from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
 from libs.contracts.message import Event
+from services.incident.domain import history
 from services.incident.domain.case import FIRST_STATE, State
+from services.incident.domain.history import Entry
 from services.incident.domain.intake import (
     Refusal,
     Scope,
@@ -48,8 +50,9 @@ async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[An
         key: _case_row(*first[key], number, policies[first[key][0].tenant, first[key][0].category], now)
         for key, number in zip(sorted(first), numbers, strict=True)
     }
+    entries = {row["case_id"]: _begin(row) for row in rows.values()}
     inserted = await tables.insert_cases(db, list(rows.values()))
-    await case_tables.append(db, [e for r in rows.values() if r["case_id"] in inserted for e in _entries(r)])
+    await case_tables.append(db, [e for case_id, mine in entries.items() if case_id in inserted for e in mine])
 
     new = {key: row for key, row in rows.items() if row["case_id"] in inserted}
     others = [r for r, _ in reports if scope(r) not in new or first[scope(r)][0] is not r]
@@ -140,9 +143,14 @@ def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Poli
     }
 
 
-def _entries(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _begin(row: dict[str, Any]) -> list[tuple[Entry, bytes]]:
+    """The first entries of the timeline with their hashes; the row is told where it ends."""
     tenant, case_id, at = row["tenant"], row["case_id"], row["reported_at"]
-    entries = [case_tables.entry(tenant, case_id, case_id, "reported", at, {"sender": row["sender"]})]
+    details = {"sender": row["sender"], "state": row["state"]}
+    entry, head = history.append(history.no_entries(at), tenant, case_id, case_id, "reported", at, at, details)
+    entries = [(entry, head.hash)]
     if row["state"] == State.REGISTERED:
-        entries.append(case_tables.entry(tenant, case_id, new_id(), "registered", at, {}))
+        entry, head = history.append(head, tenant, case_id, new_id(), "registered", at, at, {})
+        entries.append((entry, head.hash))
+    row.update(timeline_length=head.length, timeline_hash=head.hash, changed_at=head.at)
     return entries

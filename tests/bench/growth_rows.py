@@ -71,19 +71,22 @@ INCIDENT = (
     f"""
     INSERT INTO cases (tenant, case_id, case_no, tracking_code, sender, idempotency_key, fingerprint, request_kind,
         category, category_name, text, longitude, latitude, reporter_id, reported_at, state, moved_at, moved_rank,
-        moved_by, closed_at, closed_by, closed_order_id, promised_at, handle_by)
+        moved_by, closed_at, closed_by, closed_order_id, promised_at, handle_by, timeline_length,
+        timeline_hash, changed_at)
     SELECT filled.tenant(i), filled.id('case', i), filled.case_no(i), upper(substr(md5('code' || i), 1, 13)), 'web',
         'filled-' || i, sha256(convert_to(i::text, 'UTF8')), 'snapshot', filled.category(i), '路灯不亮',
         '路灯不亮，第 ' || i || ' 盏，已经三天了', 119.01 + i % 97 * 0.0018, 36.27 + i % 89 * 0.0018,
         substr(filled.reporter(i), 10)::uuid, filled.at(i), state, filled.at(i, 5), 1, filled.id('dispatched', i),
         CASE state WHEN 'closed' THEN filled.at(i, 300) END, CASE state WHEN 'closed' THEN filled.id('checked', i) END,
-        CASE state WHEN 'closed' THEN filled.id('order', i) END, filled.at(i, 1), filled.at(i, 2880)
+        CASE state WHEN 'closed' THEN filled.id('order', i) END, filled.at(i, 1), filled.at(i, 2880),
+        CASE state WHEN 'closed' THEN 6 WHEN 'rejected' THEN 1 ELSE 3 END, sha256('filled'), filled.at(i, 120)
     {CASES}, filled.state(i) state
     """,
     f"""
-    INSERT INTO timeline SELECT filled.tenant(i), filled.id('case', i),
+    INSERT INTO timeline SELECT filled.tenant(i), filled.id('case', i), n,
         CASE step WHEN 'reported' THEN filled.id('case', i) ELSE filled.id(step, i) END, step,
-        filled.at(i, 20 * n::int), jsonb_build_object('member_id', 'M0001', 'unit', '37078400420101')
+        filled.at(i, 20 * n::int), filled.at(i, 20 * n::int),
+        jsonb_build_object('member_id', 'M0001', 'unit', '37078400420101'), sha256('filled')
     {CASES}, unnest(ARRAY['reported', 'registered', 'dispatched', 'claimed', 'handled', 'checked'])
         WITH ORDINALITY steps (step, n)
     WHERE n <= CASE filled.state(i) WHEN 'closed' THEN 6 WHEN 'rejected' THEN 1 ELSE 3 END

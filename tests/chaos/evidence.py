@@ -40,7 +40,7 @@ _EVERY_SERVICE = {
 _MORE: Mapping[str, Mapping[str, str]] = {
     "incident": {
         "cases": "SELECT * FROM cases WHERE tenant = $1",
-        "timeline": "SELECT case_id, entry_id, step, happened_at, details FROM timeline WHERE tenant = $1",
+        "timeline": "SELECT * FROM timeline WHERE tenant = $1 ORDER BY case_id, position",
         "evaluations": "SELECT case_id, closing, satisfied, words, reopened FROM evaluations WHERE tenant = $1",
         "categories": "SELECT category, name_zh, name_en, area, registration, active FROM categories WHERE tenant = $1",
         "strangers": "SELECT 'case ' || case_no AS what FROM cases WHERE tenant <> $1",

@@ -28,15 +28,17 @@ from libs.cli.running import run
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import MemberChanged
 from libs.contracts.words import MemberKind
+from services.incident.domain.history import append, no_entries
+from services.incident.tables import cases as tables
 
 TENANT = "370784004"
 PRIVATE, PUBLIC = new_key_pair()
 
 INSERT_CASE = """
     INSERT INTO cases (tenant, case_id, case_no, tracking_code, sender, idempotency_key, fingerprint, request_kind,
-        category, category_name, text, place_name, reported_at, state)
+        category, category_name, text, place_name, reported_at, state, timeline_length, timeline_hash, changed_at)
     VALUES (:tenant, :case_id, '20261123-000017', 'ABCDEFGHJKMNP', 'web', 'k1', sha256('x'), 'snapshot',
-        '11001', '路灯不亮', '路灯[/不亮]' || chr(27) || '[31m', '大儒林', :at, 'registered')
+        '11001', '路灯不亮', '路灯[/不亮]' || chr(27) || '[31m', '大儒林', :at, 'registered', :length, :hash, :at)
 """
 
 numbers = itertools.count()
@@ -214,15 +216,19 @@ def test_replay_wants_ids_or_all(url: str) -> None:
 def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Servers) -> None:
     address = servers.addresses.database_url("x").rpartition("/")[0]
     run(fresh_database(f"{address}/admin", "incident", "cli_case"))
-    case = {"case_id": new_id(), "tenant": TENANT, "at": NOON}
+    head, case_id, entries = no_entries(NOON), new_id(), []
+    for step, details in (("reported", {"state": "registered"}), ("registered", {"category": "11001"})):
+        entry, head = append(head, TENANT, case_id, new_id(), step, NOON, NOON, details)
+        entries.append((entry, head.hash))
+    case = {"case_id": case_id, "tenant": TENANT, "at": NOON, "length": head.length, "hash": head.hash}
 
     async def write(db: Database) -> None:
         await db.execute(text(INSERT_CASE), case)
-        for step, details in (("reported", "{}"), ("registered", '{"category": "11001"}')):
-            row = {**case, "id": new_id(), "step": step, "details": details}
-            await db.execute(
-                text("INSERT INTO timeline VALUES (:tenant, :case_id, :id, :step, :at, CAST(:details AS jsonb))"), row
-            )
+        await tables.append(db, entries)
+
+    async def tamper(db: Database) -> None:
+        await db.execute(text("SET session_replication_role = replica"))
+        await db.execute(text("UPDATE timeline SET happened_at = happened_at - interval '1 day' WHERE position = 2"))
 
     in_database(f"{address}/cli_case", write)
     environment = {"WANGGE_INCIDENT_DATABASE_URL": f"{address}/cli_case"}
@@ -231,6 +237,13 @@ def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Se
     assert "已立案" in shown
     assert "2026-11-23 12:00" in shown
     assert "category 11001" in shown
+    verified = wangge("case", "verify", **environment)
+    assert verified.stdout == "1 cases with 2 entries: every link holds.\n"
+    assert wangge("case", "verify", "20261123-000018", **environment).exit_code == 1
+    in_database(f"{address}/cli_case", tamper)
+    broken = wangge("case", "verify", "--tenant", TENANT, **environment)
+    assert broken.exit_code == 1
+    assert broken.stderr.startswith(f"{TENANT} case 20261123-000017: entry 2 (registered) is not what was recorded")
     unknown = wangge("case", "show", "20261123-000018", "--tenant", TENANT, **environment)
     assert (unknown.exit_code, unknown.stderr) == (1, f"The street {TENANT} has no case 20261123-000018.\n")
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from libs.chassis.ids import new_id
 from libs.chassis.testing import Stage, stamped
@@ -38,6 +39,8 @@ from libs.contracts.incident import (
 from libs.contracts.message import OrderEvent
 from libs.contracts.words import Level, Registration
 from libs.contracts.words import Stage as ClockStage
+from services.incident.domain.history import broken
+from services.incident.tables import audit
 from tests.conftest import MakeStage
 
 STREET = "370784004"
@@ -377,3 +380,53 @@ async def test_cases_are_listed_and_counted_by_state(incident: Stage) -> None:
     staff = await view(incident, second)
     assert "tracking_code" not in staff
     assert UUID(staff["case_id"]) == second.case_id
+
+
+async def test_a_case_is_shown_as_it_stood_at_any_time(incident: Stage) -> None:
+    case = await report(incident, "11002")
+    order = Orders(case)
+    said: list[tuple[datetime, dict[str, Any]]] = [(datetime.now(UTC), await view(incident, case))]
+    await decide(incident, case, "accept")
+    said.append((datetime.now(UTC), await view(incident, case)))
+    for fact in (order.handled(40), order.dispatched(60), order.claimed(50), order.checked(30)):
+        await incident.hear(fact)
+        said.append((datetime.now(UTC), await view(incident, case)))
+    await feedback(incident, case, False)
+    said.append((datetime.now(UTC), await view(incident, case)))
+    assert [then["state"] for _, then in said] == [
+        "reported",
+        "registered",
+        "resolved",
+        "resolved",
+        "resolved",
+        "closed",
+        "in_progress",
+    ]
+    url = f"/v1/cases/{case.case_no}"
+    for at, then in said:
+        again = await incident.http.get(url, params={"tenant": STREET, "as_of": at.isoformat()})
+        assert again.json() == then
+    early = {"tenant": STREET, "as_of": (Orders.now - timedelta(days=1)).isoformat()}
+    assert (await incident.http.get(url, params=early)).status_code == 404
+    assert (await incident.http.get(url, params={**early, "as_of": "yesterday"})).status_code == 422
+
+
+async def test_no_entry_of_a_timeline_can_be_changed_or_taken_away(incident: Stage) -> None:
+    await report(incident)
+    for statement in ("UPDATE timeline SET step = 'closed'", "DELETE FROM timeline", "TRUNCATE timeline"):
+        async with incident.database() as db:
+            with pytest.raises(DBAPIError, match="append-only"):
+                await db.execute(text(statement))
+
+
+async def test_chains_hold_when_many_write_to_one_case_at_once(incident: Stage) -> None:
+    cases = [await report(incident, "11002") for _ in range(3)]
+    decisions = [decide(incident, case, "accept") for case in cases for _ in range(3)]
+    orders = [Orders(case) for case in cases]
+    facts = [fact for order in orders for fact in (order.overdue(), order.escalated(), order.claimed())]
+    await asyncio.gather(*decisions, *(incident.publish(fact) for fact in facts))
+    await incident.settled()
+    async with incident.database() as db:
+        found = [history async for history in audit.histories(db, STREET)]
+    assert [len(history.entries) for history in found] == [5, 5, 5]
+    assert [broken(history.entries, history.head) for history in found] == [None, None, None]

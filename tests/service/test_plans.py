@@ -67,6 +67,7 @@ READ_EVERYTHING = {
 
 ELSEWHERE = {
     "services.dispatch.tables.roster": "an import, now and then",
+    "services.incident.tables.audit": "an audit, now and then",
     "libs.chassis.schema_version": "once at the start",
     "libs.chassis.tables": "defaults of columns",
     "libs.chassis.testing": "no part of a service",

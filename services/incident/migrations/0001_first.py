@@ -1,5 +1,7 @@
 """Cases, their timeline, evaluations, and the categories as dispatch last told them."""
 
+from alembic import op
+
 from libs.chassis import schema
 
 revision = "incident_0001"
@@ -51,6 +53,9 @@ CREATE TABLE cases (
     promised_at timestamptz,
     handle_by timestamptz,
     reopened_times smallint NOT NULL DEFAULT 0 CHECK (reopened_times BETWEEN 0 AND 2),
+    timeline_length integer NOT NULL CHECK (timeline_length > 0),
+    timeline_hash bytea NOT NULL CHECK (length(timeline_hash) = 32),
+    changed_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, case_id),
     UNIQUE (tenant, case_no),
     UNIQUE (tenant, sender, idempotency_key),
@@ -67,11 +72,14 @@ CREATE INDEX cases_state ON cases (tenant, state, case_id DESC NULLS LAST);
 CREATE TABLE timeline (
     tenant text,
     case_id uuid,
-    entry_id uuid,
+    position integer CHECK (position > 0),
+    entry_id uuid NOT NULL,
     step text NOT NULL,
     happened_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
     details jsonb NOT NULL,
-    PRIMARY KEY (tenant, case_id, entry_id)
+    hash bytea NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (tenant, case_id, position)
 );
 
 CREATE TABLE evaluations (
@@ -86,7 +94,23 @@ CREATE TABLE evaluations (
 );
 """
 
+APPEND_ONLY = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: record another entry instead', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$
+"""
+
+TRIGGER = """
+CREATE TRIGGER timeline_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON timeline
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+"""
+
 
 def upgrade() -> None:
     schema.step_1()
     schema.run(TABLES)
+    # Not through schema.run, which would cut the function at its semicolons.
+    op.execute(APPEND_ONLY)
+    schema.run(TRIGGER)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -13,24 +12,27 @@ from sqlalchemy import RowMapping, text
 from libs.chassis.database import Database
 from services.incident.domain.case import Closing, Moved, Promise, Standing, State
 from services.incident.domain.feedback import Evaluation
+from services.incident.domain.history import Entry, Head
 from services.incident.tables.rows import EvaluationRow, TimelineEntry, columns_of
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A case that is locked for a change: what it is, and how it stands."""
+    """A case that is locked for a change: what it is, how it stands, and where its timeline ends."""
 
     tenant: str
     case_id: UUID
     case_no: str
     row: RowMapping
     standing: Standing
+    head: Head
 
 
 _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
         reporter_id, reported_by_member, tracking_code, state, moved_at, moved_rank, moved_by,
-        closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times
+        closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, timeline_length, timeline_hash,
+        changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
 """
 LOCK_BY_ID = text(
@@ -49,15 +51,24 @@ MOVE = text(
     UPDATE cases SET state = new.state, moved_at = new.moved_at, moved_rank = new.moved_rank,
         moved_by = new.moved_by, closed_at = new.closed_at, closed_by = new.closed_by,
         closed_order_id = new.closed_order_id, promised_at = new.promised_at, handle_by = new.handle_by,
-        reopened_times = new.reopened_times
+        reopened_times = new.reopened_times, timeline_length = new.timeline_length,
+        timeline_hash = new.timeline_hash, changed_at = new.changed_at
     FROM unnest(
         CAST(:tenant AS text[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]), CAST(:moved_at AS timestamptz[]),
         CAST(:moved_rank AS smallint[]), CAST(:moved_by AS uuid[]), CAST(:closed_at AS timestamptz[]),
         CAST(:closed_by AS uuid[]), CAST(:closed_order_id AS uuid[]), CAST(:promised_at AS timestamptz[]),
-        CAST(:handle_by AS timestamptz[]), CAST(:reopened_times AS smallint[])
+        CAST(:handle_by AS timestamptz[]), CAST(:reopened_times AS smallint[]), CAST(:timeline_length AS int[]),
+        CAST(:timeline_hash AS bytea[]), CAST(:changed_at AS timestamptz[])
     ) AS new(tenant, case_id, state, moved_at, moved_rank, moved_by, closed_at, closed_by, closed_order_id,
-        promised_at, handle_by, reopened_times)
+        promised_at, handle_by, reopened_times, timeline_length, timeline_hash, changed_at)
     WHERE cases.tenant = new.tenant AND cases.case_id = new.case_id
+    """
+)
+RECORDED = text(
+    """
+    SELECT entry_id FROM timeline JOIN unnest(
+        CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:entries AS uuid[])) AS asked (tenant, case_id, entry_id)
+        USING (tenant, case_id, entry_id)
     """
 )
 EVALUATIONS = text(
@@ -86,8 +97,14 @@ async def lock_by_code(db: Database, codes: Iterable[str]) -> dict[str, Known]:
     return {case.row["tracking_code"]: case for case in found}
 
 
-async def move(db: Database, cases: Sequence[tuple[Known, Standing]]) -> None:
-    """Write how the cases stand now."""
+async def recorded(db: Database, entries: Iterable[tuple[str, UUID, UUID]]) -> set[UUID]:
+    """Those of (tenant, case, entry) that a timeline has already."""
+    tenants, ids, of = columns_of(sorted(set(entries)), 3)
+    return {row.entry_id for row in await db.rows(RECORDED, {"tenants": tenants, "ids": ids, "entries": of})}
+
+
+async def move(db: Database, cases: Sequence[tuple[Known, Standing, Head]]) -> None:
+    """Write how the cases stand now, and where their timelines end."""
     if not cases:
         return
     rows = [
@@ -104,15 +121,21 @@ async def move(db: Database, cases: Sequence[tuple[Known, Standing]]) -> None:
             "promised_at": now.promise.at if now.promise else None,
             "handle_by": now.promise.handle_by if now.promise else None,
             "reopened_times": now.reopened_times,
+            "timeline_length": head.length,
+            "timeline_hash": head.hash,
+            "changed_at": head.at,
         }
-        for case, now in cases
+        for case, now, head in cases
     ]
     await db.execute(MOVE, {column: [row[column] for row in rows] for column in rows[0]})
 
 
-async def append(db: Database, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Add to the timeline; what is there already stays as it is."""
-    await db.insert(TimelineEntry, entries, skip_existing=True)
+_ENTRY = tuple(field.name for field in fields(Entry))
+
+
+async def append(db: Database, entries: Sequence[tuple[Entry, bytes]]) -> None:
+    """Add entries with their hashes to the timelines."""
+    await db.insert(TimelineEntry, [{**{f: getattr(e, f) for f in _ENTRY}, "hash": hash} for e, hash in entries])
 
 
 async def evaluations(db: Database, cases: Iterable[Known]) -> dict[UUID, Evaluation]:
@@ -127,19 +150,6 @@ async def insert_evaluations(db: Database, rows: Sequence[Mapping[str, Any]]) ->
     await db.insert(EvaluationRow, rows)
 
 
-def entry(
-    tenant: str, case_id: UUID, entry_id: UUID, step: str, happened_at: datetime, details: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "tenant": tenant,
-        "case_id": case_id,
-        "entry_id": entry_id,
-        "step": step,
-        "happened_at": happened_at,
-        "details": details,
-    }
-
-
 def _known(row: RowMapping) -> Known:
     standing = Standing(
         state=State(row["state"]),
@@ -148,4 +158,5 @@ def _known(row: RowMapping) -> Known:
         promise=Promise(row["promised_at"], row["handle_by"]) if row["promised_at"] else None,
         reopened_times=row["reopened_times"],
     )
-    return Known(row["tenant"], row["case_id"], row["case_no"], row, standing)
+    head = Head(row["timeline_length"], bytes(row["timeline_hash"]), row["changed_at"])
+    return Known(row["tenant"], row["case_id"], row["case_no"], row, standing, head)

@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from libs.chassis.database import Database
+from services.incident.domain import history
 from services.incident.domain.case import Closing, Standing
 from services.incident.domain.feedback import Evaluation
+from services.incident.domain.history import Entry, Head
 from services.incident.tables import cases as tables
 from services.incident.tables.cases import Known
 
 
 class Changes:
-    def __init__(self, evaluations: Mapping[UUID, Evaluation] | None = None) -> None:
-        self._moved: dict[UUID, tuple[Known, Standing]] = {}
-        self._entries: list[dict[str, Any]] = []
+    """`recorded`: entries that the timelines have already, which are not recorded again."""
+
+    def __init__(
+        self, now: datetime, *, evaluations: Mapping[UUID, Evaluation] | None = None, recorded: Collection[UUID] = ()
+    ) -> None:
+        self._now = now
+        self._changed: dict[UUID, tuple[Known, Standing, Head]] = {}
+        self._entries: list[tuple[Entry, bytes]] = []
+        self._recorded = set(recorded)
         self._evaluations = dict(evaluations or {})
         self._evaluated: list[dict[str, Any]] = []
 
     def standing(self, case: Known) -> Standing:
         """How the case stands after what the batch did to it so far."""
-        return self._moved[case.case_id][1] if case.case_id in self._moved else case.standing
+        return self._changed[case.case_id][1] if case.case_id in self._changed else case.standing
 
     def evaluation(self, case: Known) -> Evaluation | None:
         """The evaluation of the latest closing."""
         return self._evaluations.get(case.case_id)
 
-    def move(self, case: Known, now: Standing) -> None:
-        if now != self.standing(case):
-            self._moved[case.case_id] = (case, now)
-
-    def note(self, case: Known, entry_id: UUID, step: str, happened_at: datetime, details: Mapping[str, Any]) -> None:
-        self._entries.append(tables.entry(case.tenant, case.case_id, entry_id, step, happened_at, details))
+    def note(
+        self,
+        case: Known,
+        now: Standing,
+        entry_id: UUID,
+        step: str,
+        happened_at: datetime,
+        details: Mapping[str, Any],
+    ) -> None:
+        """The case stands as `now`, by a step that its timeline keeps. A copy of a step changes nothing."""
+        if entry_id in self._recorded:
+            return
+        self._recorded.add(entry_id)
+        head = self._changed[case.case_id][2] if case.case_id in self._changed else case.head
+        entry, head = history.append(head, case.tenant, case.case_id, entry_id, step, happened_at, self._now, details)
+        self._entries.append((entry, head.hash))
+        self._changed[case.case_id] = (case, now, head)
 
     def evaluate(self, case: Known, closing: Closing, evaluation: Evaluation, now: datetime) -> None:
         self._evaluations[case.case_id] = evaluation
@@ -51,6 +70,6 @@ class Changes:
         )
 
     async def write(self, db: Database) -> None:
-        await tables.move(db, list(self._moved.values()))
+        await tables.move(db, list(self._changed.values()))
         await tables.append(db, self._entries)
         await tables.insert_evaluations(db, self._evaluated)

@@ -68,19 +68,25 @@ class Case(IncidentTable, table=True):
     promised_at: datetime | None = _time(nullable=True)
     handle_by: datetime | None = _time(nullable=True)
     reopened_times: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
+    timeline_length: int
+    timeline_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    changed_at: datetime = _time()
 
 
 class TimelineEntry(IncidentTable, table=True):
-    """One step of a case, appended and never changed. A fact's entry has the fact's id."""
+    """One step of a case, appended and never changed; `hash` covers the entry before. A fact's has the fact's id."""
 
     __tablename__ = "timeline"
 
     tenant: str = Field(primary_key=True)
     case_id: UUID = Field(primary_key=True)
-    entry_id: UUID = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    entry_id: UUID
     step: str
     happened_at: datetime = _time()
+    recorded_at: datetime = _time()
     details: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class EvaluationRow(IncidentTable, table=True):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from libs.chassis.database import Database
+from services.incident.domain.history import Entry
 
 _CASE = """
     SELECT cases.*, categories.name_en AS category_name_en FROM cases
@@ -17,8 +18,8 @@ BY_NUMBER = text(_CASE.format(condition="tenant = :tenant AND case_no = :case_no
 BY_CODE = text(_CASE.format(condition="tracking_code = :code"))
 TIMELINE = text(
     """
-    SELECT step, happened_at, details FROM timeline WHERE tenant = :tenant AND case_id = :case_id
-    ORDER BY happened_at, entry_id
+    SELECT tenant, case_id, position, entry_id, step, happened_at, recorded_at, details, hash FROM timeline
+    WHERE tenant = :tenant AND case_id = :case_id ORDER BY position
     """
 )
 EVALUATION = text(
@@ -56,8 +57,16 @@ async def case_by_code(db: Database, code: str) -> Row[Any] | None:
     return await db.one(BY_CODE, {"code": code})
 
 
-async def timeline(db: Database, case: Row[Any]) -> Sequence[Row[Any]]:
-    return await db.rows(TIMELINE, {"tenant": case.tenant, "case_id": case.case_id})
+async def timeline(db: Database, case: Row[Any]) -> list[Entry]:
+    """In the order of recording."""
+    rows = await db.rows(TIMELINE, {"tenant": case.tenant, "case_id": case.case_id})
+    return [entry_of(row) for row in rows]
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    return Entry(
+        row.tenant, row.case_id, row.position, row.entry_id, row.step, row.happened_at, row.recorded_at, row.details
+    )
 
 
 async def evaluation(db: Database, case: Row[Any]) -> Row[Any] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +24,12 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseReported
 from libs.contracts.message import CaseEvent, OrderEvent
+from services.incident.domain.history import Entry, Head, broken
 from tests.chaos.evidence import Evidence, by_id
 
 TOLD_ONCE = "every case was told of as often as it happened"
 AFTER_FACTS = "every case stands where the facts about it have led"
+CHAINS = "the chain of every case's timeline holds from its first entry to its last"
 TIMELINE = "the timeline of every case has each fact about its orders once, and no other"
 ORDERED = "every registered case has an order, and every reopening a new one"
 CATEGORIES = "incident knows the categories as they were told last"
@@ -60,6 +64,7 @@ def about_cases(evidence: Evidence) -> list[Check]:
     return [
         Check(TOLD_ONCE, (*_unknown(told, cases), *told_wrong)),
         Check(AFTER_FACTS, tuple(w for row in cases.values() for w in _astray(row, orders, told))),
+        Check(CHAINS, tuple(_chains_broken(evidence, cases))),
         Check(TIMELINE, tuple(_timeline_wrong(evidence, orders))),
         Check(ORDERED, tuple(_without_order(told, orders))),
         Check(CATEGORIES, tuple(_categories_wrong(evidence))),
@@ -140,6 +145,16 @@ def _timeline_wrong(evidence: Evidence, orders: Mapping[UUID, Sequence[OrderEven
         *(f"case {case}: {facts[case, id].message_name} is not there" for case, id in facts.keys() - steps.keys()),
         *(f"case {case}: {id} is no fact about its order" for case, id in steps.keys() - facts.keys()),
     ]
+
+
+def _chains_broken(evidence: Evidence, cases: Mapping[UUID, asyncpg.Record]) -> list[str]:
+    mine: dict[UUID, list[tuple[Entry, bytes]]] = defaultdict(list)
+    for row in evidence.found["incident"]["timeline"]:
+        entry = Entry(**{f.name: row[f.name] for f in fields(Entry)})
+        mine[row["case_id"]].append((replace(entry, details=json.loads(row["details"])), row["hash"]))
+    heads = {id: Head(c["timeline_length"], c["timeline_hash"], c["changed_at"]) for id, c in cases.items()}
+    wrong = {id: broken(mine[id], head) for id, head in heads.items()}
+    return [f"case {id}: {why}" for id, why in wrong.items() if why]
 
 
 def _without_order(told: Facts, orders: Mapping[UUID, Sequence[OrderEvent]]) -> list[str]:
