@@ -55,4 +55,5 @@ $(READY): requirements-dev.lock pyproject.toml
 	@.venv/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(RUN) pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(RUN) compileall -q -j 0 .venv/lib
 	@touch $@
