@@ -10,7 +10,6 @@ from pathlib import Path
 
 from libs.chassis import outbox
 from libs.chassis.database import Database
-from libs.chassis.ids import new_id
 from libs.chassis.seal import Sealer
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Event
@@ -34,6 +33,14 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
+
+    def stamped(self, version: int) -> Difference:
+        """With the street's version with which the rows come to be as they are."""
+        return Difference(
+            [{**row, "version": version} for row in self.added],
+            [{**row, "version": version} for row in self.changed],
+            self.removed,
+        )
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -71,9 +78,9 @@ async def import_roster(
     await _refuse_what_is_in_use(db, roster.tenant, changes)
     if preview or not changes:
         return changes
-    await roster_tables.set_version(db, roster.tenant, new_id())
+    version = await roster_tables.next_version(db, roster.tenant)
     for table, difference in (
-        (UnitRow, changes.units),
+        (UnitRow, changes.units.stamped(version)),
         (ResponsibilityRow, changes.categories),
         (MemberRow, changes.members),
     ):

@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import shape
 
 from libs.contracts.words import Level, OrgKind
-from services.dispatch.domain.street import LEVELS
+from services.dispatch.domain.tree import LEVELS
 from services.dispatch.roster_files import (
     UNITS,
     Category,

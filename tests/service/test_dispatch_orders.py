@@ -55,7 +55,7 @@ async def dispatch(stage: MakeStage) -> Stage:
 
 SQUARE = shapely.box(0, 0, 1, 1).wkb_hex
 STREET = f"""
-INSERT INTO streets VALUES ('370784004', gen_random_uuid());
+INSERT INTO streets VALUES ('370784004', 1);
 INSERT INTO units (tenant, code, level, parent, name, aliases, org_id, org_kind, org_name, border) VALUES
 ('370784004', '370784004', 'street', NULL, '凌河街道', '[]', 'P1', 'street_committee', '街道党工委', NULL),
 ('370784004', '37078400401', 'community', '370784004', '一社区', '[]', 'P2', 'community_org', '一社区党委', NULL),

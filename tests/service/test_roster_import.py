@@ -23,9 +23,10 @@ from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
 from services.dispatch import roster
+from services.dispatch.domain.street import Street
 from services.dispatch.roster import Changes, InUse
 from services.dispatch.tables import streets
-from tests.service.roster_folder import edit, setting
+from tests.service.roster_folder import edit, edit_units, setting
 
 TENANT = "370784004"
 PRIVATE, PUBLIC = seal.new_key_pair()
@@ -93,8 +94,51 @@ async def test_the_whole_street_is_imported_and_told(
     async with transaction(engine) as db:
         loaded = (await streets.streets_for(db, [TENANT]))[TENANT]
     assert (len(loaded.units), len(loaded.members), len(loaded.responsibilities)) == (1001, 2303, 67)
-    assert sum(unit.border is not None for unit in loaded.units.values()) == 832
+    assert sum(border is not None for border in loaded.units.borders) == 832
     assert all(unit.code == code and (unit.parent or code) in loaded.units for code, unit in loaded.units.items())
+
+
+async def known_street(engine: AsyncEngine) -> Street:
+    async with transaction(engine) as db:
+        return (await streets.streets_for(db, [TENANT]))[TENANT]
+
+
+async def test_a_running_service_reads_only_the_units_that_have_changed(
+    engine: AsyncEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await imported(engine, folder)
+    before = await known_street(engine)
+    borders = before.units.map
+    monkeypatch.delattr(streets, "UNITS")  # the query for all of them
+    edit_units(folder, lambda units: units[-1]["properties"].update(name="新微网格"))
+    await imported(engine, folder)
+    after = await known_street(engine)
+    changed = [code for code in after.units if after.units[code] != before.units[code]]
+    assert [after.units[code].name for code in changed] == ["新微网格"]
+    assert after.units.map is borders
+
+
+async def test_a_new_unit_and_its_border_take_effect_without_a_restart(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    far_away = (10.0, 10.0)
+    assert (await known_street(engine)).units.map.locate([far_away]) == [None]
+    square = {"type": "Polygon", "coordinates": [[[9, 9], [9, 11], [11, 11], [11, 9], [9, 9]]]}
+
+    def add_one(units: list[dict[str, Any]]) -> None:
+        new = {**units[-1]["properties"], "code": f"{TENANT}0000001", "name": "飞地"}
+        units.append({"type": "Feature", "properties": new, "geometry": square})
+
+    edit_units(folder, add_one)
+    edit(
+        folder / "organisations.csv",
+        lambda lines: lines.append({**lines[-1], "org_id": "P-new", "unit": f"{TENANT}0000001"}),
+    )
+    await imported(engine, folder)
+    after = await known_street(engine)
+    [found] = after.units.map.locate([far_away])
+    assert found is not None
+    assert after.units.unit(found.unit).name == "飞地"
+    assert after.units[f"{TENANT}0000001"].parent in after.units
 
 
 async def test_the_same_folder_again_changes_nothing(engine: AsyncEngine, linghe: Path) -> None:

@@ -9,15 +9,15 @@ import shapely
 from libs.contracts.words import Level, MemberKind, OrgKind, Place, Point, Registration
 from services.dispatch.domain.offering import candidates, choose
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
-from services.dispatch.domain.street import Clocks, Member, Responsibility, Street, Unit
+from services.dispatch.domain.street import Clocks, Member, Responsibility, Street
+from services.dispatch.domain.tree import GridTree, Unit
 
 ROOT = "370784004"
 
 
-def unit(code: str, level: Level, parent: str | None, name: str, aliases: tuple[str, ...] = (), at: int = -1) -> Unit:
+def unit(code: str, level: Level, parent: str | None, name: str, aliases: tuple[str, ...] = ()) -> Unit:
     kind = dict(zip(Level, OrgKind, strict=True))[level]
-    border = shapely.box(119 + at * 0.01, 36, 119 + (at + 1) * 0.01, 36.01) if at >= 0 else None
-    return Unit(code, level, parent, name, f"P{code}", kind, f"{name}党组织", aliases, border)
+    return Unit(code, level, parent, name, f"P{code}", kind, f"{name}党组织", aliases)
 
 
 def row(category: str, start: Level = Level.MICRO_GRID, skills: frozenset[str] = frozenset()) -> Responsibility:
@@ -39,10 +39,14 @@ UNITS = [
     unit(f"{ROOT}202", Level.GRID, f"{ROOT}01", "大儒林村", ("大儒林",)),
     unit(f"{ROOT}203", Level.GRID, f"{ROOT}01", "东村", ("老村",)),
     unit(f"{ROOT}204", Level.GRID, f"{ROOT}01", "西村", ("老村",)),
-    unit(f"{ROOT}20101", Level.MICRO_GRID, f"{ROOT}201", "儒林一微", at=0),
-    unit(f"{ROOT}20102", Level.MICRO_GRID, f"{ROOT}201", "儒林二微", at=1),
-    unit(f"{ROOT}20201", Level.MICRO_GRID, f"{ROOT}202", "大儒林一微", at=2),
+    unit(f"{ROOT}20101", Level.MICRO_GRID, f"{ROOT}201", "儒林一微"),
+    unit(f"{ROOT}20102", Level.MICRO_GRID, f"{ROOT}201", "儒林二微"),
+    unit(f"{ROOT}20201", Level.MICRO_GRID, f"{ROOT}202", "大儒林一微"),
 ]
+BORDERS = {
+    f"{ROOT}{code}": shapely.box(119 + at * 0.01, 36, 119 + (at + 1) * 0.01, 36.01)
+    for at, code in enumerate(("20101", "20102", "20201"))
+}
 MEMBERS = [
     member(1, f"{ROOT}20101"),
     member(2, f"{ROOT}20101"),
@@ -52,7 +56,7 @@ MEMBERS = [
 ]
 STREET = Street(
     ROOT,
-    {u.code: u for u in UNITS},
+    GridTree.of(UNITS, BORDERS),
     {m.member_id: m for m in MEMBERS},
     {r.category: r for r in (row("11001"), row("16001", Level.COMMUNITY), row("11002", skills=frozenset({"plumber"})))},
 )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libs.contracts.words import Place
-from services.dispatch.domain.street import Located, Responsibility, Street, Unit
+from services.dispatch.domain.borders import Located
+from services.dispatch.domain.street import Responsibility, Street
+from services.dispatch.domain.tree import Unit
 
 Explanation = tuple[str, ...]
 
@@ -32,7 +34,7 @@ class ToDesk:
 def route_all(cases: Sequence[tuple[str, Place]], street: Street) -> list[Assign | ToDesk]:
     """Route many (category, place) at once: all points are looked up in one query of the map."""
     points = {at: (place.point.longitude, place.point.latitude) for at, (_, place) in enumerate(cases) if place.point}
-    located = dict(zip(points, street.map.locate(list(points.values())), strict=True))
+    located = dict(zip(points, street.units.map.locate(list(points.values())), strict=True))
     return [route(category, place, located.get(at), street) for at, (category, place) in enumerate(cases)]
 
 
@@ -44,7 +46,7 @@ def route(category: str, place: Place, located: Located | None, street: Street) 
     found, because = _find(place, located, street)
     if found is None:
         return ToDesk(street.root, responsibility, because)
-    unit = street.at_level(found.code, responsibility.start_level)
+    unit = street.units.unit(street.units.above(street.units.index(found.code), responsibility.start_level))
     because += (
         f"{responsibility.name_zh} starts at {responsibility.start_level}: {unit.name} ({unit.code})",
         f"{unit.org_name} answers for it",
@@ -54,7 +56,7 @@ def route(category: str, place: Place, located: Located | None, street: Street) 
 
 def _find(place: Place, located: Located | None, street: Street) -> tuple[Unit | None, Explanation]:
     if located is not None:
-        at = street.units[located.code]
+        at = street.units.unit(located.unit)
         if located.metres == 0.0:
             return at, (f"the point lies in {at.name} ({at.code})",)
         return at, (f"the point lies {located.metres:.0f} m outside of {at.name} ({at.code}), which is nearest",)

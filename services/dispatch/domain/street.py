@@ -1,4 +1,4 @@
-"""A street as routing sees it: its grid tree with borders, organisations, members and responsibility list.
+"""A street as routing sees it: its grid tree, members and responsibility list.
 
 Values only, built once per version of the street and shared by every decision.
 """
@@ -6,35 +6,12 @@ Values only, built once per version of the street and shared by every decision.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from typing import NamedTuple
-
-import numpy as np
-import shapely
-from shapely.geometry.base import BaseGeometry
 
 from libs.contracts.words import Level, MemberKind, OrgKind, Registration
-
-LEVELS = (Level.STREET, Level.COMMUNITY, Level.GRID, Level.MICRO_GRID)
-NEAREST_METRES = 500.0
-METRES_PER_DEGREE = 111_320.0
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A street, community, grid or micro-grid, and the party organisation that answers for it."""
-
-    code: str
-    level: Level
-    parent: str | None
-    name: str
-    org_id: str
-    org_kind: OrgKind
-    org_name: str
-    aliases: tuple[str, ...] = ()
-    border: BaseGeometry | None = field(default=None, compare=False)
+from services.dispatch.domain.tree import GridTree, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +49,10 @@ class Responsibility:
     points: int
 
 
-class Located(NamedTuple):
-    """The unit that a point lies in, or that is nearest; `metres` is 0 inside."""
-
-    code: str
-    metres: float
-
-
 @dataclass(frozen=True)
 class Street:
     tenant: str
-    units: Mapping[str, Unit]
+    units: GridTree
     members: Mapping[str, Member]
     responsibilities: Mapping[str, Responsibility]
 
@@ -93,27 +63,25 @@ class Street:
             yield unit
             unit = self.units.get(unit.parent) if unit.parent else None
 
-    def at_level(self, code: str, level: Level) -> Unit:
-        """The unit of that level above (or at) the unit; the unit itself when it is higher already."""
-        return next((unit for unit in self.ancestors(code) if unit.level is level), self.units[code])
-
     @cached_property
     def root(self) -> Unit:
         return self.units[self.tenant]
 
     @cached_property
-    def _members_of(self) -> Mapping[str, Sequence[Member]]:
+    def members_at(self) -> Mapping[str, Sequence[Member]]:
+        """Who is posted at a unit, by its code."""
         found: dict[str, list[Member]] = {}
         for member in sorted(self.members.values(), key=lambda m: m.member_id):
             found.setdefault(member.unit, []).append(member)
         return found
 
     @cached_property
-    def _units_below(self) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = {}
-        for code in sorted(self.units):
+    def members_below(self) -> Mapping[str, Sequence[Member]]:
+        """Who is posted at a unit or below it, by unit."""
+        found: dict[str, list[Member]] = {}
+        for code in sorted(self.members_at):
             for unit in self.ancestors(code):
-                found.setdefault(unit.code, []).append(code)
+                found.setdefault(unit.code, []).extend(self.members_at[code])
         return found
 
     @cached_property
@@ -121,15 +89,11 @@ class Street:
         return _Candidates(self)
 
     @cached_property
-    def map(self) -> Borders:
-        return Borders([u for u in self.units.values() if u.border is not None])
-
-    @cached_property
     def places(self) -> Mapping[str, tuple[str, ...]]:
         """Every name and alias of a place, and the codes of the units that bear it."""
         found: dict[str, set[str]] = {}
-        for unit in self.units.values():
-            if unit.level in (Level.COMMUNITY, Level.GRID):
+        for level in (Level.COMMUNITY, Level.GRID):
+            for unit in self.units.of_level(level):
                 for name in (unit.name, *unit.aliases):
                     found.setdefault(name, set()).add(unit.code)
         return {name: tuple(sorted(codes)) for name, codes in found.items()}
@@ -156,50 +120,8 @@ class _Candidates:
         """Members at the unit and below it; then, level by level, members posted at the units above."""
         street, seen, rings = self._street, set[str](), list[list[Member]]()
         for above in street.ancestors(code):
-            if above.level is Level.STREET and above.code != code:
-                ring_units: Sequence[str] = (above.code,)
-            else:
-                ring_units = street._units_below[above.code] if above.level is not Level.STREET else (above.code,)
-            ring = [m for u in ring_units if u not in seen for m in street._members_of.get(u, ())]
-            seen.update(ring_units)
-            rings.append(ring)
+            everybody = above.level is not Level.STREET
+            found = (street.members_below if everybody else street.members_at).get(above.code, ())
+            rings.append([m for m in found if m.member_id not in seen])
+            seen.update(m.member_id for m in found)
         return rings
-
-
-class Borders:
-    """Points to micro-grids: the one that holds it, on a border the lower code, outside the nearest within 500 m."""
-
-    def __init__(self, units: Sequence[Unit]) -> None:
-        ordered = sorted(units, key=lambda u: u.code)
-        self._codes = [u.code for u in ordered]
-        self._tree = shapely.STRtree(np.array([u.border for u in ordered], dtype=object))
-
-    def locate(self, points: Sequence[tuple[float, float]]) -> list[Located | None]:
-        """For each (longitude, latitude) where it is; None when nothing is near enough."""
-        if not points or not self._codes:
-            return [None] * len(points)
-        inputs, units = self._tree.query(shapely.points(np.asarray(points, dtype=float)), predicate="intersects")
-        nowhere = len(self._codes)
-        lowest = np.full(len(points), nowhere)
-        np.minimum.at(lowest, inputs, units)
-        return [
-            Located(self._codes[unit], 0.0) if unit < nowhere else self._nearest(*point)
-            for unit, point in zip(lowest.tolist(), points, strict=True)
-        ]
-
-    def _nearest(self, longitude: float, latitude: float) -> Located | None:
-        """By metres on the ground: a degree of longitude is shorter than one of latitude."""
-        reach = NEAREST_METRES / METRES_PER_DEGREE
-        shrink = max(float(np.cos(np.radians(latitude))), 0.01)
-        box = shapely.box(longitude - reach / shrink, latitude - reach, longitude + reach / shrink, latitude + reach)
-        near = self._tree.query(box)
-        if not len(near):
-            return None
-        scale = np.array([shrink * METRES_PER_DEGREE, METRES_PER_DEGREE])
-        here = shapely.points(np.array([longitude, latitude]) * scale)
-        flat = shapely.transform(self._tree.geometries[near], lambda xy: xy * scale)
-        best = min(
-            (round(float(metres), 3), self._codes[unit])
-            for metres, unit in zip(shapely.distance(flat, here), near, strict=True)
-        )
-        return Located(best[1], best[0]) if best[0] <= NEAREST_METRES else None

@@ -8,7 +8,8 @@ down_revision = None
 TABLES = """
 CREATE TABLE streets (
     tenant text PRIMARY KEY CHECK (tenant ~ '^[0-9]{9}$'),
-    version uuid NOT NULL
+    version bigint NOT NULL,
+    origin uuid NOT NULL DEFAULT gen_random_uuid()
 );
 
 CREATE TABLE units (
@@ -22,10 +23,12 @@ CREATE TABLE units (
     org_kind text NOT NULL CHECK (org_kind IN ('street_committee', 'community_org', 'branch', 'party_group')),
     org_name text NOT NULL,
     border bytea,
+    version bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (tenant, code),
     FOREIGN KEY (tenant, parent) REFERENCES units DEFERRABLE INITIALLY DEFERRED,
     CHECK ((parent IS NULL) = (level = 'street'))
 );
+CREATE INDEX units_version ON units (tenant, version);
 
 CREATE TABLE members (
     tenant text NOT NULL REFERENCES streets,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from libs.chassis.database import Database
-from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, StreetRow, UnitRow
+from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, UnitRow
 
 Row = dict[str, Any]
 
 LOCK = 0x726F7374
 KEYS: dict[type[SQLModel], str] = {UnitRow: "code", MemberRow: "member_id", ResponsibilityRow: "category"}
+
+NO_ROSTER = ("open_orders", "version")
 
 LOCK_MEMBERS = text(
     """
@@ -29,6 +30,12 @@ IN_USE = text(
     WHERE tenant = :tenant AND state <> 'checked' AND category = ANY(CAST(:categories AS text[])) ORDER BY category
     """
 )
+NEXT_VERSION = text(
+    """
+    INSERT INTO streets (tenant, version) VALUES (:tenant, 1)
+    ON CONFLICT (tenant) DO UPDATE SET version = streets.version + 1 RETURNING version
+    """
+)
 
 
 async def wait_for_other_imports(db: Database, tenant: str) -> None:
@@ -37,8 +44,8 @@ async def wait_for_other_imports(db: Database, tenant: str) -> None:
 
 
 async def present(db: Database, table: type[SQLModel], tenant: str) -> dict[str, Row]:
-    """The rows of a street by their key; a member's open orders are no part of the roster."""
-    columns = [c for c in table.__table__.columns if c.name != "open_orders"]  # type: ignore[attr-defined]
+    """The rows of a street by their key, with what is part of the roster."""
+    columns = [c for c in table.__table__.columns if c.name not in NO_ROSTER]  # type: ignore[attr-defined]
     rows = await db.rows(select(*columns).where(columns[0] == tenant))
     return {row._mapping[KEYS[table]]: dict(row._mapping) for row in rows}
 
@@ -55,10 +62,11 @@ async def categories_in_use(db: Database, tenant: str, categories: Collection[st
     return [row.category for row in rows]
 
 
-async def set_version(db: Database, tenant: str, version: UUID) -> None:
-    row = {"tenant": tenant, "version": version}
-    if not await db.update(StreetRow, ["tenant"], [row]):
-        await db.insert(StreetRow, [row])
+async def next_version(db: Database, tenant: str) -> int:
+    """The version of the street that this import makes."""
+    [row] = await db.rows(NEXT_VERSION, {"tenant": tenant})
+    version: int = row.version
+    return version
 
 
 async def write(

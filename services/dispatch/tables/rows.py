@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, SmallInteger, Text
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -28,15 +28,21 @@ def _time(nullable: bool = False) -> Any:
 
 
 class StreetRow(DispatchTable, table=True):
-    """The version changes with every change of the tree, the members or the responsibility list."""
+    """The version counts the changes of the tree, the members or the responsibility list.
+
+    `origin` tells the street from one of the same code in another database, whose versions are others.
+    """
 
     __tablename__ = "streets"
 
     tenant: str = Field(sa_column=Column(Text, primary_key=True))
-    version: UUID
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
+    origin: UUID
 
 
 class UnitRow(DispatchTable, table=True):
+    """`version` is the street's with which the row came to be as it is."""
+
     __tablename__ = "units"
 
     tenant: str = Field(sa_column=Column(Text, primary_key=True))
@@ -49,6 +55,7 @@ class UnitRow(DispatchTable, table=True):
     org_kind: str = _text()
     org_name: str = _text()
     border: bytes | None = Field(sa_column=Column(LargeBinary))
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class MemberRow(DispatchTable, table=True):

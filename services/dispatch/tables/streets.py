@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from sys import intern
-from uuid import UUID
+from typing import Any
 
+import numpy as np
 import shapely
-from sqlalchemy import select
+from numpy.typing import NDArray
+from sqlalchemy import select, text
 from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
 from libs.contracts.words import Level, MemberKind, OrgKind, Registration
-from services.dispatch.domain.street import Clocks, Member, Responsibility, Street, Unit
-from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, StreetRow, UnitRow, columns
+from services.dispatch.domain.street import Clocks, Member, Responsibility, Street
+from services.dispatch.domain.tree import GridTree
+from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, StreetRow, columns
 
 HOURS_IN = {"urgent_hour": 1, "work_hour": 1, "natural_day": 24, "work_day": 24}
 """Every clock runs in natural hours: a working hour is an hour, a working day 24."""
 
-UNITS_AT_ONCE = 10_000
-"""Read in one go, a map of a province would take twice the memory, and its transaction would stand still for longer
-than the server bears."""
+UNITS_AT_ONCE = 20_000
+"""Read in one go, a map of a province would take twice the memory."""
 
-_streets: dict[str, tuple[UUID, Street]] = {}
-"""The streets that this process has worked for, each at the version it last saw."""
+_LINES = """
+    SELECT string_agg(concat_ws(E'\\t', code, level, coalesce(parent, ''), name, aliases, org_id, org_kind, org_name),
+            E'\\n' ORDER BY code) AS lines,
+        array_agg(border ORDER BY code) AS borders, max(code) AS last
+"""
+UNITS = text(
+    f"""
+    {_LINES} FROM (SELECT * FROM units WHERE tenant = :tenant AND code > :after ORDER BY code LIMIT :most) AS part
+    """
+)
+CHANGED_UNITS = text(f"{_LINES} FROM units WHERE tenant = :tenant AND version > :version")
+
+_known: dict[str, tuple[Record, Street]] = {}
+"""The streets that this process has worked for, each as it last saw it."""
 
 
 async def streets_for(db: Database, tenants: Iterable[str]) -> Mapping[str, Street]:
-    """The streets as they are now: one query for their versions, and a load when one has changed."""
+    """The streets as they are now: one query for their versions, and a load of what has changed since the last time."""
     known = among(col(StreetRow.tenant), set(tenants))
     rows = await db.rows(select(*columns(StreetRow)).where(known))
     for row in rows:
-        if row.tenant not in _streets or _streets[row.tenant][0] != row.version:
-            _streets[row.tenant] = (row.version, await _load_street(db, row.tenant))
-    return {row.tenant: _streets[row.tenant][1] for row in rows}
+        if row.tenant not in _known or _known[row.tenant][0] != row:
+            _known[row.tenant] = (row, await _load_street(db, row))
+    return {row.tenant: _known[row.tenant][1] for row in rows}
 
 
-async def _load_street(db: Database, tenant: str) -> Street:
-    units: dict[str, Unit] = {}
-    async for some in db.chunks(select(*_UNIT).where(col(UnitRow.tenant) == tenant), UNITS_AT_ONCE):
-        units.update((unit.code, unit) for unit in _units(some))
-    members = await db.rows(select(*columns(MemberRow)).where(col(MemberRow.tenant) == tenant))
-    rows = await db.rows(select(*columns(ResponsibilityRow)).where(col(ResponsibilityRow.tenant) == tenant))
+async def _load_street(db: Database, row: Record) -> Street:
+    before, street = _known.get(row.tenant, (None, None))
+    if before is None or street is None or before.origin != row.origin or before.version > row.version:
+        # What changes while a large tree is being read is read again: its parts are of different moments.
+        tree = await _changed_units(db, row.tenant, row.version, await _all_units(db, row.tenant))
+    else:
+        tree = await _changed_units(db, row.tenant, before.version, street.units)
+    members = await db.rows(select(*columns(MemberRow)).where(col(MemberRow.tenant) == row.tenant))
+    rows = await db.rows(select(*columns(ResponsibilityRow)).where(col(ResponsibilityRow.tenant) == row.tenant))
     return Street(
-        tenant=tenant,
-        units=units,
+        tenant=row.tenant,
+        units=tree,
         members={
             m.member_id: Member(
                 m.member_id, m.name, MemberKind(m.kind), m.unit, m.org_id, frozenset(m.skills), m.workload_limit
@@ -56,37 +72,24 @@ async def _load_street(db: Database, tenant: str) -> Street:
     )
 
 
-_UNIT = [
-    col(column)
-    for column in (
-        UnitRow.code,
-        UnitRow.level,
-        UnitRow.parent,
-        UnitRow.name,
-        UnitRow.org_id,
-        UnitRow.org_kind,
-        UnitRow.org_name,
-        UnitRow.aliases,
-        UnitRow.border,
-    )
-]
+async def _all_units(db: Database, tenant: str) -> GridTree:
+    lines: list[bytes] = []
+    borders: list[NDArray[Any]] = []
+    after: str | None = ""
+    while after is not None:
+        [some] = await db.rows(UNITS, {"tenant": tenant, "after": after, "most": UNITS_AT_ONCE})
+        after = some.last
+        if some.lines is not None:
+            lines += some.lines.encode().split(b"\n")
+            borders.append(shapely.from_wkb(some.borders))
+    return GridTree(lines, np.concatenate(borders) if borders else np.empty(0, dtype=object))
 
 
-def _units(rows: Sequence[Record]) -> Iterator[Unit]:
-    """A province has hundreds of thousands: the code of a parent is the same text in all its children."""
-    borders = shapely.from_wkb([row.border for row in rows])
-    for (code, level, parent, name, org_id, org_kind, org_name, aliases, _), border in zip(rows, borders, strict=True):
-        yield Unit(
-            code,
-            Level(level),
-            intern(parent) if parent else None,
-            name,
-            org_id,
-            OrgKind(org_kind),
-            org_name,
-            tuple(aliases),
-            border,
-        )
+async def _changed_units(db: Database, tenant: str, version: int, tree: GridTree) -> GridTree:
+    [some] = await db.rows(CHANGED_UNITS, {"tenant": tenant, "version": version})
+    if some.lines is None:
+        return tree
+    return tree.changed(some.lines.encode().split(b"\n"), shapely.from_wkb(some.borders))
 
 
 def _responsibility(r: Record) -> Responsibility:
