@@ -14,6 +14,7 @@ from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows, emp
 from deploy.local.play import Played, play
 from deploy.local.progress import STREET_ZONE, Display, Tally
 from deploy.local.run import told
+from services.dispatch.domain.calendar import NATIONAL
 
 FOLDER = Path(".wangge/demo")
 REPORTS = 600
@@ -30,8 +31,7 @@ def main() -> int:
     here = street.build()
     plans = reports.morning(here, REPORTS)
     at = datetime.now(UTC) + SETTING_UP
-    day = datetime.now(STREET_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-    clock = clock_that_shows(day + BEGINS, at, SPEED)
+    clock = clock_that_shows(_last_working_day() + BEGINS, at, SPEED)
     with LocalStreet(FOLDER, durable=False, clock=clock, settings=SETTINGS, say=console.print) as local:
         console.print(f"A morning of {REPORTS} reports, {SPEED:.0f} times as fast as the clock on the wall:\n")
         tally = Tally(REPORTS)
@@ -41,6 +41,14 @@ def main() -> int:
         held = asyncio.run(conclude(local, played, console))
     console.print(f"\n{time.monotonic() - begun:.0f} seconds in all.")
     return 0 if held else 1
+
+
+def _last_working_day() -> datetime:
+    """Midnight of today, or of the last day before it on which the street works."""
+    day = datetime.now(STREET_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    while not NATIONAL.is_worked(day.date()):
+        day -= timedelta(days=1)
+    return day
 
 
 async def conclude(local: LocalStreet, played: Played, console: Console) -> bool:

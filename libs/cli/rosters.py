@@ -58,6 +58,8 @@ def _show(changes: Changes, *, preview: bool) -> None:
         ("units", changes.units),
         ("members", changes.members),
         ("categories", changes.categories),
+        ("calendar days", changes.calendar),
+        ("working hours", changes.hours),
     ):
         table.add_row(kind, *map(str, difference.counts))
     console = Console(markup=False, highlight=False)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from libs.chassis.database import Record
+from libs.chassis.database import Database
 from libs.chassis.http import Asking, Reading, not_found
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Level, Place
+from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import route_all
+from services.dispatch.domain.street import Street
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 
@@ -45,6 +48,12 @@ class OrderView(BaseModel):
     rework_count: int
     reopened_times: int
     because: list[str]
+
+
+class OrderShown(OrderView):
+    """With the light of the stage that it is in, when it was looked up; none where no clock runs."""
+
+    light: Light | None
 
 
 class _ByMember(BaseModel):
@@ -91,6 +100,24 @@ class Route(BaseModel):
     because: list[str]
 
 
+class HoursView(BaseModel):
+    opens: time
+    closes: time
+
+
+class YearView(BaseModel):
+    """`known` is false while nobody has published the holidays of the year: then Monday to Friday are worked.
+
+    `holidays` are Mondays to Fridays off, `workdays` Saturdays and Sundays worked (调休).
+    """
+
+    year: int
+    known: bool
+    hours: list[HoursView]
+    holidays: list[date]
+    workdays: list[date]
+
+
 @router.post("/v1/orders/{order_id}/claim")
 async def claim(order_id: UUID, body: ClaimBody, desk: Asking) -> OrderView:
     """接单. Exactly one member has it; who is first. The same member may ask again."""
@@ -117,15 +144,17 @@ async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
 
 @router.get("/v1/orders")
 async def list_orders(
+    request: Request,
     db: Reading,
     tenant: Tenant,
     state: State | None = None,
     member_id: Annotated[MemberId | None, Query(description="What this member may claim or has claimed.")] = None,
     after: Annotated[UUID | None, Query(description="The last order id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> list[OrderView]:
+) -> list[OrderShown]:
     """Orders of a street in the sequence in which they were made."""
-    return [_view(row) for row in await order_tables.list_orders(db, tenant, state, member_id, after, limit)]
+    found = await order_tables.list_orders(db, tenant, state, member_id, after, limit)
+    return await _shown(found, tenant, request, db)
 
 
 @router.get("/v1/orders/counts")
@@ -135,19 +164,18 @@ async def counts(db: Reading, tenant: Tenant) -> dict[str, int]:
 
 
 @router.get("/v1/orders/{order_id}")
-async def show(order_id: UUID, tenant: Tenant, db: Reading) -> OrderView:
+async def show(order_id: UUID, tenant: Tenant, request: Request, db: Reading) -> OrderShown:
     found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no order {order_id} in {tenant}")
-    return _view(found)
+    [shown] = await _shown([found], tenant, request, db)
+    return shown
 
 
 @router.post("/v1/routing/dry-run")
 async def dry_run(body: DryRun, db: Reading) -> Route:
     """Where would a report go, and why?"""
-    street = (await street_tables.streets_for(db, [body.tenant])).get(body.tenant)
-    if street is None:
-        raise not_found(f"there is no street {body.tenant} here")
+    street = await _street(db, body.tenant)
     [routed] = route_all([(body.category, body.place)], street)
     unit = routed.unit
     return Route(
@@ -155,5 +183,33 @@ async def dry_run(body: DryRun, db: Reading) -> Route:
     )
 
 
-def _view(order: Order | Record) -> OrderView:
+@router.get("/v1/calendar/{year}")
+async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: Tenant, db: Reading) -> YearView:
+    """When the street works: hours, the days on which it differs from Monday to Friday, and whether that is certain."""
+    works = (await _street(db, tenant)).calendar
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]
+    return YearView(
+        year=year,
+        known=works.is_known(year),
+        hours=[HoursView(opens=opens, closes=closes) for opens, closes in works.hours],
+        holidays=[day for day in days if day.weekday() < 5 and not works.is_worked(day)],
+        workdays=[day for day in days if day.weekday() >= 5 and works.is_worked(day)],
+    )
+
+
+async def _street(db: Database, tenant: str) -> Street:
+    street = (await street_tables.streets_for(db, [tenant])).get(tenant)
+    if street is None:
+        raise not_found(f"there is no street {tenant} here")
+    return street
+
+
+async def _shown(orders: Sequence[Order], tenant: str, request: Request, db: Database) -> list[OrderShown]:
+    if not orders:
+        return []
+    calendar, now = (await _street(db, tenant)).calendar, request.app.state.clock.now()
+    return [OrderShown(**_view(order).model_dump(), light=order.light(calendar, now)) for order in orders]
+
+
+def _view(order: Order) -> OrderView:
     return OrderView.model_validate(order, from_attributes=True)

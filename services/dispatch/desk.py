@@ -13,7 +13,7 @@ from libs.chassis.database import Database
 from libs.chassis.handlers import Timer
 from libs.contracts.words import Stage
 from services.dispatch.domain.offering import who_may_be_asked
-from services.dispatch.domain.order import STAGE_OF, Order, State
+from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.street import Street
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
@@ -30,12 +30,12 @@ class OrderClock(Timer):
     stage_ends_at: datetime
 
 
-def clock_of(order: Order) -> OrderClock | None:
+def clock_of(order: Order, street: Street) -> OrderClock | None:
     """The next time that somebody must hear of the order, if nothing happens."""
-    stage, amber_at, ends_at = STAGE_OF.get(order.state), order.amber_at(), order.due_at()
-    if stage is None or amber_at is None or ends_at is None:
+    running, amber_at = order.running, order.amber_at(street.calendar)
+    if running is None or amber_at is None:
         return None
-    return OrderClock(due_at=amber_at, order_id=order.order_id, stage=stage, stage_ends_at=ends_at)
+    return OrderClock(due_at=amber_at, order_id=order.order_id, stage=running.stage, stage_ends_at=running.due_at)
 
 
 class Desk:
@@ -80,7 +80,7 @@ class Desk:
                 totals[(order.tenant, member)] += change
         await workload_tables.add_open_orders(db, totals)
         moved = [o for o in changed if o.due_at() != self._before[o.order_id].due_at()]
-        clocks = [clock for order in moved if (clock := clock_of(order))]
+        clocks = [clock for order in moved if (clock := clock_of(order, self.streets[order.tenant]))]
         ended = [str(order.order_id) for order in moved if order.due_at() is None]
         await timers.cancel(db, OrderClock, ended)
         await timers.schedule(db, [*clocks, *self.next_clocks])

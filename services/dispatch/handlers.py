@@ -15,7 +15,7 @@ from services.dispatch.desk import Desk, OrderClock, clock_of
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.commands import AboutOrder, CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked
-from services.dispatch.domain.order import STAGE_OF, Changed, Decision, Order, Refuse, State
+from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.tables import orders as order_tables
@@ -45,7 +45,7 @@ async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Eve
             dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
             for case, to in zip(mine, routed, strict=True)
         ]
-    return await _record_new(db, decided)
+    return await _record_new(db, decided, streets)
 
 
 @router.on(CaseReopened)
@@ -75,7 +75,7 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
         to = Assign(unit, responsibility, because) if responsibility else ToDesk(unit, None, because)
         workload = await _workload(db, street, [(unit.code, before.category)])
         decided.append(dispatch(new_id(), again, to, street, workload, now=case.occurred_at))
-    return await _record_new(db, decided)
+    return await _record_new(db, decided, streets)
 
 
 def _by_tenant(cases: Sequence[CaseRegistered]) -> dict[str, list[CaseRegistered]]:
@@ -95,11 +95,11 @@ async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str,
     return (await workload_tables.workload_of(db, who)).get(street.tenant, {})
 
 
-async def _record_new(db: Database, decided: Sequence[Changed]) -> list[Event]:
+async def _record_new(db: Database, decided: Sequence[Changed], streets: Mapping[str, Street]) -> list[Event]:
     """Insert the orders and start their clocks; a case that has its order already keeps it."""
     new = await order_tables.insert_orders(db, [each.order for each in decided])
     made = [each for each in decided if each.order.order_id in new]
-    await timers.schedule(db, [clock for each in made if (clock := clock_of(each.order))])
+    await timers.schedule(db, [clock for each in made if (clock := clock_of(each.order, streets[each.order.tenant]))])
     return [fact for each in made for fact in each.facts]
 
 
@@ -170,9 +170,8 @@ async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
     facts: list[Event] = []
     for clock in clocks:
         order = desk.orders.get(clock.order_id)
-        if order is None or STAGE_OF.get(order.state) is not clock.stage:
-            continue
-        if order.due_at() != clock.stage_ends_at:
+        running = order.running if order is not None else None
+        if order is None or running is None or (running.stage, running.due_at) != (clock.stage, clock.stage_ends_at):
             continue
         if clock.due_at < clock.stage_ends_at:
             facts += escalation.warn(order, clocks.now).facts

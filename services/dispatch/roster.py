@@ -1,12 +1,13 @@
-"""A street's units, members and responsibility list from a folder: what differs is written, and told to the others."""
+"""A street's tree, members, responsibility list and calendar from a folder: what differs is written and told."""
 
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from libs.chassis import outbox
 from libs.chassis.database import Database
@@ -16,7 +17,7 @@ from libs.contracts.message import Event
 from services.dispatch import roster_checks, roster_files
 from services.dispatch.roster_checks import Roster, Row
 from services.dispatch.tables import roster as roster_tables
-from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, UnitRow
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, ResponsibilityRow, UnitRow
 
 
 class InUse(Exception):
@@ -52,9 +53,11 @@ class Changes:
     units: Difference
     members: Difference
     categories: Difference
+    calendar: Difference
+    hours: Difference
 
     def __bool__(self) -> bool:
-        return bool(self.units or self.members or self.categories)
+        return any((self.units, self.members, self.categories, self.calendar, self.hours))
 
 
 def read(folder: Path, tenant: str, public_key: str) -> Roster:
@@ -74,6 +77,8 @@ async def import_roster(
         _compare(roster.units, await roster_tables.present(db, UnitRow, roster.tenant)),
         _compare(roster.members, await roster_tables.present(db, MemberRow, roster.tenant)),
         _compare(roster.categories, await roster_tables.present(db, ResponsibilityRow, roster.tenant)),
+        _compare(roster.calendar, await roster_tables.present(db, CalendarDayRow, roster.tenant)),
+        _compare(roster.hours, await roster_tables.present(db, HoursRow, roster.tenant)),
     )
     await _refuse_what_is_in_use(db, roster.tenant, changes)
     if preview or not changes:
@@ -83,6 +88,8 @@ async def import_roster(
         (UnitRow, changes.units.stamped(version)),
         (ResponsibilityRow, changes.categories),
         (MemberRow, changes.members),
+        (CalendarDayRow, changes.calendar),
+        (HoursRow, changes.hours),
     ):
         await roster_tables.write(db, table, difference.added, difference.changed, difference.removed)
     facts = [*_unit_facts(changes.units, now), *_category_facts(changes.categories, now)]
@@ -91,7 +98,7 @@ async def import_roster(
     return changes
 
 
-def _compare(wanted: dict[str, Row], present: dict[str, Row]) -> Difference:
+def _compare(wanted: Mapping[Any, Row], present: Mapping[Any, Row]) -> Difference:
     return Difference(
         added=[row for key, row in wanted.items() if key not in present],
         changed=[row for key, row in wanted.items() if key in present and present[key] != row],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, time
 from hashlib import blake2b
 from typing import Any
 
@@ -12,12 +13,15 @@ import shapely
 from shapely.geometry import shape
 
 from libs.contracts.words import Level, OrgKind
+from services.dispatch.domain.calendar import wrong_hours
 from services.dispatch.domain.tree import LEVELS
 from services.dispatch.roster_files import (
+    HOURS,
     UNITS,
     Category,
     Entry,
     Files,
+    Hours,
     Member,
     NotARoster,
     Organisation,
@@ -37,12 +41,17 @@ ORG_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Rows by their key: the unit's code, the member's id, the category. Contacts, by member, are in no row."""
+    """Rows by their key: the unit's code, the member's id, the category, the day, the hour of opening.
+
+    Contacts, by member, are in no row.
+    """
 
     tenant: str
     units: dict[str, Row]
     members: dict[str, Row]
     categories: dict[str, Row]
+    calendar: dict[date, Row]
+    hours: dict[time, Row]
     contacts: dict[str, dict[str, Any]]
 
 
@@ -63,6 +72,8 @@ def roster(files: Files, tenant: str, digest_key: bytes) -> Roster:
         *_organisations(files),
         *_members(files),
         *_categories(files.categories),
+        *_duplicates("day", files.calendar),
+        *_hours(files.hours),
     ]
     if problems:
         raise NotARoster(problems)
@@ -73,12 +84,14 @@ def roster(files: Files, tenant: str, digest_key: bytes) -> Roster:
         {u.code: _unit_row(u, orgs[u.code], tenant, borders[u.code]) for u in files.units},
         {m.member_id: _member_row(m, tenant, _digest(contacts[m.member_id], digest_key)) for m in files.members},
         {c.category: {"tenant": tenant, **c.model_dump(mode="json", exclude={"where"})} for c in files.categories},
+        {d.day: {"tenant": tenant, **d.model_dump(exclude={"where"})} for d in files.calendar},
+        {h.opens: {"tenant": tenant, **h.model_dump(exclude={"where"})} for h in files.hours},
         contacts,
     )
 
 
 def _duplicates(column: str, entries: Iterable[Entry]) -> Iterator[Problem]:
-    first: dict[str, str] = {}
+    first: dict[Any, str] = {}
     for entry in entries:
         value = getattr(entry, column)
         if value in first:
@@ -164,6 +177,12 @@ def _categories(categories: list[Category]) -> Iterator[Problem]:
                 f"{each.where}, org_kind",
                 f"{each.org_kind} must be {right}, since the category starts at {each.start_level}",
             )
+
+
+def _hours(hours: list[Hours]) -> Iterator[Problem]:
+    wrong = wrong_hours([(each.opens, each.closes) for each in hours]) if hours else None
+    if wrong:
+        yield Problem(HOURS, wrong)
 
 
 def _contact(member: Member) -> dict[str, Any]:

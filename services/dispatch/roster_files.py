@@ -1,6 +1,7 @@
-"""The folder that `wangge roster import` reads: four files, of which every wrong cell is named before anything is done.
+"""The folder that `wangge roster import` reads: its files, of which every wrong cell is named before anything is done.
 
-units.geojson, organisations.csv, members.csv and responsibility.csv; docs/operating.md lists their columns.
+units.geojson, organisations.csv, members.csv and responsibility.csv, and where the street has them calendar.csv and
+working_hours.csv; docs/operating.md lists their columns.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -24,6 +26,8 @@ UNITS, ORGANISATIONS, MEMBERS, RESPONSIBILITY = (
     "members.csv",
     "responsibility.csv",
 )
+CALENDAR, HOURS = "calendar.csv", "working_hours.csv"
+"""A street that works as the country does, at the usual hours, has neither."""
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -117,6 +121,17 @@ class Category(Entry):
     standard_ref: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
+class CalendarDay(Entry):
+    day: Annotated[date, Field(ge=date(2004, 1, 1), le=date(2099, 12, 31))]
+    kind: Literal["holiday", "workday"]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Hours(Entry):
+    opens: time
+    closes: time
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """What the files say, each line by itself; that they agree with one another is not checked yet."""
@@ -125,6 +140,8 @@ class Files:
     organisations: list[Organisation]
     members: list[Member]
     categories: list[Category]
+    calendar: list[CalendarDay]
+    hours: list[Hours]
 
 
 E = TypeVar("E", bound=Entry)
@@ -138,6 +155,8 @@ def read(folder: Path) -> Files:
         _entries(Organisation, _lines(folder / ORGANISATIONS, Organisation, problems), problems),
         _entries(Member, _lines(folder / MEMBERS, Member, problems), problems),
         _entries(Category, _lines(folder / RESPONSIBILITY, Category, problems), problems),
+        _entries(CalendarDay, _lines_if_there(folder / CALENDAR, CalendarDay, problems), problems),
+        _entries(Hours, _lines_if_there(folder / HOURS, Hours, problems), problems),
     )
     if problems:
         raise NotARoster(problems)
@@ -194,6 +213,10 @@ def _lines(path: Path, model: type[Entry], problems: list[Problem]) -> Iterator[
                 problems.append(Problem(where, f"{len(cells)} cells instead of {len(header)}"))
     except csv.Error as error:
         problems.append(Problem(f"{path.name} line {reader.line_num}", str(error)))
+
+
+def _lines_if_there(path: Path, model: type[Entry], problems: list[Problem]) -> Iterator[dict[str, Any]]:
+    return _lines(path, model, problems) if path.exists() else iter(())
 
 
 def _features(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:

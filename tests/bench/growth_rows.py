@@ -27,6 +27,9 @@ CREATE FUNCTION filled.state(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
     'SELECT CASE WHEN i % 500 = 0 THEN ''in_progress'' WHEN i % 50 = 1 THEN ''rejected'' ELSE ''closed'' END';
 CREATE FUNCTION filled.category(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
     'SELECT ''110'' || lpad((1 + i % 40)::text, 2, ''0'')';
+CREATE FUNCTION filled.clocks() RETURNS jsonb LANGUAGE sql IMMUTABLE AS
+    $$SELECT jsonb_object_agg(stage, '{{"amount": 4, "unit": "work_hour"}}'::jsonb)
+    FROM unnest(ARRAY['claim', 'handle', 'check']) stage$$;
 CREATE FUNCTION filled.reporter(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
     'SELECT CASE WHEN i % 5 < 2 THEN ''reporter:'' || filled.id(''reporter'', i)::text END';
 CREATE FUNCTION filled.lately(i bigint, days int) RETURNS timestamptz LANGUAGE sql AS
@@ -102,12 +105,12 @@ INCIDENT = (
 DISPATCH = (
     f"""
     INSERT INTO orders (order_id, tenant, case_id, case_no, category, category_name, summary, state, unit, level,
-        org_id, member_id, offered_to, given_back_by, evidence, points, claim_by, handle_by, check_by, stage_began_at,
-        handled_at, note, rework_count, reopened_times, because)
+        org_id, member_id, offered_to, given_back_by, evidence, points, claim_by, handle_by, check_by, clocks,
+        stage_began_at, moved_at, handled_at, note, rework_count, reopened_times, because)
     SELECT filled.id('order', i), filled.tenant(i), filled.id('case', i), filled.case_no(i), filled.category(i),
         '路灯不亮', '路灯不亮，第 ' || i || ' 盏', state, p.unit, 'micro_grid', p.org_id,
         CASE state WHEN 'checked' THEN p.member_id END, jsonb_build_array(p.member_id, 'M0002', 'M0003'), '[]', 'note',
-        5, filled.at(i, 240), filled.at(i, 2880), filled.at(i, 4320), filled.at(i),
+        5, filled.at(i, 240), filled.at(i, 2880), filled.at(i, 4320), filled.clocks(), filled.at(i), filled.at(i),
         CASE state WHEN 'checked' THEN filled.at(i, 200) END, '', 0, 0, '["the point lies in it"]'
     FROM (SELECT *, CASE filled.state(i) WHEN 'closed' THEN 'checked' ELSE 'offered' END AS state {HANDLED}) p
     """,

@@ -38,6 +38,10 @@ def _as_no_json(folder: Path) -> None:
     (folder / "units.geojson").write_text("{", encoding="utf-8")
 
 
+def _write(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8")
+
+
 def _bow_tie(features: list[dict[str, Any]]) -> None:
     west, south, east, north = 119.0, 36.0, 119.1, 36.1
     ring = [[west, south], [east, north], [east, south], [west, north], [west, south]]
@@ -61,6 +65,14 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "an address that is none": (
         lambda f: edit(f / "members.csv", setting(0, email="secret at home")),
         "members.csv line 2, email: no mail address; it may be empty$",
+    ),
+    "a day that is none": (
+        lambda f: _write(f / "calendar.csv", "day,kind,name\n2026-02-30,holiday,\n"),
+        "calendar.csv line 2, day: '2026-02-30': Input should be a valid date",
+    ),
+    "working hours that overlap": (
+        lambda f: _write(f / "working_hours.csv", "opens,closes\n08:00,12:00\n11:00,17:00\n"),
+        "working_hours.csv: working hours must follow one another and may not overlap",
     ),
     "a unit that is unknown": (
         lambda f: edit(f / "members.csv", setting(0, unit="370784004999")),

@@ -24,7 +24,7 @@ from libs.contracts.dispatch import (
     OrderOverdue,
 )
 from libs.contracts.incident import CaseRegistered, CaseReopened
-from libs.contracts.words import Place, Point, RequestKind
+from libs.contracts.words import STREET_ZONE, Place, Point, RequestKind
 from tests.conftest import MakeStage
 
 TENANT = "370784004"
@@ -143,7 +143,7 @@ async def test_workload_limits_hold_while_claims_arrive_at_once(dispatch: Stage)
 
 
 async def test_an_order_that_nobody_claims_warns_and_then_goes_up(dispatch: Stage) -> None:
-    await dispatch.hear(registered(at=datetime.now(UTC) - timedelta(hours=5)))
+    await dispatch.hear(registered(at=datetime.now(UTC) - timedelta(days=30)))
     for _ in range(400):
         if await dispatch.said(OrderEscalated):
             break
@@ -151,6 +151,33 @@ async def test_an_order_that_nobody_claims_warns_and_then_goes_up(dispatch: Stag
     assert len(await dispatch.said(DeadlineNear)) == 1
     [overdue], [up] = await dispatch.said(OrderOverdue), await dispatch.said(OrderEscalated)
     assert (overdue.unit, up.to_unit) == ("37078400420101", "370784004201")
+
+
+async def test_deadlines_stand_on_the_street_s_calendar_and_do_not_move_with_it(dispatch: Stage) -> None:
+    friday = datetime(2026, 11, 27, 16, 0, tzinfo=STREET_ZONE)
+    await dispatch.hear(registered(at=friday))
+    [offer] = await dispatch.said(OrderOffered)
+    [order] = await dispatch.said(OrderDispatched)
+    assert offer.claim_by == datetime(2026, 11, 30, 11, 0, tzinfo=STREET_ZONE)
+    assert order.handle_by == datetime(2026, 12, 2, 11, 0, tzinfo=STREET_ZONE)
+    async with dispatch.database() as db:
+        await db.execute(text(f"INSERT INTO calendar_days VALUES ('{TENANT}', '2026-12-01', 'holiday', '停电检修')"))
+        await db.execute(text("UPDATE streets SET version = version + 1"))
+    url = f"/v1/orders/{offer.order_id}"
+    stands = (await dispatch.http.get(url, params={"tenant": TENANT})).json()
+    assert datetime.fromisoformat(stands["handle_by"]) == order.handle_by
+    year = (await dispatch.http.get("/v1/calendar/2026", params={"tenant": TENANT})).json()
+    assert year["known"]
+    assert "2026-12-01" in year["holidays"]
+    assert year["hours"][0] == {"opens": "08:30:00", "closes": "12:00:00"}
+    await dispatch.hear(registered(at=friday))
+    assert (await dispatch.said(OrderDispatched))[-1].handle_by == datetime(2026, 12, 3, 11, 0, tzinfo=STREET_ZONE)
+
+
+async def test_an_order_shows_the_light_of_its_stage(dispatch: Stage) -> None:
+    await dispatch.hear(registered(), registered(at=datetime.now(UTC) - timedelta(days=30)))
+    shown = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json()
+    assert {"green"} <= {order["light"] for order in shown} <= {"green", "red"}
 
 
 async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_has_it(dispatch: Stage) -> None:

@@ -31,6 +31,8 @@ IMPORT_ROWS = 3_000
 SMALL = {
     "alembic_version": "one row",
     "streets": "one row a street",
+    "calendar_days": "days on which a street differs: a few a year",
+    "working_hours": "two rows a street",
     "units": "the grid tree: about 1 000 a street",
     "responsibilities": "the responsibility list: about 50 a street",
     "categories": "the responsibility list as incident knows it",

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import AsyncIterator
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,25 @@ async def test_the_same_folder_again_changes_nothing(engine: AsyncEngine, linghe
     before = await version(engine), len(await facts(engine))
     assert not await imported(engine, linghe)
     assert (await version(engine), len(await facts(engine))) == before
+
+
+async def test_days_and_hours_of_the_street_s_own_make_a_new_version_of_it(engine: AsyncEngine, folder: Path) -> None:
+    await imported(engine, folder)
+    before = await version(engine)
+    (folder / "calendar.csv").write_text(
+        "day,kind,name\n2026-12-24,holiday,停电检修\n2026-12-26,workday,集中整治\n", encoding="utf-8"
+    )
+    (folder / "working_hours.csv").write_text("opens,closes\n09:00,12:00\n13:00,18:00\n", encoding="utf-8")
+    changes = await imported(engine, folder)
+    assert (changes.calendar.counts, changes.hours.counts) == ((2, 0, 0), (2, 0, 0))
+    assert await version(engine) != before
+    assert not await imported(engine, folder)
+    async with transaction(engine) as db:
+        works = (await streets.streets_for(db, [TENANT]))[TENANT].calendar
+    assert (works.is_worked(date(2026, 12, 24)), works.is_worked(date(2026, 12, 26))) == (False, True)
+    assert works.hours == ((time(9), time(12)), (time(13), time(18)))
+    (folder / "calendar.csv").unlink()
+    assert (await imported(engine, folder)).calendar.counts == (0, 0, 2)
 
 
 async def test_a_preview_writes_nothing(engine: AsyncEngine, linghe: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ from libs.contracts.dispatch import (
     OrderOverdue,
     OrderReturned,
 )
-from libs.contracts.words import Level, Place, Point
+from libs.contracts.words import STREET_ZONE, Level, Place, Point
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.offering import NewCase, dispatch
 from services.dispatch.domain.order import MOVES, STAGE_OF, Changed, Decision, Order, Refuse, State
@@ -54,9 +54,10 @@ def handled() -> Order:
 def test_an_order_is_offered_to_the_nearest_with_deadlines_of_its_category() -> None:
     order = new_order()
     assert order.offered_to == ("M1", "M2", "M3")
-    assert order.claim_by == NOON + timedelta(hours=4)
-    assert order.handle_by == order.claim_by + timedelta(days=2)
-    assert order.check_by == order.handle_by + timedelta(days=1)
+    # Monday at twelve the lunch break begins: four working hours are over on Tuesday at nine.
+    assert order.claim_by == datetime(2026, 11, 24, 9, tzinfo=STREET_ZONE)
+    assert order.handle_by == datetime(2026, 11, 26, 9, tzinfo=STREET_ZONE)
+    assert order.check_by == datetime(2026, 11, 27, 9, tzinfo=STREET_ZONE)
 
 
 def test_the_first_claim_wins_and_the_second_hears_why() -> None:
@@ -136,7 +137,8 @@ def test_amber_tells_those_whose_turn_it_is() -> None:
     [fact] = escalation.warn(new_order(), LATER).facts
     assert isinstance(fact, DeadlineNear)
     assert fact.member_ids == ("M1", "M2", "M3")
-    assert new_order().amber_at() == NOON + timedelta(hours=4) * 0.8
+    # 80 % of four working hours: 3 h 12 min after the lunch break.
+    assert new_order().amber_at(STREET.calendar) == datetime(2026, 11, 23, 17, 12, tzinfo=STREET_ZONE)
 
 
 def test_a_claim_that_lapses_goes_one_level_up_to_members_who_have_not_been_asked() -> None:
@@ -144,7 +146,7 @@ def test_a_claim_that_lapses_goes_one_level_up_to_members_who_have_not_been_aske
     assert [type(f) for f in lapsed.facts] == [OrderOverdue, OrderEscalated, OrderOffered]
     assert lapsed.order.level is Level.GRID
     assert not set(lapsed.order.offered_to) & {"M1", "M2", "M3"}
-    assert lapsed.order.claim_by == NOON + timedelta(hours=8)
+    assert lapsed.order.claim_by == datetime(2026, 11, 24, 11, tzinfo=STREET_ZONE)
 
 
 def test_a_member_who_is_late_keeps_the_order_while_the_level_above_hears_of_it() -> None:

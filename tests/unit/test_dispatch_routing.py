@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import shapely
 
 from libs.contracts.words import Level, MemberKind, OrgKind, Place, Point, Registration
+from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.offering import candidates, choose
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
-from services.dispatch.domain.street import Clocks, Member, Responsibility, Street
+from services.dispatch.domain.street import Member, Responsibility, Street
 from services.dispatch.domain.tree import GridTree, Unit
 
 ROOT = "370784004"
@@ -21,7 +20,7 @@ def unit(code: str, level: Level, parent: str | None, name: str, aliases: tuple[
 
 
 def row(category: str, start: Level = Level.MICRO_GRID, skills: frozenset[str] = frozenset()) -> Responsibility:
-    clocks = Clocks(timedelta(hours=4), timedelta(days=2), timedelta(days=1))
+    clocks = Clocks(Clock(4, TimeUnit.WORK_HOUR), Clock(2, TimeUnit.WORK_DAY), Clock(1, TimeUnit.WORK_DAY))
     kind = dict(zip(Level, OrgKind, strict=True))[start]
     return Responsibility(
         category, "路灯不亮", "Lamp", "public_services", Registration.AUTOMATIC, start, kind, skills, clocks, "note", 5

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from libs.contracts.dispatch import DeadlineNear, EscalationCause, OrderEscalated, OrderOverdue
 from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
-from services.dispatch.domain.order import STAGE_OF, Changed, Order, State, about
+from services.dispatch.domain.order import Changed, Order, State, about
 from services.dispatch.domain.street import Street
 
 
@@ -20,7 +20,7 @@ def escalate(
     above = street.units.get(here.parent) if here.parent else None
     if above is None:
         return Changed(order, ())
-    raised = replace(order, unit=above.code, level=above.level, org_id=above.org_id)
+    raised = replace(order, unit=above.code, level=above.level, org_id=above.org_id, moved_at=now)
     fact = OrderEscalated(
         **about(order, now),
         cause=cause,
@@ -46,22 +46,28 @@ def escalate(
 
 def warn(order: Order, now: datetime) -> Changed:
     """Amber: 80 % of the stage's time is over."""
-    stage, due_at = STAGE_OF.get(order.state), order.due_at()
-    if stage is None or due_at is None:
+    running = order.running
+    if running is None:
         return Changed(order, ())
-    fact = DeadlineNear(**about(order, now), stage=stage, due_at=due_at, org_id=order.org_id, member_ids=order.people)
+    fact = DeadlineNear(
+        **about(order, now),
+        stage=running.stage,
+        due_at=running.due_at,
+        org_id=order.org_id,
+        member_ids=order.people,
+    )
     return Changed(order, (fact,))
 
 
 def lapse(order: Order, street: Street, workload: Mapping[str, int], now: datetime) -> Changed:
     """Red: the stage's time is over. The level above has it from now on."""
-    stage, due_at = STAGE_OF.get(order.state), order.due_at()
-    if stage is None or due_at is None:
+    running = order.running
+    if running is None:
         return Changed(order, ())
     overdue = OrderOverdue(
         **about(order, now),
-        stage=stage,
-        due_at=due_at,
+        stage=running.stage,
+        due_at=running.due_at,
         org_id=order.org_id,
         unit=order.unit,
         member_ids=order.people,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
+from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.domain.order import Changed, Order, State, about
 from services.dispatch.domain.routing import Assign, ToDesk
-from services.dispatch.domain.street import Clocks, Street
+from services.dispatch.domain.street import Street
 
 OFFERED_AT_MOST = 3
 CANDIDATES_AT_MOST = 24
 ANYBODY: frozenset[str] = frozenset()
-DESK_CLOCKS = Clocks(claim=timedelta(hours=4), handle=timedelta(days=2), check=timedelta(days=1))
+DESK_CLOCKS = Clocks(
+    claim=Clock(4, TimeUnit.WORK_HOUR), handle=Clock(2, TimeUnit.WORK_DAY), check=Clock(1, TimeUnit.WORK_DAY)
+)
 """For what the desk gets without a row of the responsibility list."""
 
 
@@ -43,8 +46,9 @@ def dispatch(
     """Make the order and offer it. `now` is when the case was registered (or reopened), so a redelivery agrees."""
     row = routed.responsibility
     clocks = row.clocks if row else DESK_CLOCKS
-    claim_by = now + clocks.claim
-    handle_by = claim_by + clocks.handle
+    claim_by = deadline(now, clocks.claim, street.calendar)
+    handle_by = deadline(claim_by, clocks.handle, street.calendar)
+    check_by = deadline(handle_by, clocks.check, street.calendar)
     near = candidates(routed.unit.code, row.skills if row else ANYBODY, street)
     order = Order(
         order_id=order_id,
@@ -66,12 +70,14 @@ def dispatch(
         points=row.points if row else 0,
         claim_by=claim_by,
         handle_by=handle_by,
-        check_by=handle_by + clocks.check,
+        check_by=check_by,
+        clocks=clocks,
         stage_began_at=now,
+        moved_at=now,
         handled_at=None,
         rework_count=0,
         reopened_times=case.reopened_times,
-        because=routed.because,
+        because=(*routed.because, *unpublished(now, check_by, street.calendar)),
     )
     dispatched = OrderDispatched(
         **about(order, now),
@@ -134,5 +140,4 @@ def choose(
 
 
 def new_claim_by(order: Order, street: Street, now: datetime) -> datetime:
-    row = street.responsibilities.get(order.category)
-    return now + (row.clocks if row else DESK_CLOCKS).claim
+    return deadline(now, order.clocks.claim, street.calendar)

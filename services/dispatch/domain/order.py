@@ -12,8 +12,8 @@ from uuid import UUID
 from libs.contracts.message import Event
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
 from libs.contracts.words import Level, Stage
+from services.dispatch.domain.calendar import Calendar, Clocks, Light, TimeUnit, amber_at, light
 
-AMBER = 0.8
 INSTANT = timedelta(microseconds=1)
 """What PostgreSQL and JSON tell apart."""
 
@@ -69,6 +69,16 @@ STAGE_OF: Mapping[State, Stage] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """The clock of a stage."""
+
+    stage: Stage
+    began_at: datetime
+    due_at: datetime
+    unit: TimeUnit
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     order_id: UUID
     tenant: str
@@ -90,34 +100,47 @@ class Order:
     claim_by: datetime
     handle_by: datetime
     check_by: datetime
+    clocks: Clocks
     stage_began_at: datetime
+    moved_at: datetime
     handled_at: datetime | None
     rework_count: int
     reopened_times: int
     because: tuple[str, ...]
 
-    def due_at(self) -> datetime | None:
-        """The end of the stage that the order is in."""
+    @property
+    def running(self) -> Running | None:
+        """The clock of the stage that the order is in."""
         match STAGE_OF.get(self.state):
-            case Stage.CLAIM:
-                return self.claim_by
-            case Stage.HANDLE:
-                return self.handle_by
-            case Stage.CHECK:
-                return self.check_by
+            case Stage.CLAIM as stage:
+                return Running(stage, self.stage_began_at, self.claim_by, self.clocks.claim.unit)
+            case Stage.HANDLE as stage:
+                return Running(stage, self.stage_began_at, self.handle_by, self.clocks.handle.unit)
+            case Stage.CHECK as stage:
+                return Running(stage, self.stage_began_at, self.check_by, self.clocks.check.unit)
             case None:
                 return None
 
-    def amber_at(self) -> datetime | None:
-        due_at = self.due_at()
-        return self.stage_began_at + (due_at - self.stage_began_at) * AMBER if due_at else None
+    def due_at(self) -> datetime | None:
+        """The end of the stage that the order is in."""
+        return self.running.due_at if self.running else None
+
+    def amber_at(self, calendar: Calendar) -> datetime | None:
+        """When 80 % of the stage's time is over."""
+        running = self.running
+        return amber_at(running.began_at, running.due_at, running.unit, calendar) if running else None
+
+    def light(self, calendar: Calendar, now: datetime) -> Light | None:
+        """Green to 80 % of the stage's time, amber to its end, red beyond; none where no clock runs."""
+        running = self.running
+        return light(running.began_at, running.due_at, running.unit, calendar, now) if running else None
 
     def next_moment(self, now: datetime) -> datetime:
         """When the next move happens: now, or just after the last one.
 
         Facts are judged by their time, and the clocks of two processes may differ.
         """
-        return max(now, self.stage_began_at + INSTANT)
+        return max(now, self.moved_at + INSTANT)
 
     @property
     def people(self) -> tuple[str, ...]:

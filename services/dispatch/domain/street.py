@@ -1,4 +1,4 @@
-"""A street as routing sees it: its grid tree, members and responsibility list.
+"""A street as routing sees it: its grid tree, members, responsibility list and calendar.
 
 Values only, built once per version of the street and shared by every decision.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property, lru_cache
 
 from libs.contracts.words import Level, MemberKind, OrgKind, Registration
+from services.dispatch.domain.calendar import NATIONAL, Calendar, Clocks
 from services.dispatch.domain.tree import GridTree, Unit
 
 
@@ -23,13 +23,6 @@ class Member:
     org_id: str
     skills: frozenset[str]
     workload_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    claim: timedelta
-    handle: timedelta
-    check: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +48,7 @@ class Street:
     units: GridTree
     members: Mapping[str, Member]
     responsibilities: Mapping[str, Responsibility]
+    calendar: Calendar = NATIONAL
 
     def ancestors(self, code: str) -> Iterable[Unit]:
         """The unit and those above it, from the bottom to the street."""

@@ -25,7 +25,7 @@ def claim(order: Order, member: Member | None, workload: int, now: datetime) -> 
     if workload >= member.workload_limit:
         return refuse(order, f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
     now = order.next_moment(now)
-    claimed = replace(order, state=to, member_id=member.member_id, stage_began_at=now)
+    claimed = replace(order, state=to, member_id=member.member_id, stage_began_at=now, moved_at=now)
     fact = OrderClaimed(
         **about(order, now),
         member_id=member.member_id,
@@ -50,7 +50,7 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
     if order.evidence in ("note", "photo") and not note.strip():
         return refuse(order, "a note on what was done is needed")
     now = order.next_moment(now)
-    handled = replace(order, state=to, handled_at=now, stage_began_at=now)
+    handled = replace(order, state=to, handled_at=now, stage_began_at=now, moved_at=now)
     fact = OrderHandled(
         **about(order, now),
         member_id=member.member_id,
@@ -86,7 +86,9 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
         own_report=order.reported_by_member == order.member_id,
     )
     rework = 0 if passed else 1
-    return Changed(replace(order, state=to, stage_began_at=now, rework_count=order.rework_count + rework), (fact,))
+    return Changed(
+        replace(order, state=to, stage_began_at=now, moved_at=now, rework_count=order.rework_count + rework), (fact,)
+    )
 
 
 def give_back(
@@ -105,7 +107,7 @@ def give_back(
     skills = (
         street.responsibilities[order.category].skills if order.category in street.responsibilities else frozenset()
     )
-    again = replace(order, state=to, member_id=None, given_back_by=given_back_by, stage_began_at=now)
+    again = replace(order, state=to, member_id=None, given_back_by=given_back_by, stage_began_at=now, moved_at=now)
     returned = OrderReturned(
         **about(order, now), member_id=member.member_id, org_id=member.org_id, reason=reason.strip()
     )

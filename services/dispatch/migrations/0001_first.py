@@ -70,6 +70,21 @@ CREATE TABLE responsibilities (
     PRIMARY KEY (tenant, category)
 );
 
+CREATE TABLE calendar_days (
+    tenant text NOT NULL REFERENCES streets,
+    day date NOT NULL CHECK (day BETWEEN '2004-01-01' AND '2099-12-31'),
+    kind text NOT NULL CHECK (kind IN ('holiday', 'workday')),
+    name text NOT NULL,
+    PRIMARY KEY (tenant, day)
+);
+
+CREATE TABLE working_hours (
+    tenant text NOT NULL REFERENCES streets,
+    opens time NOT NULL,
+    closes time NOT NULL CHECK (opens < closes),
+    PRIMARY KEY (tenant, opens)
+);
+
 CREATE TABLE orders (
     order_id uuid PRIMARY KEY,
     tenant text NOT NULL,
@@ -91,7 +106,9 @@ CREATE TABLE orders (
     claim_by timestamptz NOT NULL,
     handle_by timestamptz NOT NULL,
     check_by timestamptz NOT NULL,
+    clocks jsonb NOT NULL,
     stage_began_at timestamptz NOT NULL,
+    moved_at timestamptz NOT NULL,
     handled_at timestamptz,
     note text NOT NULL DEFAULT '',
     photos jsonb NOT NULL DEFAULT '[]',

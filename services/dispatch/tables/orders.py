@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
 from libs.contracts.words import Level
+from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
 from services.dispatch.tables.rows import OrderRow, columns
 
@@ -42,7 +43,8 @@ def _order(row: Record) -> Order:
     values = {name: getattr(row, name) for name in _ORDER_FIELDS}
     for name in ("offered_to", "given_back_by", "because"):
         values[name] = tuple(values[name])
-    return Order(**{**values, "state": State(values["state"]), "level": Level(values["level"])})
+    clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
+    return Order(**{**values, "state": State(values["state"]), "level": Level(values["level"]), "clocks": clocks})
 
 
 async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
@@ -82,7 +84,7 @@ COUNTS = text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tena
 
 async def list_orders(
     db: Database, tenant: str, state: State | None, member_id: str | None, after: UUID | None, limit: int
-) -> Sequence[Record]:
+) -> list[Order]:
     """By order id, which follows the time they were made in. With a member: what they may claim or have claimed."""
     page = {
         "tenant": tenant,
@@ -91,8 +93,8 @@ async def list_orders(
         "limit": limit,
     }
     if member_id is None:
-        return await db.rows(OF_STREET, page)
-    return await db.rows(OF_MEMBER, {**page, "member_id": member_id})
+        return [_order(row) for row in await db.rows(OF_STREET, page)]
+    return [_order(row) for row in await db.rows(OF_MEMBER, {**page, "member_id": member_id})]
 
 
 async def count_orders(db: Database, tenant: str) -> dict[str, int]:

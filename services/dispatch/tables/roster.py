@@ -9,12 +9,18 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from libs.chassis.database import Database
-from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, UnitRow
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, ResponsibilityRow, UnitRow
 
 Row = dict[str, Any]
 
 LOCK = 0x726F7374
-KEYS: dict[type[SQLModel], str] = {UnitRow: "code", MemberRow: "member_id", ResponsibilityRow: "category"}
+KEYS: dict[type[SQLModel], str] = {
+    UnitRow: "code",
+    MemberRow: "member_id",
+    ResponsibilityRow: "category",
+    CalendarDayRow: "day",
+    HoursRow: "opens",
+}
 
 NO_ROSTER = ("open_orders", "version")
 
@@ -43,7 +49,7 @@ async def wait_for_other_imports(db: Database, tenant: str) -> None:
     await db.rows(text("SELECT pg_advisory_xact_lock(:lock, :street)"), {"lock": LOCK, "street": int(tenant)})
 
 
-async def present(db: Database, table: type[SQLModel], tenant: str) -> dict[str, Row]:
+async def present(db: Database, table: type[SQLModel], tenant: str) -> dict[Any, Row]:
     """The rows of a street by their key, with what is part of the roster."""
     columns = [c for c in table.__table__.columns if c.name not in NO_ROSTER]  # type: ignore[attr-defined]
     rows = await db.rows(select(*columns).where(columns[0] == tenant))
@@ -77,6 +83,6 @@ async def write(
     await db.update(table, ["tenant", key], changed)
     if removed:
         await db.execute(
-            text(f'DELETE FROM "{table.__tablename__}" WHERE tenant = :tenant AND {key} = ANY(CAST(:keys AS text[]))'),
+            text(f'DELETE FROM "{table.__tablename__}" WHERE tenant = :tenant AND {key} = ANY(:keys)'),
             {"tenant": removed[0]["tenant"], "keys": [row[key] for row in removed]},
         )

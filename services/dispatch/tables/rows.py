@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, SmallInteger, Text
+from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, MetaData, SmallInteger, Text, Time
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -100,6 +100,27 @@ class ResponsibilityRow(DispatchTable, table=True):
     standard_ref: str = _text()
 
 
+class CalendarDayRow(DispatchTable, table=True):
+    """A day that the street works or not, whatever the country does."""
+
+    __tablename__ = "calendar_days"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    kind: str = _text()
+    name: str = _text()
+
+
+class HoursRow(DispatchTable, table=True):
+    """Working hours of a day, from and until; a street without any has the usual ones."""
+
+    __tablename__ = "working_hours"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    opens: time = Field(sa_column=Column(Time, primary_key=True))
+    closes: time = Field(sa_column=Column(Time, nullable=False))
+
+
 class OrderRow(DispatchTable, table=True):
     __tablename__ = "orders"
 
@@ -123,7 +144,9 @@ class OrderRow(DispatchTable, table=True):
     claim_by: datetime = _time()
     handle_by: datetime = _time()
     check_by: datetime = _time()
+    clocks: dict[str, Any] = _json()
     stage_began_at: datetime = _time()
+    moved_at: datetime = _time()
     handled_at: datetime | None = _time(nullable=True)
     note: str = _text()
     photos: list[str] = _json()

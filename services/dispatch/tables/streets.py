@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,10 @@ from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
 from libs.contracts.words import Level, MemberKind, OrgKind, Registration
-from services.dispatch.domain.street import Clocks, Member, Responsibility, Street
+from services.dispatch.domain.calendar import NATIONAL, USUAL_HOURS, Calendar, Clock, Clocks, DayException, TimeUnit
+from services.dispatch.domain.street import Member, Responsibility, Street
 from services.dispatch.domain.tree import GridTree
-from services.dispatch.tables.rows import MemberRow, ResponsibilityRow, StreetRow, columns
-
-HOURS_IN = {"urgent_hour": 1, "work_hour": 1, "natural_day": 24, "work_day": 24}
-"""Every clock runs in natural hours: a working hour is an hour, a working day 24."""
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, ResponsibilityRow, StreetRow, columns
 
 UNITS_AT_ONCE = 20_000
 """Read in one go, a map of a province would take twice the memory."""
@@ -69,6 +66,20 @@ async def _load_street(db: Database, row: Record) -> Street:
             for m in members
         },
         responsibilities={r.category: _responsibility(r) for r in rows},
+        calendar=await _calendar(db, row.tenant),
+    )
+
+
+async def _calendar(db: Database, tenant: str) -> Calendar:
+    days = await db.rows(select(*columns(CalendarDayRow)).where(col(CalendarDayRow.tenant) == tenant))
+    hours = await db.rows(
+        select(*columns(HoursRow)).where(col(HoursRow.tenant) == tenant).order_by(col(HoursRow.opens))
+    )
+    if not days and not hours:
+        return NATIONAL
+    return Calendar(
+        {row.day: DayException(row.kind == "workday", row.name) for row in days},
+        tuple((row.opens, row.closes) for row in hours) or USUAL_HOURS,
     )
 
 
@@ -93,9 +104,6 @@ async def _changed_units(db: Database, tenant: str, version: int, tree: GridTree
 
 
 def _responsibility(r: Record) -> Responsibility:
-    def clock(amount: int, unit: str) -> timedelta:
-        return timedelta(hours=amount * HOURS_IN[unit])
-
     return Responsibility(
         category=r.category,
         name_zh=r.name_zh,
@@ -106,9 +114,9 @@ def _responsibility(r: Record) -> Responsibility:
         org_kind=OrgKind(r.org_kind),
         skills=frozenset(r.skills),
         clocks=Clocks(
-            clock(r.claim_amount, r.claim_unit),
-            clock(r.handle_amount, r.handle_unit),
-            clock(r.check_amount, r.check_unit),
+            Clock(r.claim_amount, TimeUnit(r.claim_unit)),
+            Clock(r.handle_amount, TimeUnit(r.handle_unit)),
+            Clock(r.check_amount, TimeUnit(r.check_unit)),
         ),
         evidence=r.evidence,
         points=r.points,

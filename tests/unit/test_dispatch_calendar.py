@@ -1,0 +1,150 @@
+"""The four clocks on a street's calendar: checked by hand, by another library, and by counting minutes."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import holidays
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.contracts.words import STREET_ZONE
+from services.dispatch.domain.calendar import (
+    NATIONAL,
+    PUBLISHED_UNTIL,
+    Calendar,
+    Clock,
+    DayException,
+    Light,
+    TimeUnit,
+    amber_at,
+    deadline,
+    light,
+    unpublished,
+    wrong_hours,
+)
+
+HOUR, DAY, URGENT, NATURAL = TimeUnit.WORK_HOUR, TimeUnit.WORK_DAY, TimeUnit.URGENT_HOUR, TimeUnit.NATURAL_DAY
+
+
+def at(text: str) -> datetime:
+    """A moment of the street, such as 2026-11-23 09:00."""
+    return datetime.fromisoformat(text).replace(tzinfo=STREET_ZONE)
+
+
+@pytest.mark.parametrize(
+    ("start", "amount", "unit", "due"),
+    [
+        ("2026-11-23 09:00", 2, HOUR, "2026-11-23 11:00"),
+        ("2026-11-23 11:00", 2, HOUR, "2026-11-23 15:00"),
+        ("2026-11-23 10:00", 2, HOUR, "2026-11-23 12:00"),
+        ("2026-11-23 12:30", 1, HOUR, "2026-11-23 15:00"),
+        ("2026-11-23 20:00", 1, HOUR, "2026-11-24 09:30"),
+        ("2026-11-23 06:00", 1, DAY, "2026-11-23 17:30"),
+        ("2026-11-23 09:00", 1, DAY, "2026-11-24 09:00"),
+        ("2026-11-27 16:00", 2, DAY, "2026-12-01 16:00"),
+        ("2026-11-28 10:00", 1, HOUR, "2026-11-30 09:30"),
+        ("2026-09-30 17:00", 1, DAY, "2026-10-08 17:00"),
+        ("2026-10-10 09:00", 1, HOUR, "2026-10-10 10:00"),
+        ("2026-11-28 23:00", 2, URGENT, "2026-11-29 01:00"),
+        ("2026-09-30 17:00", 3, NATURAL, "2026-10-03 17:00"),
+    ],
+)
+def test_a_clock_stands_still_where_the_street_does_not_work(start: str, amount: int, unit: TimeUnit, due: str) -> None:
+    assert deadline(at(start), Clock(amount, unit), NATIONAL) == at(due)
+
+
+def test_working_days_are_those_of_another_library_over_ten_years() -> None:
+    country = holidays.country_holidays("CN", years=range(2017, 2027))
+    days = [date(2017, 1, 1) + timedelta(days=n) for n in range(3652)]
+    differ = [day for day in days if NATIONAL.is_worked(day) != country.is_working_day(day)]
+    # In March 2019 Labour Day was made longer than first announced; the other library has the first announcement.
+    assert differ == [date(2019, 4, 28), date(2019, 5, 2), date(2019, 5, 3), date(2019, 5, 5)]
+    assert days[-1] == date(2026, 12, 31)
+
+
+def test_the_street_may_close_on_a_day_or_work_on_another() -> None:
+    exceptions = {date(2026, 11, 23): DayException(False, "停电"), date(2026, 11, 28): DayException(True, "集中整治")}
+    calendar = Calendar(exceptions)
+    assert deadline(at("2026-11-23 09:00"), Clock(1, HOUR), calendar) == at("2026-11-24 09:30")
+    assert deadline(at("2026-11-28 09:00"), Clock(1, HOUR), calendar) == at("2026-11-28 10:00")
+
+
+def test_a_street_may_have_hours_of_its_own() -> None:
+    through = Calendar(hours=((time(9), time(21)),))
+    assert deadline(at("2026-11-23 20:00"), Clock(2, HOUR), through) == at("2026-11-24 10:00")
+    assert deadline(at("2026-11-23 09:00"), Clock(1, DAY), through) == at("2026-11-23 21:00")
+
+
+def test_a_year_that_is_not_published_is_said_to_be_so() -> None:
+    later = PUBLISHED_UNTIL + 1
+    start, due = at(f"{later - 1}-12-30 09:00"), at(f"{later}-01-05 09:00")
+    [said] = unpublished(start, due, NATIONAL)
+    assert str(later) in said
+    assert unpublished(start, start, NATIONAL) == ()
+    assert unpublished(start, due, Calendar({date(later, 1, 1): DayException(False, "元旦")})) == ()
+
+
+def test_the_light_is_amber_from_80_percent_of_clock_time_and_red_from_the_end() -> None:
+    start = at("2026-11-27 15:00")
+    due = deadline(start, Clock(5, HOUR), NATIONAL)
+    amber = amber_at(start, due, HOUR, NATIONAL)
+    assert (amber, due) == (at("2026-11-30 10:00"), at("2026-11-30 11:00"))
+    minute = timedelta(minutes=1)
+    for moment, shown in (
+        (amber - minute, Light.GREEN),
+        (amber, Light.AMBER),
+        (due - minute, Light.AMBER),
+        (due, Light.RED),
+    ):
+        assert light(start, due, HOUR, NATIONAL, moment) is shown
+
+
+def test_what_is_over_when_it_begins_is_red_at_once() -> None:
+    start, due = at("2026-11-27 15:00"), at("2026-11-26 15:00")
+    assert amber_at(start, due, HOUR, NATIONAL) == due
+    assert light(start, due, HOUR, NATIONAL, start) is Light.RED
+
+
+@pytest.mark.parametrize(
+    ("hours", "fine"),
+    [
+        (((time(8), time(12)), (time(13), time(17))), True),
+        (((time(8), time(12)), (time(11), time(17))), False),
+        (((time(12), time(8)),), False),
+        ((), False),
+    ],
+)
+def test_working_hours_follow_one_another(hours: tuple[tuple[time, time], ...], fine: bool) -> None:
+    assert (wrong_hours(hours) is None) == fine
+
+
+MOMENTS = st.integers(0, 2_900 * 86_400).map(
+    lambda seconds: datetime(2019, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
+UNITS = st.sampled_from(TimeUnit)
+
+
+@given(MOMENTS, st.integers(1, 200), UNITS)
+def test_as_much_time_passes_until_a_deadline_as_its_clock_gives(start: datetime, amount: int, unit: TimeUnit) -> None:
+    clock = Clock(amount, unit)
+    assert NATIONAL.elapsed(start, deadline(start, clock, NATIONAL), unit) == NATIONAL.span(clock)
+
+
+@given(MOMENTS, MOMENTS, st.integers(1, 40), UNITS)
+def test_what_begins_later_is_not_due_earlier(one: datetime, other: datetime, amount: int, unit: TimeUnit) -> None:
+    early, late = sorted((one, other))
+    clock = Clock(amount, unit)
+    assert deadline(early, clock, NATIONAL) <= deadline(late, clock, NATIONAL)
+    assert NATIONAL.elapsed(early, late, unit) >= timedelta(0)
+
+
+@given(MOMENTS.map(lambda moment: moment.replace(second=0, microsecond=0)), st.integers(1, 12))
+def test_a_deadline_is_where_counting_minute_by_minute_leads(start: datetime, hours: int) -> None:
+    moment, left = start.astimezone(STREET_ZONE), hours * 60
+    while left:
+        works = NATIONAL.is_worked(moment.date()) and any(o <= moment.time() < c for o, c in NATIONAL.hours)
+        left -= works
+        moment += timedelta(minutes=1)
+    assert deadline(start, Clock(hours, HOUR), NATIONAL) == moment
