@@ -19,11 +19,11 @@ Found = Mapping[str, Mapping[str, Rows]]
 
 QUERIES: Mapping[str, Mapping[str, str]] = {
     "incident": {
-        "cases": "SELECT case_id, case_no, sender, idempotency_key, tracking_code, state, reopened_times "
+        "cases": "SELECT case_id, case_no, sender, idempotency_key, tracking_code, state, opened "
         "FROM cases WHERE tenant = $1",
     },
     "dispatch": {
-        "orders": "SELECT order_id, case_id, state, member_id, reopened_times FROM orders WHERE tenant = $1",
+        "orders": "SELECT order_id, case_id, state, member_id, opening FROM orders WHERE tenant = $1",
         "open_orders": "SELECT member_id, open_orders FROM members WHERE tenant = $1 AND open_orders > 0",
     },
     "scoring": {
@@ -45,8 +45,8 @@ OF_EVERY_SERVICE = {
     "unsent": "SELECT message_id FROM outbox WHERE sent_at IS NULL",
     "parked": "SELECT id, subject, reason FROM retries",
 }
-NOT_REGISTERED = ("reported", "verifying", "rejected")
 CASE_STATES_OF: Mapping[str, Collection[str]] = {
+    "cancelled": ("void", "merged"),
     "offered": ("registered", "in_progress"),
     "claimed": ("in_progress",),
     "handling": ("in_progress",),
@@ -136,16 +136,16 @@ def _about_reports(cases: Rows, sent: Sequence[Sent]) -> list[Check]:
 
 def _about_orders(cases: Rows, orders: Rows, open_orders: Rows) -> list[Check]:
     by_case: dict[Any, list[Row]] = {}
-    for order in sorted(orders, key=lambda o: o["reopened_times"]):
+    for order in sorted(orders, key=lambda o: o["opening"]):
         by_case.setdefault(order["case_id"], []).append(order)
-    registered = [case for case in cases if case["state"] not in NOT_REGISTERED]
+    registered = [case for case in cases if case["opened"]]
     wrong_number = [
-        f"case {case['case_no']} was opened {case['reopened_times'] + 1} times and has {len(mine)} orders"
+        f"case {case['case_no']} was opened {case['opened']} times and has {len(mine)} orders"
         for case in registered
         for mine in [by_case.get(case["case_id"], [])]
-        if [order["reopened_times"] for order in mine] != list(range(case["reopened_times"] + 1))
+        if [order["opening"] for order in mine] != list(range(case["opened"]))
     ]
-    live = Counter(order["case_id"] for order in orders if order["state"] != "checked")
+    live = Counter(order["case_id"] for order in orders if order["state"] not in ("checked", "cancelled"))
     known = {case["case_id"] for case in registered}
     strangers = [f"order {order['order_id']}" for order in orders if order["case_id"] not in known]
     differ = [

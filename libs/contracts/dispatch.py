@@ -16,6 +16,11 @@ class EscalationCause(StrEnum):
     REOPENED = "reopened"
 
 
+class CancelCause(StrEnum):
+    VOIDED = "voided"
+    MERGED = "merged"
+
+
 class OrderDispatched(OrderEvent, fact="dispatched"):
     """An order exists: which organisation answers, until when, and why (one sentence a rule)."""
 
@@ -68,6 +73,14 @@ class OrderEscalated(OrderEvent, fact="escalated"):
     to_unit: GridCode
     to_org: OrgId
     to_level: Level
+
+
+class OrderCancelled(OrderEvent, fact="cancelled"):
+    """The order is not needed any more, because its case was voided or merged. Who had it, or might have, is told."""
+
+    case_no: str
+    member_ids: tuple[MemberId, ...]
+    because: CancelCause
 
 
 class OrderHandled(OrderEvent, fact="handled"):

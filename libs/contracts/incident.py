@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -16,6 +17,20 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 
 
+class EndReason(StrEnum):
+    """Why a report does not become a case, or a case should not have been one."""
+
+    NOT_OURS = "not_ours"
+    UNCLEAR = "unclear"
+    NO_SUCH_PLACE = "no_such_place"
+    UNTRUE = "untrue"
+    DEALT_WITH_ELSEWHERE = "dealt_with_elsewhere"
+    MISTAKEN = "mistaken"
+    TEST = "test"
+    WITHDRAWN = "withdrawn"
+    REPORTED_BEFORE = "reported_before"
+
+
 class CaseReported(CaseEvent, fact="reported"):
     """Somebody said something. The only fact that carries the (sealed) contact of who said it."""
 
@@ -26,8 +41,8 @@ class CaseReported(CaseEvent, fact="reported"):
     sealed_contact: SealedContact | None = None
 
 
-class CaseRegistered(CaseEvent, fact="registered"):
-    """The report is a case. `summary` is the text without anything that looks like a contact, shortened."""
+class CaseOpened(CaseEvent):
+    """What an order takes over from its case. `summary` has nothing that looks like a contact, and is shortened."""
 
     case_no: str
     category: CategoryCode
@@ -37,6 +52,11 @@ class CaseRegistered(CaseEvent, fact="registered"):
     summary: str = Field(max_length=200)
     reporter_id: UUID | None = None
     reported_by_member: MemberId | None = None
+    opening: int = Field(0, ge=0, description="0: the first order of the case; one more each time it is opened again.")
+
+
+class CaseRegistered(CaseOpened, fact="registered"):
+    """The report is a case."""
 
 
 class CaseRejected(CaseEvent, fact="rejected"):
@@ -44,8 +64,37 @@ class CaseRejected(CaseEvent, fact="rejected"):
 
     case_no: str
     category_name: str
-    reason: str
+    end_reason: EndReason
+    note: str | None = None
     reporter_id: UUID | None = None
+
+
+class CaseVoided(CaseEvent, fact="voided"):
+    """The case should not have been one. Its order, the opening `opening` of the case, is cancelled."""
+
+    case_no: str
+    category_name: str
+    end_reason: EndReason
+    note: str | None = None
+    opening: int | None = Field(None, ge=0, description="None: it was never registered, and has no order.")
+    reporter_id: UUID | None = None
+
+
+class CaseMerged(CaseEvent, fact="merged"):
+    """The case is the same as another, which survives; its reporter follows that one, its order is cancelled."""
+
+    case_no: str
+    into_case_id: UUID
+    into_case_no: str
+    opening: int | None = Field(None, ge=0, description="None: it was never registered, and has no order.")
+    reporter_id: UUID | None = None
+
+
+class CaseUnmerged(CaseOpened, fact="unmerged"):
+    """The case is one of its own after all: it is registered, gets an order, and its reporter follows it again."""
+
+    from_case_id: UUID
+    from_case_no: str
 
 
 class CaseResolved(CaseEvent, fact="resolved"):
@@ -77,6 +126,7 @@ class CaseReopened(CaseEvent, fact="reopened"):
 
     case_no: str
     order_id: UUID
+    opening: int = Field(ge=1)
     times: int = Field(ge=1, le=2)
     to_street: bool
     reporter_id: UUID | None = None

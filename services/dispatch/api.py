@@ -46,7 +46,7 @@ class OrderView(BaseModel):
     check_by: datetime
     handled_at: datetime | None
     rework_count: int
-    reopened_times: int
+    opening: int
     because: list[str]
 
 

@@ -9,13 +9,21 @@ from libs.chassis import timers
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
-from libs.contracts.incident import CaseRegistered, CaseReopened
+from libs.contracts.dispatch import CancelCause
+from libs.contracts.incident import (
+    CaseMerged,
+    CaseOpened,
+    CaseRegistered,
+    CaseReopened,
+    CaseUnmerged,
+    CaseVoided,
+)
 from libs.contracts.message import Event
 from services.dispatch.desk import Desk, OrderClock, clock_of
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.commands import AboutOrder, CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked
-from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State
+from services.dispatch.domain.order import ENDED, Changed, Decision, Order, Refuse, State
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.tables import orders as order_tables
@@ -27,14 +35,35 @@ router = EventRouter("dispatch")
 Workload = Mapping[str, int]
 
 
+O = TypeVar("O", bound=CaseOpened)  # noqa: E741
+
+
 @router.on(CaseRegistered)
 async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Event]:
+    return await _dispatch(cases, cases.wait, db)
+
+
+@router.on(CaseUnmerged)
+async def dispatch_unmerged_cases(cases: Batch[CaseUnmerged], db: Database) -> list[Event]:
+    """As registered ones, once the order that the case had before is out of the way."""
+    before = await order_tables.of_openings(db, {(c.tenant, c.case_id, c.opening - 1) for c in cases if c.opening})
+    ready = []
+    for case in cases:
+        earlier = before.get((case.tenant, case.case_id, case.opening - 1))
+        if case.opening and (earlier is None or earlier.state not in ENDED):
+            cases.wait(case, f"the order of case {case.case_id} from before it was merged is not cancelled yet")
+        else:
+            ready.append(case)
+    return await _dispatch(ready, cases.wait, db)
+
+
+async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Database) -> list[Event]:
     streets = await street_tables.streets_for(db, {case.tenant for case in cases})
     decided: list[Changed] = []
     for tenant, mine in _by_tenant(cases).items():
         if tenant not in streets:
             for case in mine:
-                cases.wait(case, f"the street {tenant} has no grid tree yet")
+                wait(case, f"the street {tenant} has no grid tree yet")
             continue
         street = streets[tenant]
         routed = route_all([(case.category, case.place) for case in mine], street)
@@ -46,6 +75,33 @@ async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Eve
             for case, to in zip(mine, routed, strict=True)
         ]
     return await _record_new(db, decided, streets)
+
+
+async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> list[Event]:
+    """The order that the case has is not needed any more; one that is checked already stays so."""
+    openings = {(c.tenant, c.case_id, c.opening) for c in cases if c.opening is not None}
+    found = await order_tables.of_openings(db, openings)
+    desk = await Desk.open(db, {order.order_id for order in found.values()}, ())
+    facts: list[Event] = []
+    for case in cases:
+        if case.opening is None:
+            continue
+        order = found.get((case.tenant, case.case_id, case.opening))
+        if order is None:
+            cases.wait(case, f"the order of case {case.case_id} is not here yet")
+            continue
+        because = CancelCause.VOIDED if isinstance(case, CaseVoided) else CancelCause.MERGED
+        match work.cancel(desk.orders[order.order_id], because, case.occurred_at):
+            case Changed() as cancelled:
+                desk.keep(cancelled.order)
+                facts += cancelled.facts
+    await desk.record(db)
+    return facts
+
+
+ENDED_CASES: tuple[type[CaseVoided | CaseMerged], ...] = (CaseVoided, CaseMerged)
+for _ended in ENDED_CASES:
+    router.on(_ended)(cancel_orders)
 
 
 @router.on(CaseReopened)
@@ -67,7 +123,7 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
             before.category_name,
             before.summary,
             before.reported_by_member,
-            case.times,
+            case.opening,
         )
         unit = street.root if case.to_street else street.units[before.unit]
         because = (f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",)
@@ -78,15 +134,23 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
     return await _record_new(db, decided, streets)
 
 
-def _by_tenant(cases: Sequence[CaseRegistered]) -> dict[str, list[CaseRegistered]]:
-    found: dict[str, list[CaseRegistered]] = {}
+def _by_tenant(cases: Sequence[O]) -> dict[str, list[O]]:
+    found: dict[str, list[O]] = {}
     for case in cases:
         found.setdefault(case.tenant, []).append(case)
     return found
 
 
-def _new_case(case: CaseRegistered) -> NewCase:
-    return NewCase(case.case_id, case.case_no, case.category, case.category_name, case.summary, case.reported_by_member)
+def _new_case(case: CaseOpened) -> NewCase:
+    return NewCase(
+        case.case_id,
+        case.case_no,
+        case.category,
+        case.category_name,
+        case.summary,
+        case.reported_by_member,
+        case.opening,
+    )
 
 
 async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]]) -> Workload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +18,13 @@ from libs.chassis.handlers import Refused
 from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
 from libs.chassis.ids import new_id
 from libs.chassis.seal import Sealer
-from libs.contracts.incident import Receipt, ReportCase
+from libs.contracts.incident import EndReason, Receipt, ReportCase
 from libs.contracts.message import Tenant
 from services.incident import bodies
 from services.incident.domain.case import Move, State
-from services.incident.domain.commands import DecideCase, EvaluateCase, TakeReport
+from services.incident.domain.commands import DecideCase, EvaluateCase, MergeCase, PutUnder, TakeReport, UnmergeCase
 from services.incident.domain.intake import TRACKING_BITS, as_issued, tracking_code
+from services.incident.domain.reasons import REASON_WORDS, REASONS_FOR
 from services.incident.tables import views
 
 router = APIRouter()
@@ -42,7 +43,7 @@ sealer_for = cache(Sealer)
 
 NO_SUCH_CODE = "There is no case with this tracking code."
 
-CaseNo = Annotated[str, Path(pattern=r"^\d{8}-\d{6,12}$", examples=["20261123-000042"])]
+CaseNo = Annotated[str, Path(pattern=bodies.CASE_NO, examples=["20261123-000042"])]
 OfStreet = Annotated[Tenant, Query(description="The street's 9-digit code.", examples=["370784004"])]
 
 
@@ -119,8 +120,22 @@ async def track(code: str, db: Reading) -> bodies.PublicView:
     case = await views.case_by_code(db, issued) if issued else None
     if case is None:
         raise not_found(NO_SUCH_CODE)
-    evaluation = await views.evaluation(db, case) if case.closed_by else None
-    return bodies.public_view(case, await views.timeline(db, case), evaluation)
+    followed, timeline = case, await views.timeline(db, case)
+    if case.merged_into is not None:
+        followed = await views.case_by_number(db, case.tenant, case.merged_into) or case
+        timeline += await views.timeline(db, followed)
+    evaluation = await views.evaluation(db, followed, case.case_no) if followed.closed_by else None
+    return bodies.public_view(case, followed, timeline, evaluation)
+
+
+@router.get("/v1/track/{code}/known", tags=["following"])
+async def known(code: str, db: Reading) -> list[bodies.KnownView]:
+    """What is under way and may be the same matter: how it stands, for who has reported it too."""
+    issued = as_issued(code)
+    case = await views.case_by_code(db, issued) if issued else None
+    if case is None:
+        raise not_found(NO_SUCH_CODE)
+    return [bodies.known_view(other) for other, _ in await views.candidates(db, case)]
 
 
 @router.post("/v1/track/{code}/feedback", tags=["following"])
@@ -166,32 +181,89 @@ async def case(
     if found is None:
         raise not_found(f"Street {tenant} has no case {case_no}.")
     timeline = await views.timeline(db, found)
-    if as_of is None:
-        return bodies.staff_view(found, timeline)
-    stood = bodies.staff_view_at(found, timeline, as_of)
-    if stood is None:
+    shown = bodies.staff_view(found, timeline) if as_of is None else bodies.staff_view_at(found, timeline, as_of)
+    if shown is None:
         raise not_found(f"Case {case_no} was not reported before {found.reported_at.isoformat()}.")
-    return stood
+    children = [bodies.ChildView(**child) for child in await views.children(db, found)]
+    return shown.model_copy(update={"joined": await views.joined(db, found), "children": children})
+
+
+@router.get("/v1/cases/{case_no}/candidates", tags=["staff"])
+async def candidates(case_no: CaseNo, tenant: OfStreet, db: Reading) -> list[bodies.CandidateView]:
+    """Cases under way that may be the same matter (疑似重复), the likeliest first, with reasons."""
+    found = await views.case_by_number(db, tenant, case_no)
+    if found is None:
+        raise not_found(f"Street {tenant} has no case {case_no}.")
+    return [bodies.candidate_view(other, why) for other, why in await views.candidates(db, found)]
+
+
+@router.get("/v1/reasons", tags=["staff"])
+async def reasons() -> list[bodies.ReasonView]:
+    """The reasons for which a report or case ends without being worked on."""
+    return [
+        bodies.ReasonView(
+            reason=reason, zh=words.zh, en=words.en, moves=[m for m, listed in REASONS_FOR.items() if reason in listed]
+        )
+        for reason, words in REASON_WORDS.items()
+    ]
 
 
 @router.post("/v1/cases/{case_no}/accept", tags=["staff"])
 async def accept(case_no: CaseNo, body: bodies.Acceptance, desk: Asking) -> bodies.Decided:
     """Register a case that waits for it (受理立案)."""
-    return await _decide(desk, case_no, body, Move.ACCEPT, None)
+    return await _decide(desk, case_no, body, Move.ACCEPT, None, None)
 
 
 @router.post("/v1/cases/{case_no}/reject", tags=["staff"])
 async def reject(case_no: CaseNo, body: bodies.Rejection, desk: Asking) -> bodies.Decided:
     """Reject a report (不予受理); the reporter is told the reason."""
-    return await _decide(desk, case_no, body, Move.REJECT, body.reason)
+    return await _end(desk, case_no, body, Move.REJECT)
+
+
+@router.post("/v1/cases/{case_no}/void", tags=["staff"])
+async def void(case_no: CaseNo, body: bodies.Rejection, desk: Asking) -> bodies.Decided:
+    """Say that a case should not have been one (作废): its order is cancelled, the reporter is told the reason."""
+    return await _end(desk, case_no, body, Move.VOID)
 
 
 @router.post("/v1/cases/{case_no}/verify", tags=["staff"])
 async def verify(case_no: CaseNo, body: bodies.Verification, desk: Asking) -> bodies.Decided:
     """Say what was found on site (核实): a true report is registered, another is rejected with the note as reason."""
-    return await _decide(desk, case_no, body, Move.CONFIRM if body.true_report else Move.DISPROVE, body.note)
+    if body.true_report:
+        return await _decide(desk, case_no, body, Move.CONFIRM, None, body.note)
+    return await _decide(desk, case_no, body, Move.DISPROVE, EndReason.UNTRUE, body.note)
 
 
-async def _decide(desk: Asking, case_no: CaseNo, body: Any, move: Move, reason: str | None) -> bodies.Decided:
-    done = await desk.ask(DecideCase(body.tenant, case_no, move, body.by_member, reason))
+@router.post("/v1/cases/{case_no}/merge", tags=["staff"])
+async def merge(case_no: CaseNo, body: bodies.Merging, desk: Asking) -> bodies.Decided:
+    """Merge a case into another of the same matter (合并), which survives and which all reporters then follow."""
+    done = await desk.ask(MergeCase(body.tenant, case_no, body.into, body.by_member, body.note))
+    return bodies.Decided.model_validate(done)
+
+
+@router.post("/v1/cases/{case_no}/unmerge", tags=["staff"])
+async def unmerge(case_no: CaseNo, body: bodies.Unmerging, desk: Asking) -> bodies.Decided:
+    """Take a merged case out again (取消合并): it is registered on its own; what happened in between is kept."""
+    done = await desk.ask(UnmergeCase(body.tenant, case_no, body.by_member, body.note))
+    return bodies.Decided.model_validate(done)
+
+
+@router.put("/v1/cases/{case_no}/parent", tags=["staff"])
+async def put_under(case_no: CaseNo, body: bodies.Parent, desk: Asking) -> bodies.Decided:
+    """Make a case a part of another (子案件), or take it out: a link, each goes its own way."""
+    done = await desk.ask(PutUnder(body.tenant, case_no, body.parent, body.by_member))
+    return bodies.Decided.model_validate(done)
+
+
+async def _end(desk: Asking, case_no: CaseNo, body: bodies.Rejection, move: Move) -> bodies.Decided:
+    if body.reason not in REASONS_FOR[move]:
+        fitting = ", ".join(REASONS_FOR[move])
+        raise RefusedRequest(Refused(422, "Unfit reason", f"body.reason: to {move} a case, one of {fitting}."))
+    return await _decide(desk, case_no, body, move, body.reason, body.note)
+
+
+async def _decide(
+    desk: Asking, case_no: CaseNo, body: bodies.Acceptance, move: Move, reason: EndReason | None, note: str | None
+) -> bodies.Decided:
+    done = await desk.ask(DecideCase(body.tenant, case_no, move, body.by_member, reason, note))
     return bodies.Decided.model_validate(done)

@@ -10,16 +10,24 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from sqlalchemy import Row
 
-from libs.contracts.incident import Text
+from libs.contracts.incident import EndReason, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Place, Registration, RequestKind
-from services.incident.domain.case import State
+from services.incident.domain.case import Move, State
 from services.incident.domain.feedback import FEEDBACK_DAYS
 from services.incident.domain.history import Entry, standing_at
+from services.incident.domain.likeness import Candidate
+from services.incident.domain.reasons import REASON_WORDS
 from services.incident.domain.redaction import redact
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 
+CASE_NO = r"^\d{8}-\d{6,12}$"
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class InWords(BaseModel):
+    zh: str
+    en: str
 
 
 class Contact(BaseModel):
@@ -75,7 +83,57 @@ class Acceptance(BaseModel):
 
 
 class Rejection(Acceptance):
-    reason: Reason
+    """Why not: a reason of the list, and more about it in words that the reporter reads too."""
+
+    reason: EndReason
+    note: Reason | None = None
+
+
+class Merging(Acceptance):
+    into: Annotated[str, Field(pattern=CASE_NO, description="The case that survives.", examples=["20261123-000041"])]
+    note: Reason | None = None
+
+
+class Unmerging(Acceptance):
+    note: Reason
+
+
+class Parent(Acceptance):
+    parent: Annotated[str, Field(pattern=CASE_NO)] | None = Field(description="None takes the case out again.")
+
+
+class ReasonView(BaseModel):
+    reason: EndReason
+    zh: str
+    en: str
+    moves: list[Move] = Field(description="What it may be given for.")
+
+
+class CandidateView(BaseModel):
+    """A case that may be the same matter."""
+
+    case_no: str
+    state: State
+    category_name: str
+    place_name: str | None
+    reported_at: datetime
+    text: str
+    score: float = Field(description="0 to 1: how likely it is the same.")
+    because: list[str]
+
+
+class KnownView(BaseModel):
+    """What may be known already, for who reported it too: how it stands, and nothing that another wrote."""
+
+    state: State
+    state_in_words: InWords
+    reported_at: datetime
+    handle_by: datetime | None
+
+
+class ChildView(BaseModel):
+    case_no: str
+    state: State
 
 
 class Verification(Acceptance):
@@ -138,12 +196,12 @@ class StaffView(CaseLine):
     reporter_id: UUID | None
     reported_by_member: str | None
     closed_at: datetime | None
+    merged_into: str | None = Field(description="The case that survives, where this one was merged.")
+    parent: str | None
+    settled_at: datetime | None = Field(description="Since then the reporter can say nothing more.")
+    joined: list[str] = Field([], description="Cases that were merged into this one, as they are now.")
+    children: list[ChildView] = Field([], description="Cases that belong to this one, as they are now.")
     timeline: list[Step]
-
-
-class InWords(BaseModel):
-    zh: str
-    en: str
 
 
 class PublicStep(InWords):
@@ -163,7 +221,9 @@ class PublicView(BaseModel):
     category: InWords
     state: State
     state_in_words: InWords
-    reason: str | None = Field(description="Why it was rejected.")
+    reason: InWords | None = Field(description="Why it was rejected or voided.")
+    note: str | None = Field(description="More about the reason.")
+    joined: bool = Field(description="It goes on together with other reports of the same matter.")
     reported_at: datetime
     handle_by: datetime | None = Field(description="Until when it shall be done.")
     timeline: list[PublicStep]
@@ -186,30 +246,51 @@ def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) ->
         "handle_by": stood.promise.handle_by if stood.promise else None,
         "closed_at": stood.closing.at if stood.closing else None,
         "reopened_times": stood.reopened_times,
+        "merged_into": stood.merged_into,
+        "parent": stood.parent,
+        "settled_at": stood.settled_at,
     }
     return staff_view(case, known).model_copy(update=then)
 
 
-def public_view(case: Row[Any], timeline: Sequence[Entry], evaluation: Row[Any] | None) -> PublicView:
-    """In words only: no member, organisation or place of the grid, which are the street's own affair."""
+def candidate_view(case: Row[Any], candidate: Candidate) -> CandidateView:
+    return CandidateView.model_validate({**case._mapping, "score": candidate.score, "because": list(candidate.because)})
+
+
+def known_view(case: Row[Any]) -> KnownView:
     state = State(case.state)
-    until = case.closed_at + timedelta(days=FEEDBACK_DAYS) if case.closed_at else None
-    reasons = [row.details.get("reason") for row in timeline if row.step == State.REJECTED]
+    words = InWords(**STATE_WORDS[state])
+    return KnownView(state=state, state_in_words=words, reported_at=case.reported_at, handle_by=case.handle_by)
+
+
+def public_view(
+    case: Row[Any], followed: Row[Any], timeline: Sequence[Entry], evaluation: Row[Any] | None
+) -> PublicView:
+    """In words only: no member, organisation or place of the grid, which are the street's own affair.
+
+    `followed` is the case itself, or the one that it was merged into: that one's progress is shown.
+    """
+    state = State(followed.state)
+    until = followed.closed_at + timedelta(days=FEEDBACK_DAYS) if followed.closed_at else None
+    [ended] = [e.details for e in timeline if e.step == state and e.details.get("reason")] or [{}]
+    reason = REASON_WORDS[EndReason(ended["reason"])] if ended else None
     return PublicView(
         case_no=case.case_no,
         category=InWords(zh=case.category_name, en=case.category_name_en or case.category_name),
         state=state,
         state_in_words=InWords(**STATE_WORDS[state]),
-        reason=redact(reasons[0]) if reasons and reasons[0] else None,
+        reason=InWords(zh=reason.zh, en=reason.en) if reason else None,
+        note=redact(ended["note"]) if ended.get("note") else None,
+        joined=case.case_no != followed.case_no,
         reported_at=case.reported_at,
-        handle_by=case.handle_by,
+        handle_by=followed.handle_by,
         timeline=[
             PublicStep(happened_at=row.happened_at, **STEP_WORDS[row.step])
             for row in in_order(timeline)
             if row.step in STEP_WORDS
         ],
         feedback=FeedbackState(
-            open=state is State.CLOSED and evaluation is None,
+            open=state is State.CLOSED and evaluation is None and followed.settled_at is None,
             until=until,
             satisfied=evaluation.satisfied if evaluation else None,
         ),

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseResolved
+from libs.contracts.incident import (
+    CaseClosed,
+    CaseEvaluated,
+    CaseMerged,
+    CaseRegistered,
+    CaseRejected,
+    CaseReopened,
+    CaseResolved,
+    CaseUnmerged,
+    CaseVoided,
+    EndReason,
+)
 from libs.contracts.message import Event, OrderEvent
 from libs.contracts.words import Place, Point, RequestKind
 from services.incident.domain.case import Closing, Standing, State
@@ -13,32 +25,30 @@ from services.incident.domain.redaction import redact, summarise
 from services.incident.tables.cases import Known
 
 
-def of_decision(case: Known, now: Standing, reason: str | None, at: datetime) -> Event:
-    """Registered or rejected, after staff decided."""
-    row = case.row
-    if now.state is State.REJECTED:
-        return CaseRejected(
-            tenant=case.tenant,
-            occurred_at=at,
-            case_id=case.case_id,
-            case_no=case.case_no,
-            category_name=row["category_name"],
-            reason=redact(reason or ""),
-            reporter_id=row["reporter_id"],
-        )
-    point = Point(longitude=row["longitude"], latitude=row["latitude"]) if row["longitude"] is not None else None
-    return CaseRegistered(
-        tenant=case.tenant,
-        occurred_at=at,
-        case_id=case.case_id,
-        case_no=case.case_no,
-        category=row["category"],
-        category_name=row["category_name"],
-        request_kind=RequestKind(row["request_kind"]),
-        place=Place(point=point, name=row["place_name"]),
-        summary=summarise(row["text"]),
-        reporter_id=row["reporter_id"],
-        reported_by_member=row["reported_by_member"],
+def of_decision(case: Known, now: Standing, reason: EndReason | None, note: str | None, at: datetime) -> Event:
+    """Registered, rejected or voided, after staff decided."""
+    if reason is None:
+        return CaseRegistered(**_about(case, at), **_content(case))
+    said: dict[str, Any] = {
+        **_about(case, at),
+        "category_name": case.row["category_name"],
+        "end_reason": reason,
+        "note": redact(note) if note else None,
+    }
+    return CaseVoided(**said, opening=now.opening) if now.state is State.VOID else CaseRejected(**said)
+
+
+def of_merging(case: Known, now: Standing, into: Known, at: datetime) -> Event:
+    return CaseMerged(**_about(case, at), into_case_id=into.case_id, into_case_no=into.case_no, opening=now.opening)
+
+
+def of_unmerging(case: Known, now: Standing, out_of: Known, at: datetime) -> Event:
+    return CaseUnmerged(
+        **_about(case, at),
+        **_content(case),
+        from_case_id=out_of.case_id,
+        from_case_no=out_of.case_no,
+        opening=now.opening or 0,
     )
 
 
@@ -47,41 +57,58 @@ def of_order(case: Known, before: Standing, now: Standing, fact: OrderEvent) -> 
     if now.moved == before.moved or now.state not in (State.RESOLVED, State.CLOSED):
         return []
     kind = CaseResolved if now.state is State.RESOLVED else CaseClosed
-    return [
-        kind(
-            tenant=case.tenant,
-            occurred_at=fact.occurred_at,
-            case_id=case.case_id,
-            case_no=case.case_no,
-            order_id=fact.order_id,
-            reporter_id=case.row["reporter_id"],
-        )
-    ]
+    return [kind(**_about(case, fact.occurred_at), order_id=fact.order_id)]
 
 
-def of_evaluation(case: Known, closing: Closing, now: Standing, evaluation: Evaluation, at: datetime) -> list[Event]:
-    """Evaluated, and reopened where it was."""
-    told: list[Event] = [
-        CaseEvaluated(
-            tenant=case.tenant,
-            occurred_at=at,
-            case_id=case.case_id,
-            case_no=case.case_no,
-            order_id=closing.order_id,
-            satisfied=evaluation.satisfied,
-        )
-    ]
-    if evaluation.reopened:
+def of_evaluation(
+    case: Known, closing: Closing, now: Standing, evaluation: Evaluation, at: datetime, *, first: bool
+) -> list[Event]:
+    """Evaluated, and reopened where it was. Of several reporters the first counts, and who has it reopened."""
+    told: list[Event] = []
+    if first or evaluation.reopened:
         told.append(
-            CaseReopened(
+            CaseEvaluated(
                 tenant=case.tenant,
                 occurred_at=at,
                 case_id=case.case_id,
                 case_no=case.case_no,
                 order_id=closing.order_id,
+                satisfied=evaluation.satisfied,
+            )
+        )
+    if evaluation.reopened:
+        told.append(
+            CaseReopened(
+                **_about(case, at),
+                order_id=closing.order_id,
+                opening=now.opening or 0,
                 times=now.reopened_times,
                 to_street=now.reopened_times == REOPENED_AT_MOST,
-                reporter_id=case.row["reporter_id"],
             )
         )
     return told
+
+
+def _about(case: Known, at: datetime) -> dict[str, Any]:
+    """What every fact about the case says."""
+    return {
+        "tenant": case.tenant,
+        "occurred_at": at,
+        "case_id": case.case_id,
+        "case_no": case.case_no,
+        "reporter_id": case.row["reporter_id"],
+    }
+
+
+def _content(case: Known) -> dict[str, Any]:
+    """What an order takes over from the case."""
+    row = case.row
+    point = Point(longitude=row["longitude"], latitude=row["latitude"]) if row["longitude"] is not None else None
+    return {
+        "category": row["category"],
+        "category_name": row["category_name"],
+        "request_kind": RequestKind(row["request_kind"]),
+        "place": Place(point=point, name=row["place_name"]),
+        "summary": summarise(row["text"]),
+        "reported_by_member": row["reported_by_member"],
+    }

@@ -12,7 +12,7 @@ from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
 from libs.contracts.message import Event
 from services.incident.domain import history
-from services.incident.domain.case import FIRST_STATE, State
+from services.incident.domain.case import State, begin
 from services.incident.domain.history import Entry
 from services.incident.domain.intake import (
     Refusal,
@@ -119,7 +119,7 @@ def _refused(refusal: Refusal) -> Refused:
 
 
 def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Policy, now: datetime) -> dict[str, Any]:
-    point = report.place.point
+    point, stands = report.place.point, begin(policy.registration)
     return {
         "tenant": report.tenant,
         "case_id": new_id(),
@@ -139,7 +139,8 @@ def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Poli
         "reporter_id": report.reporter_id or (new_id() if report.sealed_contact else None),
         "reported_by_member": report.reported_by_member,
         "reported_at": now,
-        "state": FIRST_STATE[policy.registration].value,
+        "state": stands.state.value,
+        "opened": stands.opened,
     }
 
 

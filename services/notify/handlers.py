@@ -14,7 +14,7 @@ from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
 from libs.contracts.dispatch import MemberChanged
-from libs.contracts.incident import CaseReported
+from libs.contracts.incident import CaseMerged, CaseReported, CaseUnmerged
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationSuppressed
 from libs.contracts.words import Channel, SealedContact
@@ -129,16 +129,31 @@ async def tell(facts: Batch[Any], db: Database) -> Sequence[Event]:
     return suppressed
 
 
+MERGINGS = (CaseMerged, CaseUnmerged)
+
+
+async def tell_and_follow(facts: Batch[Any], db: Database) -> Sequence[Event]:
+    """Who reported a case that was merged is told from then on how the other one goes."""
+    said = await tell(facts, db)
+    known = [fact for fact in facts if id(fact) not in facts.waiting]
+    await people.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
+    return said
+
+
+def _followed(fact: CaseMerged | CaseUnmerged) -> UUID | None:
+    return fact.into_case_id if isinstance(fact, CaseMerged) else None
+
+
 for _fact in RULES:
-    router.on(_fact)(tell)
+    router.on(_fact)(tell_and_follow if _fact in MERGINGS else tell)
 
 
 async def _audience(facts: Batch[Any], db: Database, rule: Rule) -> list[tuple[Any, list[str]]]:
     """Facts with their recipients, without those that concern nobody or must wait for their report."""
     if not isinstance(rule.audience, Reporter):
-        found = [(fact, told(fact, rule.audience, None)) for fact in facts]
+        found = [(fact, told(fact, rule.audience, ())) for fact in facts]
         return [(fact, recipients) for fact, recipients in found if recipients]
-    reporters: Mapping[CaseKey, str | None] = await people.reporters_of(db, [(f.tenant, f.case_id) for f in facts])
+    reporters: Mapping[CaseKey, Sequence[str]] = await people.reporters_of(db, [(f.tenant, f.case_id) for f in facts])
     audience = []
     for fact in facts:
         case = (fact.tenant, fact.case_id)

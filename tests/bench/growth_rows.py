@@ -74,14 +74,15 @@ INCIDENT = (
     f"""
     INSERT INTO cases (tenant, case_id, case_no, tracking_code, sender, idempotency_key, fingerprint, request_kind,
         category, category_name, text, longitude, latitude, reporter_id, reported_at, state, moved_at, moved_rank,
-        moved_by, closed_at, closed_by, closed_order_id, promised_at, handle_by, timeline_length,
-        timeline_hash, changed_at)
+        moved_by, closed_at, closed_by, closed_order_id, promised_at, handle_by, opened,
+        timeline_length, timeline_hash, changed_at)
     SELECT filled.tenant(i), filled.id('case', i), filled.case_no(i), upper(substr(md5('code' || i), 1, 13)), 'web',
         'filled-' || i, sha256(convert_to(i::text, 'UTF8')), 'snapshot', filled.category(i), '路灯不亮',
         '路灯不亮，第 ' || i || ' 盏，已经三天了', 119.01 + i % 97 * 0.0018, 36.27 + i % 89 * 0.0018,
         substr(filled.reporter(i), 10)::uuid, filled.at(i), state, filled.at(i, 5), 1, filled.id('dispatched', i),
         CASE state WHEN 'closed' THEN filled.at(i, 300) END, CASE state WHEN 'closed' THEN filled.id('checked', i) END,
         CASE state WHEN 'closed' THEN filled.id('order', i) END, filled.at(i, 1), filled.at(i, 2880),
+        CASE WHEN state IN ('reported', 'verifying', 'rejected') THEN 0 ELSE 1 END,
         CASE state WHEN 'closed' THEN 6 WHEN 'rejected' THEN 1 ELSE 3 END, sha256('filled'), filled.at(i, 120)
     {CASES}, filled.state(i) state
     """,
@@ -95,7 +96,8 @@ INCIDENT = (
     WHERE n <= CASE filled.state(i) WHEN 'closed' THEN 6 WHEN 'rejected' THEN 1 ELSE 3 END
     """,
     f"""
-    INSERT INTO evaluations SELECT filled.tenant(i), filled.id('case', i), filled.id('checked', i), true,
+    INSERT INTO evaluations SELECT filled.tenant(i), filled.id('case', i), filled.id('checked', i),
+        filled.case_no(i), true,
         '处理得很好。', false, filled.at(i, 400)
     {CASES} WHERE filled.state(i) = 'closed' AND i % 5 < 2
     """,
@@ -106,7 +108,7 @@ DISPATCH = (
     f"""
     INSERT INTO orders (order_id, tenant, case_id, case_no, category, category_name, summary, state, unit, level,
         org_id, member_id, offered_to, given_back_by, evidence, points, claim_by, handle_by, check_by, clocks,
-        stage_began_at, moved_at, handled_at, note, rework_count, reopened_times, because)
+        stage_began_at, moved_at, handled_at, note, rework_count, opening, because)
     SELECT filled.id('order', i), filled.tenant(i), filled.id('case', i), filled.case_no(i), filled.category(i),
         '路灯不亮', '路灯不亮，第 ' || i || ' 盏', state, p.unit, 'micro_grid', p.org_id,
         CASE state WHEN 'checked' THEN p.member_id END, jsonb_build_array(p.member_id, 'M0002', 'M0003'), '[]', 'note',

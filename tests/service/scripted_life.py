@@ -43,7 +43,7 @@ class Life:
         for receipt, verb, more in zip(
             [d for d in decided if d],
             ("accept", "reject", "verify", "verify"),
-            ({}, {"reason": "不属实"}, _found(True), _found(False)),
+            ({}, {"reason": "not_ours"}, _found(True), _found(False)),
             strict=True,
         ):
             await self.ask("incident", "POST", f"/v1/cases/{receipt.case_no}/{verb}", {"by_member": DESK, **more})
@@ -60,6 +60,7 @@ class Life:
             await self.ask("incident", "GET", url)
             await self.ask("incident", "GET", f"/v1/cases/{receipt.case_no}")
         await self.at_rest()
+        await self.put_together()
         await self.clocks_run_out()
         await self.come_too_early()
         await self.look_up()
@@ -73,6 +74,26 @@ class Life:
         key = {"Idempotency-Key": f"life-{category}-{number}"}
         answer = await self.ask("incident", "POST", "/v1/reports", {**body, **contact}, status, key)
         return Receipt.model_validate(answer.json()) if status == 201 else None
+
+    async def put_together(self) -> None:
+        """What is the same matter is found, merged, taken apart, put under another and voided; some of it twice."""
+        for n in range(200, 206, 2):
+            one, other = await self.report(AUTOMATIC, n), await self.report(AUTOMATIC, n + 1)
+            assert one is not None
+            assert other is not None
+            await self.at_rest()
+            url, by = f"/v1/cases/{other.case_no}", {"by_member": DESK}
+            await self.ask("incident", "GET", f"{url}/candidates")
+            await self.ask("incident", "GET", f"/v1/track/{other.tracking_code}/known")
+            await self.ask("incident", "POST", f"{url}/merge", {**by, "into": one.case_no})
+            await self.ask("incident", "GET", f"/v1/track/{other.tracking_code}")
+            await self.at_rest()
+            await self.ask("incident", "POST", f"{url}/unmerge", {**by, "note": "另一盏灯"})
+            await self.ask("incident", "PUT", f"{url}/parent", {**by, "parent": one.case_no})
+            await self.at_rest()
+            await self.ask("incident", "POST", f"{url}/void", {**by, "reason": "mistaken"})
+            await self.ask("incident", "GET", f"/v1/cases/{one.case_no}")
+            await self.at_rest()
 
     async def forget_reporter(self, case_id: UUID) -> None:
         """What they would be told from now on is suppressed."""
@@ -120,7 +141,8 @@ class Life:
         stranger = "SELECT order_id::text FROM orders WHERE tenant <> $1 AND state = 'offered' LIMIT 1"
         faulty = "INSERT INTO timers VALUES ('OrderClock', $1, now(), '{}') ON CONFLICT (name, key) DO UPDATE SET "
         await dispatch.execute(f"{faulty} due_at = now()", await dispatch.fetchval(stranger, TENANT))
-        live = "SELECT order_id::text FROM orders WHERE tenant = $1 AND state <> 'checked' AND order_id > $2"
+        is_live = "state NOT IN ('checked', 'cancelled')"
+        live = f"SELECT order_id::text FROM orders WHERE tenant = $1 AND {is_live} AND order_id > $2"
         mine = UUID(int=int(self.began.timestamp() * 1000) << 80)
         for _ in range(2):
             due = "UPDATE timers SET due_at = now() WHERE name = 'OrderClock' AND key = ANY($1)"

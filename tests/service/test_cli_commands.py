@@ -36,9 +36,10 @@ PRIVATE, PUBLIC = new_key_pair()
 
 INSERT_CASE = """
     INSERT INTO cases (tenant, case_id, case_no, tracking_code, sender, idempotency_key, fingerprint, request_kind,
-        category, category_name, text, place_name, reported_at, state, timeline_length, timeline_hash, changed_at)
+        category, category_name, text, place_name, reported_at, state, opened, timeline_length, timeline_hash,
+        changed_at)
     VALUES (:tenant, :case_id, '20261123-000017', 'ABCDEFGHJKMNP', 'web', 'k1', sha256('x'), 'snapshot',
-        '11001', '路灯不亮', '路灯[/不亮]' || chr(27) || '[31m', '大儒林', :at, 'registered', :length, :hash, :at)
+        '11001', '路灯不亮', '路灯[/不亮]' || chr(27) || '[31m', '大儒林', :at, 'registered', 1, :length, :hash, :at)
 """
 
 numbers = itertools.count()

@@ -12,9 +12,10 @@ import shapely
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage
+from libs.chassis.testing import Stage, stamped
 from libs.contracts.dispatch import (
     DeadlineNear,
+    OrderCancelled,
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
@@ -23,7 +24,7 @@ from libs.contracts.dispatch import (
     OrderOffered,
     OrderOverdue,
 )
-from libs.contracts.incident import CaseRegistered, CaseReopened
+from libs.contracts.incident import CaseMerged, CaseRegistered, CaseReopened, CaseUnmerged, CaseVoided, EndReason
 from libs.contracts.words import STREET_ZONE, Place, Point, RequestKind
 from tests.conftest import MakeStage
 
@@ -189,6 +190,7 @@ async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_h
         case_id=case.case_id,
         case_no=case.case_no,
         order_id=first,
+        opening=1,
         times=1,
         to_street=False,
     ).stamped(new_id(), case.case_id)
@@ -199,7 +201,9 @@ async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_h
     await act(dispatch, again.order_id, "hand-in", "M1", note="again")
     await act(dispatch, again.order_id, "check", "M2", passed=True)
     await dispatch.hear(
-        reopened.model_copy(update={"id": new_id(), "order_id": again.order_id, "times": 2, "to_street": True})
+        reopened.model_copy(
+            update={"id": new_id(), "order_id": again.order_id, "opening": 2, "times": 2, "to_street": True}
+        )
     )
     assert [o.unit for o in await dispatch.said(OrderDispatched)] == ["37078400420101", "37078400420101", TENANT]
 
@@ -213,6 +217,7 @@ async def test_a_reopening_that_overtakes_the_order_waits_for_it(dispatch: Stage
             case_id=case.case_id,
             case_no=case.case_no,
             order_id=new_id(),
+            opening=1,
             times=1,
             to_street=False,
         )
@@ -259,3 +264,35 @@ async def test_orders_are_listed_for_a_member_and_counted(dispatch: Stage) -> No
     assert (await dispatch.http.get("/v1/orders/counts", params={"tenant": TENANT})).json() == {"offered": 3}
     missing = await dispatch.http.get(f"/v1/orders/{new_id()}", params={"tenant": TENANT})
     assert missing.status_code == 404
+
+
+async def test_the_order_of_a_merged_case_is_cancelled_and_an_unmerged_case_gets_another(dispatch: Stage) -> None:
+    case = registered()
+    about = {"tenant": TENANT, "occurred_at": case.occurred_at, "case_id": case.case_id, "case_no": case.case_no}
+    into = {"into_case_id": new_id(), "into_case_no": "20261123-000002"}
+    merged = CaseMerged(**about, **into, opening=0)
+    unmerged = CaseUnmerged(
+        **case.model_dump(exclude={"id", "correlation_id", "opening"}),
+        from_case_id=new_id(),
+        from_case_no="20261123-000002",
+        opening=1,
+    )
+    await dispatch.hear(unmerged, merged)
+    assert {given_up for _, given_up in await dispatch.kept()} == {False}
+    await dispatch.hear(case)
+    [offer] = await dispatch.said(OrderOffered)
+    await act(dispatch, offer.order_id, "claim", "M1")
+    for _ in range(2):
+        await dispatch.retry_now()
+    [cancelled] = await dispatch.said(OrderCancelled)
+    assert (cancelled.order_id, cancelled.member_ids, cancelled.because) == (offer.order_id, ("M1",), "merged")
+    first, second = await dispatch.said(OrderDispatched)
+    assert first.order_id == cancelled.order_id
+    shown = [await dispatch.http.get(f"/v1/orders/{o.order_id}?tenant={TENANT}") for o in (first, second)]
+    assert [(s.json()["state"], s.json()["opening"]) for s in shown] == [("cancelled", 0), ("offered", 1)]
+    voided = CaseVoided(**about, category_name="路灯不亮", end_reason=EndReason.TEST, opening=1)
+    await dispatch.hear(stamped(voided), stamped(voided))
+    assert [c.because for c in await dispatch.said(OrderCancelled)] == ["merged", "voided"]
+    async with dispatch.database() as db:
+        assert await db.rows(text("SELECT 1 FROM members WHERE open_orders <> 0")) == []
+        assert await db.rows(text("SELECT 1 FROM timers")) == []

@@ -176,7 +176,7 @@ async def test_an_accepted_report_is_registered_once(incident: Stage) -> None:
     answers = await asyncio.gather(*(decide(incident, case, "accept") for _ in range(3)))
     assert sorted(a.status_code for a in answers) == [200, 409, 409]
     conflict = next(a.json() for a in answers if a.status_code == 409)
-    assert (conflict["state"], conflict["allowed"]) == ("registered", [])
+    assert (conflict["state"], [a["move"] for a in conflict["allowed"]]) == ("registered", ["void", "merge"])
     [registered] = await incident.said(CaseRegistered)
     assert registered.summary == "路灯不亮，电话…"
     assert registered.place.name == "儒林"
@@ -187,11 +187,14 @@ async def test_an_accepted_report_is_registered_once(incident: Stage) -> None:
 async def test_a_rejected_report_tells_its_reason_without_a_contact_in_it(incident: Stage) -> None:
     case = await report(incident, "11002")
     assert (await decide(incident, case, "verify", true_report=True, note="看过了")).status_code == 409
-    assert (await decide(incident, case, "reject", reason="不属于街道，请拨打13800000000")).status_code == 200
+    assert (await decide(incident, case, "reject", reason="mistaken")).status_code == 422
+    said = {"reason": "not_ours", "note": "请拨打13800000000"}
+    assert (await decide(incident, case, "reject", **said)).status_code == 200
     [rejected] = await incident.said(CaseRejected)
-    assert rejected.reason == "不属于街道，请拨打…"
+    assert (rejected.end_reason, rejected.note) == ("not_ours", "请拨打…")
     tracked = (await incident.http.get(f"/v1/track/{case.tracking_code}")).json()
-    assert (tracked["state"], tracked["reason"]) == ("rejected", "不属于街道，请拨打…")
+    assert (tracked["state"], tracked["reason"]["zh"]) == ("rejected", "不属于街道受理范围")
+    assert tracked["note"] == "请拨打…"
     refused = await decide(incident, case, "accept")
     assert refused.status_code == 409
     assert "rejected" in refused.json()["detail"]
@@ -201,11 +204,13 @@ async def test_what_is_found_on_site_decides_whether_a_report_becomes_a_case(inc
     true, untrue = await report(incident, "11003"), await report(incident, "11003")
     assert (await view(incident, true))["state"] == "verifying"
     accepted = await decide(incident, true, "accept")
-    assert [a["move"] for a in accepted.json()["allowed"]] == ["reject", "verify", "verify"]
+    assert [a["move"] for a in accepted.json()["allowed"]] == ["reject", "verify", "verify", "void", "merge"]
     assert (await decide(incident, true, "verify", true_report=True, note="属实")).json()["state"] == "registered"
     assert (await decide(incident, untrue, "verify", true_report=False, note="灯亮着")).json()["state"] == "rejected"
     assert [r.case_no for r in await incident.said(CaseRegistered)] == [true.case_no]
-    assert [(r.case_no, r.reason) for r in await incident.said(CaseRejected)] == [(untrue.case_no, "灯亮着")]
+    assert [(r.case_no, r.end_reason, r.note) for r in await incident.said(CaseRejected)] == [
+        (untrue.case_no, "untrue", "灯亮着")
+    ]
 
 
 async def test_a_case_follows_its_order_until_it_is_closed(incident: Stage) -> None:

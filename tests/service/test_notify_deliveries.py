@@ -14,7 +14,7 @@ from sqlalchemy import text
 from libs.chassis.ids import new_id
 from libs.chassis.testing import NOON, PATIENCE_SECONDS, Stage
 from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
-from libs.contracts.incident import CaseReported
+from libs.contracts.incident import CaseMerged, CaseReported, CaseUnmerged
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from libs.contracts.words import Level
 from services.notify.domain.attempt import DELAYS
@@ -324,3 +324,42 @@ async def test_a_process_that_does_not_send_leaves_what_it_queues_to_others(
     await asyncio.sleep(0.3)
     assert mails.mails == []
     assert await states(notify, f"reporter:{report.reporter_id}") == [("email", "queued", None)]
+
+
+async def test_everybody_who_reported_the_same_matter_is_told_with_their_own_link(
+    notify: Stage, mails: MailServer
+) -> None:
+    survivor = with_email("en")
+    other_code = "9" + CODE[1:]
+    merged = reported(new_id(), sealed(email="second@mail.example", language="en", tracking_code=other_code))
+    joined = CaseMerged(
+        tenant=TENANT,
+        occurred_at=NOON + timedelta(minutes=1),
+        case_id=merged.case_id,
+        case_no=merged.case_no,
+        into_case_id=survivor.case_id,
+        into_case_no=survivor.case_no,
+    )
+    await notify.hear(joined, survivor, merged)
+    await notify.retry_now()
+    await notify.hear(claimed(survivor))
+    await attempted(notify)
+    told = {(str(m["To"]), str(m["Subject"]).partition(" (")[0]): m.get_content() for m in mails.mails}
+    assert set(told) == {
+        ("second@mail.example", "Your report goes on together with another"),
+        ("second@mail.example", "Somebody is on it"),
+        (EMAIL, "Somebody is on it"),
+    }
+    assert f"/v1/track/{other_code}" in told["second@mail.example", "Somebody is on it"]
+    assert f"/v1/track/{CODE}" in told[EMAIL, "Somebody is on it"]
+    apart = CaseUnmerged(
+        **registered(merged).model_dump(exclude={"id", "correlation_id", "occurred_at"}),
+        occurred_at=NOON + timedelta(minutes=9),
+        from_case_id=survivor.case_id,
+        from_case_no=survivor.case_no,
+    )
+    await notify.hear(apart)
+    mails.mails.clear()
+    await notify.hear(claimed(survivor))
+    await attempted(notify)
+    assert "second@mail.example" not in {str(m["To"]) for m in mails.mails if "Somebody" in str(m["Subject"])}

@@ -70,6 +70,7 @@ def reopened(check: OrderChecked) -> CaseReopened:
         case_id=check.case_id,
         case_no="20261123-000001",
         order_id=check.order_id,
+        opening=1,
         times=1,
         to_street=False,
     )

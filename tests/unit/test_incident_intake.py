@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from libs.contracts.incident import ReportCase
 from libs.contracts.words import Place, Point, SealedContact
 from services.incident.domain.case import Closing, Standing, State
-from services.incident.domain.feedback import Conflict, Evaluation, evaluate
+from services.incident.domain.feedback import FEEDBACK_TIME, Conflict, Evaluation, evaluate, settle
 from services.incident.domain.intake import as_issued, case_numbers, fingerprint, tracking_code, unstorable
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -83,10 +83,24 @@ def test_not_satisfied_opens_a_case_again_twice_and_no_more() -> None:
     assert evaluate(closed(), None, True, "好", LATER) == Evaluation(True, "好", reopened=False)
 
 
-def test_after_fourteen_days_it_is_too_late() -> None:
-    late = evaluate(closed(), None, True, None, LATER + timedelta(seconds=1))
+def test_after_fourteen_days_to_the_microsecond_it_is_too_late_and_settled() -> None:
+    closing = UUID(int=1)
+    assert isinstance(evaluate(closed(), None, True, None, LATER), Evaluation)
+    assert settle(closed(), closing, LATER) is None
+    just_after = LATER + timedelta(microseconds=1)
+    late = evaluate(closed(), None, True, None, just_after)
     assert isinstance(late, Conflict)
     assert "14 days" in late.detail
+    settled = settle(closed(), closing, just_after)
+    assert settled is not None
+    assert settled.settled_at == LATER
+    assert just_after - NOON == FEEDBACK_TIME
+
+
+def test_a_case_that_was_opened_or_closed_again_is_not_settled_by_an_earlier_closing() -> None:
+    late = LATER + timedelta(days=9)
+    assert settle(closed(), UUID(int=9), late) is None
+    assert settle(Standing(State.IN_PROGRESS, closing=closed().closing), UUID(int=1), late) is None
 
 
 def test_the_same_answer_again_is_no_conflict_also_after_it_opened_the_case() -> None:

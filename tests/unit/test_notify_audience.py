@@ -101,11 +101,11 @@ POINTS = PointsPosted(
     ids=lambda value: type(value).__name__,
 )
 def test_each_fact_tells_those_whom_it_concerns_once(fact: Event, recipients: list[str]) -> None:
-    assert told(fact, RULES[type(fact)].audience, REPORTER) == recipients
+    assert told(fact, RULES[type(fact)].audience, [REPORTER]) == recipients
 
 
 def test_a_report_without_a_contact_tells_no_reporter() -> None:
-    assert told(REGISTERED, RULES[CaseRegistered].audience, None) == []
+    assert told(REGISTERED, RULES[CaseRegistered].audience, []) == []
 
 
 def test_points_are_told_in_the_app_only() -> None:

@@ -6,14 +6,21 @@ from enum import StrEnum
 
 import pytest
 
-from libs.contracts.dispatch import EscalationCause
+from libs.contracts.dispatch import CancelCause, EscalationCause
+from libs.contracts.incident import EndReason
 from libs.contracts.words import Level, Stage
 from services.notify.domain.audience import RULES, Reporter
 from services.notify.domain.wording import Template, Wording, say
 from services.notify.rendering import WORDINGS, render, tracking_link
 
 KNOWN = {rule.template: (fact, rule) for fact, rule in RULES.items()}
-WORDS: dict[str, type[StrEnum]] = {"stage": Stage, "cause": EscalationCause, "to_level": Level}
+WORDS: dict[str, type[StrEnum]] = {
+    "stage": Stage,
+    "cause": EscalationCause,
+    "to_level": Level,
+    "because": CancelCause,
+    "end_reason": EndReason,
+}
 
 
 def test_there_are_two_languages() -> None:

@@ -32,7 +32,8 @@ class NewCase:
     category_name: str
     summary: str
     reported_by_member: str | None
-    reopened_times: int = 0
+    opening: int = 0
+    """0 for the first order of the case, one more each time that the case was opened again."""
 
 
 def dispatch(
@@ -76,7 +77,7 @@ def dispatch(
         moved_at=now,
         handled_at=None,
         rework_count=0,
-        reopened_times=case.reopened_times,
+        opening=case.opening,
         because=(*routed.because, *unpublished(now, check_by, street.calendar)),
     )
     dispatched = OrderDispatched(

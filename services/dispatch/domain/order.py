@@ -24,6 +24,7 @@ class State(StrEnum):
     HANDLING = "handling"
     HANDLED = "handled"
     CHECKED = "checked"
+    CANCELLED = "cancelled"
 
 
 class Move(StrEnum):
@@ -34,6 +35,7 @@ class Move(StrEnum):
     FAIL_CHECK = "fail_check"
     WARN = "warn"
     LAPSE = "lapse"
+    CANCEL = "cancel"
 
 
 _HELD = (State.CLAIMED, State.HANDLING)
@@ -47,6 +49,7 @@ MOVES: Table[State, Move] = Table(
         State.HANDLING: "处置中",
         State.HANDLED: "已处置",
         State.CHECKED: "已核查",
+        State.CANCELLED: "已撤销",
     },
     (
         Transition(Move.CLAIM, "接单", (State.OFFERED,), State.CLAIMED, Who.CANDIDATE),
@@ -56,9 +59,12 @@ MOVES: Table[State, Move] = Table(
         Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.ANOTHER_MEMBER, action="check"),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Who.CLOCK),
         Transition(Move.LAPSE, "超时升级", _LIVE, None, Who.CLOCK),
+        Transition(Move.CANCEL, "撤销", _LIVE, State.CANCELLED, Who.FACT),
     ),
 )
 """Rework is a failed check: back to handling."""
+
+ENDED = frozenset({State.CHECKED, State.CANCELLED})
 
 STAGE_OF: Mapping[State, Stage] = {
     State.OFFERED: Stage.CLAIM,
@@ -105,7 +111,7 @@ class Order:
     moved_at: datetime
     handled_at: datetime | None
     rework_count: int
-    reopened_times: int
+    opening: int
     because: tuple[str, ...]
 
     @property

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from libs.contracts.dispatch import EscalationCause, OrderChecked, OrderClaimed, OrderHandled, OrderReturned
+from libs.contracts.dispatch import (
+    CancelCause,
+    EscalationCause,
+    OrderCancelled,
+    OrderChecked,
+    OrderClaimed,
+    OrderHandled,
+    OrderReturned,
+)
 from services.dispatch.domain.escalation import escalate
 from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer
 from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
@@ -117,3 +125,14 @@ def give_back(
         return Changed(up.order, (returned, *up.facts))
     again = replace(again, offered_to=next_members, claim_by=new_claim_by(order, street, now))
     return Changed(again, (returned, offer(again, street, now)))
+
+
+def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:
+    """The case does not need the order any more. Who has it, or to whom it is offered, is told."""
+    to = move_to(order, Move.CANCEL)
+    if isinstance(to, Refuse):
+        return to
+    now = order.next_moment(now)
+    cancelled = replace(order, state=to, stage_began_at=now, moved_at=now)
+    fact = OrderCancelled(**about(order, now), case_no=order.case_no, member_ids=order.people, because=because)
+    return Changed(cancelled, (fact,))

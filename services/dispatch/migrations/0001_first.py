@@ -93,7 +93,7 @@ CREATE TABLE orders (
     category text NOT NULL,
     category_name text NOT NULL,
     summary text NOT NULL,
-    state text NOT NULL CHECK (state IN ('offered', 'claimed', 'handling', 'handled', 'checked')),
+    state text NOT NULL CHECK (state IN ('offered', 'claimed', 'handling', 'handled', 'checked', 'cancelled')),
     unit text NOT NULL,
     level text NOT NULL,
     org_id text NOT NULL,
@@ -113,13 +113,13 @@ CREATE TABLE orders (
     note text NOT NULL DEFAULT '',
     photos jsonb NOT NULL DEFAULT '[]',
     rework_count smallint NOT NULL,
-    reopened_times smallint NOT NULL,
+    opening smallint NOT NULL CHECK (opening >= 0),
     because jsonb NOT NULL,
-    CHECK ((member_id IS NULL) = (state = 'offered')),
+    CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),
     CHECK (state NOT IN ('handled', 'checked') OR handled_at IS NOT NULL),
-    UNIQUE (tenant, case_id, reopened_times)
+    UNIQUE (tenant, case_id, opening)
 );
-CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state <> 'checked';
+CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state NOT IN ('checked', 'cancelled');
 CREATE INDEX orders_state ON orders (tenant, state, order_id NULLS FIRST);
 CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,21 @@ async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) 
     )
     rows = await db.rows(statement.with_for_update() if lock else statement)
     return {row.order_id: _order(row) for row in rows}
+
+
+OPENINGS = text(
+    """
+    SELECT * FROM orders WHERE (tenant, case_id, opening) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[]), CAST(:openings AS smallint[])))
+    """
+)
+
+
+async def of_openings(db: Database, openings: Collection[tuple[str, UUID, int]]) -> dict[tuple[str, UUID, int], Order]:
+    """By (tenant, case, opening) the order that was made when the case was opened for that time, not locked."""
+    tenants, cases, numbers = zip(*openings, strict=True) if openings else ((), (), ())
+    parameters = {"tenants": list(tenants), "cases": list(cases), "openings": list(numbers)}
+    return {(r.tenant, r.case_id, r.opening): _order(r) for r in await db.rows(OPENINGS, parameters)}
 
 
 # A page of each state, by orders_state; what of all states comes first is among them. No id is null: NULLS FIRST keeps

@@ -33,7 +33,8 @@ LOCK_MEMBERS = text(
 IN_USE = text(
     """
     SELECT DISTINCT category FROM orders
-    WHERE tenant = :tenant AND state <> 'checked' AND category = ANY(CAST(:categories AS text[])) ORDER BY category
+    WHERE tenant = :tenant AND state NOT IN ('checked', 'cancelled')
+        AND category = ANY(CAST(:categories AS text[])) ORDER BY category
     """
 )
 NEXT_VERSION = text(

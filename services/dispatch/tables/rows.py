@@ -151,7 +151,7 @@ class OrderRow(DispatchTable, table=True):
     note: str = _text()
     photos: list[str] = _json()
     rework_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    reopened_times: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    opening: int = Field(sa_column=Column(SmallInteger, nullable=False))
     because: list[str] = _json()
 
 

@@ -22,6 +22,8 @@ class State(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     REJECTED = "rejected"
+    VOID = "void"
+    MERGED = "merged"
 
 
 class Move(StrEnum):
@@ -34,10 +36,14 @@ class Move(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     REOPEN = "reopen"
+    VOID = "void"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
 
 
 # Dispatch alone knows how its order stands and its facts come in any order, so they move a registered case from
 # wherever it is: the latest in time wins.
+_UNDECIDED = (State.REPORTED, State.VERIFYING)
 _WITH_ORDER = (State.REGISTERED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
 
 TRANSITIONS: Table[State, Move] = Table(
@@ -50,16 +56,18 @@ TRANSITIONS: Table[State, Move] = Table(
         State.RESOLVED: "已处置",
         State.CLOSED: "已结案",
         State.REJECTED: "不予受理",
+        State.VOID: "作废",
+        State.MERGED: "已合并",
     },
     (
         Transition(Move.ACCEPT, "受理立案", (State.REPORTED,), State.REGISTERED, Who.ACCEPTOR),
         Transition(
             Move.REJECT,
             "不予受理",
-            (State.REPORTED, State.VERIFYING),
+            _UNDECIDED,
             State.REJECTED,
             Who.ACCEPTOR,
-            (Need.REASON,),
+            (Need.LISTED_REASON,),
         ),
         Transition(
             Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Who.ACCEPTOR, (Need.NOTE,), "verify"
@@ -67,6 +75,22 @@ TRANSITIONS: Table[State, Move] = Table(
         Transition(
             Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Who.ACCEPTOR, (Need.NOTE,), "verify"
         ),
+        Transition(
+            Move.VOID,
+            "作废",
+            (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS, State.RESOLVED),
+            State.VOID,
+            Who.ACCEPTOR,
+            (Need.LISTED_REASON,),
+        ),
+        Transition(
+            Move.MERGE,
+            "合并",
+            (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS),
+            State.MERGED,
+            Who.ACCEPTOR,
+        ),
+        Transition(Move.UNMERGE, "取消合并", (State.MERGED,), State.REGISTERED, Who.ACCEPTOR, (Need.NOTE,)),
         Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Who.FACT),
         Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Who.FACT),
         Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Who.FACT),
@@ -75,7 +99,7 @@ TRANSITIONS: Table[State, Move] = Table(
     ),
 )
 
-RANKS: Mapping[Move, int] = {Move.CLAIM: 1, Move.HANDLE: 2, Move.FAIL: 3, Move.PASS: 3, Move.REOPEN: 4}
+RANKS: Mapping[Move, int] = {Move.CLAIM: 1, Move.HANDLE: 2, Move.FAIL: 3, Move.PASS: 3, Move.REOPEN: 4, Move.UNMERGE: 4}
 """Which of two moves of the same instant is the later; staff decide before there is an order, so theirs have none."""
 
 FIRST_STATE: Mapping[Registration, State] = {
@@ -113,19 +137,41 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a case stands; `moved` is None until an order's fact moved it."""
+    """How a case stands.
+
+    `moved` is None until an order's fact moved it. `opened` counts how often it was given to dispatch. `merged_into`
+    and `parent` are numbers of other cases. `settled_at`: the reporter's time to say something is over.
+    """
 
     state: State
     moved: Moved | None = None
     closing: Closing | None = None
     promise: Promise | None = None
     reopened_times: int = 0
+    opened: int = 0
+    merged_into: str | None = None
+    parent: str | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def opening(self) -> int | None:
+        """Which order of the case is its latest, from 0; None before there is one."""
+        return self.opened - 1 if self.opened else None
+
+
+def begin(registration: Registration) -> Standing:
+    """A report of a category with this policy."""
+    state = FIRST_STATE[registration]
+    return Standing(state, opened=1 if state is State.REGISTERED else 0)
 
 
 def decide(case: Standing, move: Move) -> Standing | Impossible:
     """The case after a decision of staff, or which decisions there are."""
     found = TRANSITIONS.find(case.state, move)
-    return found if isinstance(found, Impossible) else replace(case, state=found.leads(case.state))
+    if isinstance(found, Impossible):
+        return found
+    state = found.leads(case.state)
+    return replace(case, state=state, opened=case.opened + (state is State.REGISTERED))
 
 
 def follow(case: Standing, fact: OrderEvent) -> Standing:
@@ -156,14 +202,19 @@ def step_of(fact: OrderEvent) -> str:
 
 def reopen(case: Standing, at: datetime, by: UUID) -> Standing:
     """A closed case, worked on again. What was before the closing stays before it, whatever the clocks say."""
-    last = max(at, case.moved.at) if case.moved else at
     [reopening] = TRANSITIONS.of(Move.REOPEN)
     return replace(
         case,
         state=reopening.leads(case.state),
-        moved=Moved(last, RANKS[Move.REOPEN], by),
+        moved=after_all(case, Move.REOPEN, at, by),
         reopened_times=case.reopened_times + 1,
+        opened=case.opened + 1,
     )
+
+
+def after_all(case: Standing, move: Move, at: datetime, by: UUID) -> Moved:
+    """What an order told before stays before the move."""
+    return Moved(max(at, case.moved.at) if case.moved else at, RANKS[move], by)
 
 
 def _moved(case: Standing, move: Move, fact: OrderEvent) -> Standing:
@@ -171,7 +222,7 @@ def _moved(case: Standing, move: Move, fact: OrderEvent) -> Standing:
     moved = Moved(fact.occurred_at, RANKS[move], fact.id)
     if transition is None or (case.moved is not None and moved <= case.moved):
         return case
-    return replace(case, state=transition.leads(case.state), moved=moved)
+    return replace(case, state=transition.leads(case.state), moved=moved, settled_at=None)
 
 
 def _closed(case: Standing, closing: Closing) -> Standing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.contracts.incident import ReportCase
+from libs.contracts.incident import EndReason, ReportCase
 from services.incident.domain.case import Move
 
 
@@ -18,13 +18,43 @@ class TakeReport:
 
 @dataclass(frozen=True, slots=True)
 class DecideCase:
-    """A member of staff accepts, rejects, confirms or disproves; `reason` is required where the case ends."""
+    """A member of staff accepts, rejects, confirms, disproves or voids; `reason` says why where the case ends."""
 
     tenant: str
     case_no: str
     move: Move
     by_member: str
-    reason: str | None
+    reason: EndReason | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCase:
+    """The case is the same matter as the other, which survives."""
+
+    tenant: str
+    case_no: str
+    into: str
+    by_member: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnmergeCase:
+    tenant: str
+    case_no: str
+    by_member: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutUnder:
+    """The case belongs to the other as a part of it; None takes it out again."""
+
+    tenant: str
+    case_no: str
+    parent: str | None
+    by_member: str
 
 
 @dataclass(frozen=True, slots=True)

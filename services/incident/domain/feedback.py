@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from services.incident.domain.case import Standing, State
+from services.incident.domain.case import Closing, Standing, State
 
 FEEDBACK_DAYS = 14
+FEEDBACK_TIME = timedelta(days=FEEDBACK_DAYS, microseconds=1)
+"""After a closing; then it is over. The last moment, to the microsecond, still belongs to the reporter."""
 REOPENED_AT_MOST = 2
 
 
@@ -26,17 +29,29 @@ class Conflict:
     detail: str
 
 
+def until(closing: Closing) -> datetime:
+    """The last moment at which the reporter may say something."""
+    return closing.at + timedelta(days=FEEDBACK_DAYS)
+
+
+def settle(case: Standing, closing: UUID, now: datetime) -> Standing | None:
+    """The case when the time after that closing is over; None where it is not, or the case was opened again."""
+    if case.state is not State.CLOSED or case.closing is None or case.closing.by != closing:
+        return None
+    return replace(case, settled_at=until(case.closing)) if now > until(case.closing) else None
+
+
 def evaluate(
     case: Standing, earlier: Evaluation | None, satisfied: bool, words: str | None, now: datetime
 ) -> Evaluation | Conflict:
-    """The evaluation of the latest closing. `earlier` is the one that it has: the same again is no conflict."""
+    """The evaluation of the latest closing. `earlier` is the same reporter's: the same again is no conflict."""
     if earlier is not None:
         if (earlier.satisfied, earlier.words) == (satisfied, words):
             return earlier
         return Conflict("Already evaluated", "This closing has been evaluated, and an evaluation is not changed.")
     if case.state is not State.CLOSED or case.closing is None:
         return Conflict("Not closed", f"The case is {case.state}; it can be evaluated when it is closed.")
-    if now > case.closing.at + timedelta(days=FEEDBACK_DAYS):
+    if now > until(case.closing):
         return Conflict(
             "Too late",
             f"The case was closed on {case.closing.at:%Y-%m-%d}; it can be evaluated for {FEEDBACK_DAYS} days after. "

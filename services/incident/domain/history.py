@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import takewhile
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.dispatch import (
+    OrderCancelled,
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
@@ -23,11 +24,13 @@ from libs.contracts.dispatch import (
 from libs.contracts.message import OrderEvent
 from libs.contracts.transitions import Impossible
 from services.incident.domain.case import Move, Standing, State, decide, follow, reopen
+from services.incident.domain.merging import unmerge
 
 ORDER_FACTS: tuple[type[OrderEvent], ...] = (
     OrderDispatched,
     OrderClaimed,
     OrderReturned,
+    OrderCancelled,
     OrderEscalated,
     OrderHandled,
     OrderChecked,
@@ -127,7 +130,8 @@ def standing_at(entries: Iterable[Entry], as_of: datetime) -> Standing | None:
 def after(case: Standing | None, entry: Entry) -> Standing:
     """How the case stands after one more entry, by the same decisions as when it was recorded."""
     if case is None:
-        return Standing(State(entry.details["state"]))
+        state = State(entry.details["state"])
+        return Standing(state, opened=1 if state is State.REGISTERED else 0)
     if entry.step in _FACT_OF:
         envelope = {
             "id": entry.entry_id,
@@ -136,10 +140,19 @@ def after(case: Standing | None, entry: Entry) -> Standing:
             "occurred_at": entry.happened_at,
         }
         return follow(case, _FACT_OF[entry.step].model_validate({**entry.details, **envelope}))
-    if entry.step == "reopened":
-        return reopen(case, entry.happened_at, entry.entry_id)
-    move = entry.details.get("move")
-    decided = decide(case, Move(move)) if move else case
+    match entry.step, entry.details:
+        case "reopened", _:
+            return reopen(case, entry.happened_at, entry.entry_id)
+        case "unmerged", _:
+            decided = unmerge(case, entry.happened_at, entry.entry_id)
+        case "put_under", {"parent": parent}:
+            return replace(case, parent=parent)
+        case "settled", _:
+            return replace(case, settled_at=entry.happened_at)
+        case _, {"move": move, **more}:
+            decided = decide(replace(case, merged_into=more.get("into")), Move(move))
+        case _:
+            return case
     return case if isinstance(decided, Impossible) else decided
 
 

@@ -23,6 +23,8 @@ STATE_WORDS: Mapping[State, Words] = {
     State.RESOLVED: _words("已处置，等待核查", "Handled, waiting to be checked"),
     State.CLOSED: _words("已结案", "Closed"),
     State.REJECTED: _words("不予受理", "Rejected"),
+    State.VOID: _words("已作废", "Voided"),
+    State.MERGED: _words("已并入同一事项的案件", "Joined with another case of the same matter"),
 }
 
 # Steps that are missing here are internal: the person who reported does not see them.
@@ -30,6 +32,9 @@ STEP_WORDS: Mapping[str, Words] = {
     "reported": _words("收到上报", "Report received"),
     "registered": _words("已立案", "Registered"),
     "rejected": _words("不予受理", "Rejected"),
+    "void": _words("已作废", "Voided"),
+    "merged": _words("已并入同一事项的案件", "Joined with another case of the same matter"),
+    "unmerged": _words("单独办理", "Taken up on its own again"),
     "dispatched": _words("已派遣到网格", "Sent to the grid that answers for it"),
     "claimed": _words("网格成员已接单", "Taken on by somebody of the grid"),
     "returned": _words("退回重派", "Given back, being passed on"),

@@ -43,7 +43,8 @@ CREATE TABLE cases (
     reported_by_member text,
     reported_at timestamptz NOT NULL,
     state text NOT NULL CHECK (
-        state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved', 'closed', 'rejected')),
+        state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved', 'closed', 'rejected',
+            'void', 'merged')),
     moved_at timestamptz,
     moved_rank smallint,
     moved_by uuid,
@@ -53,6 +54,10 @@ CREATE TABLE cases (
     promised_at timestamptz,
     handle_by timestamptz,
     reopened_times smallint NOT NULL DEFAULT 0 CHECK (reopened_times BETWEEN 0 AND 2),
+    opened smallint NOT NULL CHECK (opened >= 0),
+    merged_into text CHECK (merged_into <> case_no),
+    parent text CHECK (parent <> case_no),
+    settled_at timestamptz,
     timeline_length integer NOT NULL CHECK (timeline_length > 0),
     timeline_hash bytea NOT NULL CHECK (length(timeline_hash) = 32),
     changed_at timestamptz NOT NULL,
@@ -65,9 +70,15 @@ CREATE TABLE cases (
     CHECK (num_nulls(closed_at, closed_by, closed_order_id) IN (0, 3)),
     CHECK (num_nulls(promised_at, handle_by) IN (0, 2)),
     CHECK (state <> 'closed' OR closed_at IS NOT NULL),
-    CHECK (reopened_times = 0 OR closed_at IS NOT NULL)
+    CHECK (reopened_times = 0 OR closed_at IS NOT NULL),
+    CHECK ((state = 'merged') = (merged_into IS NOT NULL)),
+    CHECK (settled_at IS NULL OR state = 'closed')
 );
 CREATE INDEX cases_state ON cases (tenant, state, case_id DESC NULLS LAST);
+CREATE INDEX cases_under_way ON cases (tenant, category, reported_at)
+    WHERE state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved');
+CREATE INDEX cases_merged_into ON cases (tenant, merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX cases_parent ON cases (tenant, parent) WHERE parent IS NOT NULL;
 
 CREATE TABLE timeline (
     tenant text,
@@ -86,11 +97,12 @@ CREATE TABLE evaluations (
     tenant text,
     case_id uuid,
     closing uuid,
+    by_case text,
     satisfied boolean NOT NULL,
     words text CHECK (length(words) <= 500),
     reopened boolean NOT NULL CHECK (NOT (satisfied AND reopened)),
     evaluated_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant, case_id, closing)
+    PRIMARY KEY (tenant, case_id, closing, by_case)
 );
 """
 

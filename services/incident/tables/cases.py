@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 
 from libs.chassis.database import Database
 from services.incident.domain.case import Closing, Moved, Promise, Standing, State
@@ -31,8 +31,8 @@ class Known:
 _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
         reporter_id, reported_by_member, tracking_code, state, moved_at, moved_rank, moved_by,
-        closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, timeline_length, timeline_hash,
-        changed_at
+        closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, opened, merged_into,
+        parent, settled_at, timeline_length, timeline_hash, changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
 """
 LOCK_BY_ID = text(
@@ -45,22 +45,49 @@ LOCK_BY_NUMBER = text(
         condition="(tenant, case_no) IN (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))"
     )
 )
-LOCK_BY_CODE = text(_LOCKED.format(condition="tracking_code = ANY(CAST(:codes AS text[]))"))
+# The number of the case whose progress and feedback are those of a tracking code.
+FOLLOWED = text(
+    """
+    SELECT tracking_code, tenant, case_no, coalesce(merged_into, case_no) AS followed FROM cases
+    WHERE tracking_code = ANY(CAST(:codes AS text[]))
+    """
+)
+SURVIVORS = text(
+    """
+    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE (tenant, merged_into) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
+    """
+)
+MERGED_INTO = text(
+    """
+    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE merged_into IS NOT NULL AND (tenant, case_no) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
+    """
+)
+PARENTS = text(
+    """
+    SELECT DISTINCT tenant, parent AS case_no FROM cases WHERE (tenant, parent) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
+    """
+)
 MOVE = text(
     """
     UPDATE cases SET state = new.state, moved_at = new.moved_at, moved_rank = new.moved_rank,
         moved_by = new.moved_by, closed_at = new.closed_at, closed_by = new.closed_by,
         closed_order_id = new.closed_order_id, promised_at = new.promised_at, handle_by = new.handle_by,
-        reopened_times = new.reopened_times, timeline_length = new.timeline_length,
+        reopened_times = new.reopened_times, opened = new.opened, merged_into = new.merged_into,
+        parent = new.parent, settled_at = new.settled_at, timeline_length = new.timeline_length,
         timeline_hash = new.timeline_hash, changed_at = new.changed_at
     FROM unnest(
         CAST(:tenant AS text[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]), CAST(:moved_at AS timestamptz[]),
         CAST(:moved_rank AS smallint[]), CAST(:moved_by AS uuid[]), CAST(:closed_at AS timestamptz[]),
         CAST(:closed_by AS uuid[]), CAST(:closed_order_id AS uuid[]), CAST(:promised_at AS timestamptz[]),
-        CAST(:handle_by AS timestamptz[]), CAST(:reopened_times AS smallint[]), CAST(:timeline_length AS int[]),
-        CAST(:timeline_hash AS bytea[]), CAST(:changed_at AS timestamptz[])
+        CAST(:handle_by AS timestamptz[]), CAST(:reopened_times AS smallint[]), CAST(:opened AS smallint[]),
+        CAST(:merged_into AS text[]), CAST(:parent AS text[]), CAST(:settled_at AS timestamptz[]),
+        CAST(:timeline_length AS int[]), CAST(:timeline_hash AS bytea[]), CAST(:changed_at AS timestamptz[])
     ) AS new(tenant, case_id, state, moved_at, moved_rank, moved_by, closed_at, closed_by, closed_order_id,
-        promised_at, handle_by, reopened_times, timeline_length, timeline_hash, changed_at)
+        promised_at, handle_by, reopened_times, opened, merged_into, parent, settled_at, timeline_length,
+        timeline_hash, changed_at)
     WHERE cases.tenant = new.tenant AND cases.case_id = new.case_id
     """
 )
@@ -73,7 +100,7 @@ RECORDED = text(
 )
 EVALUATIONS = text(
     """
-    SELECT case_id, closing, satisfied, words, reopened FROM evaluations
+    SELECT case_id, by_case, satisfied, words, reopened FROM evaluations
     WHERE (tenant, case_id, closing) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:closings AS uuid[])))
     """
@@ -92,9 +119,30 @@ async def lock_by_number(db: Database, keys: Iterable[tuple[str, str]]) -> dict[
     return {(case.tenant, case.case_no): case for case in found}
 
 
-async def lock_by_code(db: Database, codes: Iterable[str]) -> dict[str, Known]:
-    found = [_known(row._mapping) for row in await db.rows(LOCK_BY_CODE, {"codes": sorted(set(codes))})]
-    return {case.row["tracking_code"]: case for case in found}
+async def followed(db: Database, codes: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    """By tracking code (street, the reporter's own case, the case that it follows): two where it was merged."""
+    rows = await db.rows(FOLLOWED, {"codes": sorted(set(codes))})
+    return {row.tracking_code: (row.tenant, row.case_no, row.followed) for row in rows}
+
+
+async def survivors(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the cases into which others were merged."""
+    return await _named(db, SURVIVORS, keys)
+
+
+async def merged_into(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The cases into which any of these were merged."""
+    return await _named(db, MERGED_INTO, keys)
+
+
+async def parents(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the cases that have children."""
+    return await _named(db, PARENTS, keys)
+
+
+async def _named(db: Database, statement: TextClause, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    tenants, numbers = columns_of(sorted(set(keys)), 2)
+    return {(row.tenant, row.case_no) for row in await db.rows(statement, {"tenants": tenants, "numbers": numbers})}
 
 
 async def recorded(db: Database, entries: Iterable[tuple[str, UUID, UUID]]) -> set[UUID]:
@@ -121,6 +169,10 @@ async def move(db: Database, cases: Sequence[tuple[Known, Standing, Head]]) -> N
             "promised_at": now.promise.at if now.promise else None,
             "handle_by": now.promise.handle_by if now.promise else None,
             "reopened_times": now.reopened_times,
+            "opened": now.opened,
+            "merged_into": now.merged_into,
+            "parent": now.parent,
+            "settled_at": now.settled_at,
             "timeline_length": head.length,
             "timeline_hash": head.hash,
             "changed_at": head.at,
@@ -138,12 +190,15 @@ async def append(db: Database, entries: Sequence[tuple[Entry, bytes]]) -> None:
     await db.insert(TimelineEntry, [{**{f: getattr(e, f) for f in _ENTRY}, "hash": hash} for e, hash in entries])
 
 
-async def evaluations(db: Database, cases: Iterable[Known]) -> dict[UUID, Evaluation]:
-    """By case, the evaluation of its latest closing."""
+async def evaluations(db: Database, cases: Iterable[Known]) -> dict[UUID, dict[str, Evaluation]]:
+    """By case, and by the number under which they were given, the evaluations of its latest closing."""
     closed = [(c.tenant, c.case_id, c.standing.closing.by) for c in cases if c.standing.closing]
     tenants, ids, closings = columns_of(closed, 3)
     rows = await db.rows(EVALUATIONS, {"tenants": tenants, "ids": ids, "closings": closings})
-    return {row.case_id: Evaluation(row.satisfied, row.words, row.reopened) for row in rows}
+    found: dict[UUID, dict[str, Evaluation]] = {}
+    for row in rows:
+        found.setdefault(row.case_id, {})[row.by_case] = Evaluation(row.satisfied, row.words, row.reopened)
+    return found
 
 
 async def insert_evaluations(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -157,6 +212,10 @@ def _known(row: RowMapping) -> Known:
         closing=Closing(row["closed_at"], row["closed_by"], row["closed_order_id"]) if row["closed_at"] else None,
         promise=Promise(row["promised_at"], row["handle_by"]) if row["promised_at"] else None,
         reopened_times=row["reopened_times"],
+        opened=row["opened"],
+        merged_into=row["merged_into"],
+        parent=row["parent"],
+        settled_at=row["settled_at"],
     )
     head = Head(row["timeline_length"], bytes(row["timeline_hash"]), row["changed_at"])
     return Known(row["tenant"], row["case_id"], row["case_no"], row, standing, head)

@@ -20,22 +20,26 @@ class Changes:
     """`recorded`: entries that the timelines have already, which are not recorded again."""
 
     def __init__(
-        self, now: datetime, *, evaluations: Mapping[UUID, Evaluation] | None = None, recorded: Collection[UUID] = ()
+        self,
+        now: datetime,
+        *,
+        evaluations: Mapping[UUID, dict[str, Evaluation]] | None = None,
+        recorded: Collection[UUID] = (),
     ) -> None:
         self._now = now
         self._changed: dict[UUID, tuple[Known, Standing, Head]] = {}
         self._entries: list[tuple[Entry, bytes]] = []
         self._recorded = set(recorded)
-        self._evaluations = dict(evaluations or {})
+        self._evaluations = {case_id: dict(by_case) for case_id, by_case in (evaluations or {}).items()}
         self._evaluated: list[dict[str, Any]] = []
 
     def standing(self, case: Known) -> Standing:
         """How the case stands after what the batch did to it so far."""
         return self._changed[case.case_id][1] if case.case_id in self._changed else case.standing
 
-    def evaluation(self, case: Known) -> Evaluation | None:
-        """The evaluation of the latest closing."""
-        return self._evaluations.get(case.case_id)
+    def evaluations(self, case: Known) -> Mapping[str, Evaluation]:
+        """Of the latest closing, by the number under which they were given."""
+        return self._evaluations.get(case.case_id, {})
 
     def note(
         self,
@@ -55,13 +59,14 @@ class Changes:
         self._entries.append((entry, head.hash))
         self._changed[case.case_id] = (case, now, head)
 
-    def evaluate(self, case: Known, closing: Closing, evaluation: Evaluation, now: datetime) -> None:
-        self._evaluations[case.case_id] = evaluation
+    def evaluate(self, case: Known, by_case: str, closing: Closing, evaluation: Evaluation, now: datetime) -> None:
+        self._evaluations.setdefault(case.case_id, {})[by_case] = evaluation
         self._evaluated.append(
             {
                 "tenant": case.tenant,
                 "case_id": case.case_id,
                 "closing": closing.by,
+                "by_case": by_case,
                 "satisfied": evaluation.satisfied,
                 "words": evaluation.words,
                 "reopened": evaluation.reopened,

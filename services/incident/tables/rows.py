@@ -68,6 +68,10 @@ class Case(IncidentTable, table=True):
     promised_at: datetime | None = _time(nullable=True)
     handle_by: datetime | None = _time(nullable=True)
     reopened_times: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
+    opened: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    merged_into: str | None = None
+    parent: str | None = None
+    settled_at: datetime | None = _time(nullable=True)
     timeline_length: int
     timeline_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     changed_at: datetime = _time()
@@ -90,13 +94,15 @@ class TimelineEntry(IncidentTable, table=True):
 
 
 class EvaluationRow(IncidentTable, table=True):
-    """What the reporter said about one closing, which is named by the check that closed the case."""
+    """What a reporter said about one closing, which is named by the check that closed the case. `by_case` is the
+    number under which they reported: another than the case's own where that was merged into it."""
 
     __tablename__ = "evaluations"
 
     tenant: str = Field(primary_key=True)
     case_id: UUID = Field(primary_key=True)
     closing: UUID = Field(primary_key=True)
+    by_case: str = Field(primary_key=True)
     satisfied: bool
     words: str | None = None
     reopened: bool

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from libs.chassis.database import Database
+from services.incident.domain import likeness
 from services.incident.domain.history import Entry
+from services.incident.domain.likeness import LATELY, Box, Candidate, Sighting, box_around
+
+COMPARED_AT_MOST = 500
+NOWHERE = Box(0.0, 0.0, -1.0, -1.0)
+"""Holds no point: a report without one is compared by the name of its place."""
 
 _CASE = """
     SELECT cases.*, categories.name_en AS category_name_en FROM cases
@@ -25,7 +32,19 @@ TIMELINE = text(
 EVALUATION = text(
     """
     SELECT satisfied, words, reopened, evaluated_at FROM evaluations
-    WHERE tenant = :tenant AND case_id = :case_id AND closing = :closing
+    WHERE tenant = :tenant AND case_id = :case_id AND closing = :closing AND by_case = :by_case
+    """
+)
+JOINED = text("SELECT case_no FROM cases WHERE tenant = :tenant AND merged_into = :case_no ORDER BY case_no")
+CHILDREN = text("SELECT case_no, state FROM cases WHERE tenant = :tenant AND parent = :case_no ORDER BY case_no")
+# Only what is under way: of that there is an index, which stays small. What is over is reported anew.
+NEAR = text(
+    """
+    SELECT case_no, state, category_name, longitude, latitude, place_name, reported_at, handle_by, text FROM cases
+    WHERE tenant = :tenant AND category = :category AND reported_at BETWEEN :since AND :until
+        AND state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved')
+        AND (longitude BETWEEN :west AND :east AND latitude BETWEEN :south AND :north OR place_name = :place_name)
+    ORDER BY reported_at DESC LIMIT :limit
     """
 )
 # A page of each state, by cases_state; the newest of all states are among them. No id is null: NULLS LAST keeps the
@@ -69,9 +88,45 @@ def entry_of(row: Row[Any]) -> Entry:
     )
 
 
-async def evaluation(db: Database, case: Row[Any]) -> Row[Any] | None:
-    """The evaluation of the latest closing."""
-    return await db.one(EVALUATION, {"tenant": case.tenant, "case_id": case.case_id, "closing": case.closed_by})
+async def evaluation(db: Database, case: Row[Any], by_case: str) -> Row[Any] | None:
+    """The evaluation of the latest closing by who reported under that number."""
+    closing = {"tenant": case.tenant, "case_id": case.case_id, "closing": case.closed_by, "by_case": by_case}
+    return await db.one(EVALUATION, closing)
+
+
+async def joined(db: Database, case: Row[Any]) -> list[str]:
+    """The cases that were merged into the case."""
+    rows = await db.rows(JOINED, {"tenant": case.tenant, "case_no": case.case_no})
+    return [row.case_no for row in rows]
+
+
+async def children(db: Database, case: Row[Any]) -> list[dict[str, Any]]:
+    rows = await db.rows(CHILDREN, {"tenant": case.tenant, "case_no": case.case_no})
+    return [dict(row._mapping) for row in rows]
+
+
+async def candidates(db: Database, case: Row[Any]) -> list[tuple[Row[Any], Candidate]]:
+    """Cases under way that may be the same matter, the likeliest first."""
+    box = box_around(case.longitude, case.latitude) if case.longitude is not None else NOWHERE
+    near = await db.rows(
+        NEAR,
+        {
+            "tenant": case.tenant,
+            "category": case.category,
+            "since": case.reported_at - LATELY,
+            "until": case.reported_at + LATELY,
+            **asdict(box),
+            "place_name": case.place_name,
+            "limit": COMPARED_AT_MOST,
+        },
+    )
+    found = {row.case_no: row for row in near}
+    alike = likeness.candidates(_sighting(case), map(_sighting, near))
+    return [(found[candidate.case_no], candidate) for candidate in alike]
+
+
+def _sighting(row: Row[Any]) -> Sighting:
+    return Sighting(row.case_no, row.longitude, row.latitude, row.place_name, row.reported_at, row.text)
 
 
 async def newest_cases(db: Database, tenant: str, states: Sequence[str], limit: int) -> Sequence[Mapping[str, Any]]:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from libs.contracts.dispatch import DeadlineNear, OrderClaimed, OrderEscalated, OrderOffered, OrderOverdue
-from libs.contracts.incident import CaseClosed, CaseRegistered, CaseRejected, CaseReopened
+from libs.contracts.dispatch import (
+    DeadlineNear,
+    OrderCancelled,
+    OrderClaimed,
+    OrderEscalated,
+    OrderOffered,
+    OrderOverdue,
+)
+from libs.contracts.incident import (
+    CaseClosed,
+    CaseMerged,
+    CaseRegistered,
+    CaseRejected,
+    CaseReopened,
+    CaseUnmerged,
+    CaseVoided,
+)
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.words import STREET_ZONE, Channel
@@ -18,7 +33,7 @@ from libs.contracts.words import STREET_ZONE, Channel
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who reported the case. Only CaseReported says who that is."""
+    """Who reported the case, or another that was merged into it. Only CaseReported says who that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +63,17 @@ class Rule:
 
 RULES: Mapping[type[Event], Rule] = {
     CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name")),
-    CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "reason")),
+    CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "end_reason", "note")),
+    CaseVoided: Rule("voided", Reporter(), ("case_no", "category_name", "end_reason", "note")),
+    CaseMerged: Rule("merged", Reporter(), ("case_no",)),
+    CaseUnmerged: Rule("unmerged", Reporter(), ("case_no",)),
     OrderOffered: Rule(
         "offered", Members("offered_to"), ("case_no", "category_name", "unit_name", "summary", "claim_by")
     ),
     OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
     CaseClosed: Rule("closed", Reporter(), ("case_no",)),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
+    OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),
     DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
     OrderOverdue: Rule("overdue", Members("member_ids"), ("stage", "due_at")),
     OrderEscalated: Rule("escalated", Orgs(("from_org", "to_org")), ("cause", "from_unit", "to_unit", "to_level")),
@@ -74,11 +93,11 @@ def org(org_id: str) -> str:
     return f"org:{org_id}"
 
 
-def told(fact: Event, audience: Audience, reporter_id: str | None) -> list[str]:
-    """The recipients, each once, in the order of the fact. `reporter_id`: the recipient who reported the case."""
+def told(fact: Event, audience: Audience, reporters: Sequence[str]) -> list[str]:
+    """The recipients, each once, in the order of the fact. `reporters`: of the case and of those merged into it."""
     match audience:
         case Reporter():
-            return [reporter_id] if reporter_id is not None else []
+            return list(dict.fromkeys(reporters))
         case Members(field):
             named = getattr(fact, field)
             return [member(m) for m in dict.fromkeys((named,) if isinstance(named, str) else named)]
@@ -94,4 +113,4 @@ def parameters(fact: Event, rule: Rule) -> dict[str, str]:
 def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")
-    return str(value)
+    return "" if value is None else str(value)

@@ -47,9 +47,13 @@ CREATE TABLE cases (
     recipient_id text CHECK (recipient_id LIKE 'reporter:%'),
     tracking bytea,
     reported_at timestamptz NOT NULL,
+    follows uuid,
+    follows_since timestamptz,
     PRIMARY KEY (tenant, case_id),
-    CHECK (tracking IS NULL OR recipient_id IS NOT NULL)
+    CHECK (tracking IS NULL OR recipient_id IS NOT NULL),
+    CHECK (follows IS NULL OR follows_since IS NOT NULL)
 );
+CREATE INDEX cases_follows ON cases (tenant, follows) WHERE follows IS NOT NULL;
 
 CREATE TABLE notices (
     tenant text NOT NULL,

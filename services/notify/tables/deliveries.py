@@ -56,10 +56,11 @@ LEASE = text(
         RETURNING d.delivery_id, d.tenant, d.event_id, d.recipient_id, d.channel, d.attempts)
     SELECT l.*, n.template, n.parameters, n.case_id, n.correlation_id, n.traceparent, n.occurred_at, s.case_no,
            coalesce(p.language, c.language) AS language, k.key, c.ciphertext, k.erased_at,
-           CASE WHEN s.recipient_id = l.recipient_id THEN s.tracking END AS tracking
+           CASE WHEN s.recipient_id = l.recipient_id THEN s.tracking ELSE m.tracking END AS tracking
     FROM leased l
     JOIN notices n USING (tenant, event_id)
     LEFT JOIN cases s ON s.tenant = l.tenant AND s.case_id = n.case_id
+    LEFT JOIN cases m ON m.tenant = l.tenant AND m.follows = n.case_id AND m.recipient_id = l.recipient_id
     LEFT JOIN contacts c ON c.tenant = l.tenant AND c.recipient_id = l.recipient_id
     LEFT JOIN preferences p ON p.tenant = l.tenant AND p.recipient_id = l.recipient_id
     LEFT JOIN person_keys k ON k.tenant = l.tenant AND k.recipient_id = l.recipient_id

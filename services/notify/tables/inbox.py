@@ -16,10 +16,11 @@ INBOX = text(
     """
     SELECT d.delivery_id, n.case_id, s.case_no, n.template, n.parameters, n.occurred_at, d.read_at,
            coalesce(p.language, c.language) AS language,
-           k.key, CASE WHEN s.recipient_id = d.recipient_id THEN s.tracking END AS tracking
+           k.key, CASE WHEN s.recipient_id = d.recipient_id THEN s.tracking ELSE m.tracking END AS tracking
     FROM deliveries d
     JOIN notices n USING (tenant, event_id)
     LEFT JOIN cases s ON s.tenant = d.tenant AND s.case_id = n.case_id
+    LEFT JOIN cases m ON m.tenant = d.tenant AND m.follows = n.case_id AND m.recipient_id = d.recipient_id
     LEFT JOIN contacts c ON c.tenant = d.tenant AND c.recipient_id = d.recipient_id
     LEFT JOIN preferences p ON p.tenant = d.tenant AND p.recipient_id = d.recipient_id
     LEFT JOIN person_keys k ON k.tenant = d.tenant AND k.recipient_id = d.recipient_id

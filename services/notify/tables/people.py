@@ -49,8 +49,19 @@ KEEP_CONTACTS = text(
 
 REPORTERS = text(
     """
-    SELECT tenant, case_id, recipient_id FROM cases
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id) USING (tenant, case_id)
+    WITH asked AS (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id))
+    SELECT tenant, case_id, recipient_id FROM cases JOIN asked USING (tenant, case_id)
+    UNION ALL
+    SELECT asked.tenant, asked.case_id, c.recipient_id
+    FROM asked JOIN cases c ON c.tenant = asked.tenant AND c.follows = asked.case_id
+    """
+)
+FOLLOW = text(
+    """
+    UPDATE cases c SET follows = f.follows, follows_since = f.since
+    FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[]), CAST(:follows AS uuid[]),
+                CAST(:since AS timestamptz[])) AS f (tenant, case_id, follows, since)
+    WHERE c.tenant = f.tenant AND c.case_id = f.case_id AND (c.follows_since IS NULL OR c.follows_since < f.since)
     """
 )
 
@@ -156,11 +167,36 @@ async def keep_cases(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     await db.insert(CaseRow, rows, skip_existing=True)
 
 
-async def reporters_of(db: Database, cases: Sequence[CaseKey]) -> dict[CaseKey, str | None]:
-    """Who reported each case that is known here; None for a report without a contact."""
+async def follow(db: Database, merged: Sequence[tuple[str, UUID, UUID | None, datetime]]) -> None:
+    """(tenant, case, case that it was merged into or None, since): the latest stays, in whichever order they come."""
+    latest = {(tenant, case_id): (follows, since) for tenant, case_id, follows, since in sorted(merged, key=_since)}
+    if not latest:
+        return
+    await db.execute(
+        FOLLOW,
+        {
+            "tenants": [tenant for tenant, _ in latest],
+            "cases": [case_id for _, case_id in latest],
+            "follows": [follows for follows, _ in latest.values()],
+            "since": [since for _, since in latest.values()],
+        },
+    )
+
+
+def _since(merged: tuple[str, UUID, UUID | None, datetime]) -> datetime:
+    return merged[3]
+
+
+async def reporters_of(db: Database, cases: Sequence[CaseKey]) -> dict[CaseKey, list[str]]:
+    """Who reported each case that is known here, or one that was merged into it; nobody where none left a contact."""
     asked = sorted(set(cases))
     rows = await db.rows(REPORTERS, {"tenants": [t for t, _ in asked], "cases": [c for _, c in asked]})
-    return {(row.tenant, row.case_id): row.recipient_id for row in rows}
+    found: dict[CaseKey, list[str]] = {}
+    for row in rows:
+        reporters = found.setdefault((row.tenant, row.case_id), [])
+        if row.recipient_id is not None:
+            reporters.append(row.recipient_id)
+    return found
 
 
 async def recipients_of(db: Database, who: set[Who]) -> dict[Who, Recipient]:

@@ -81,6 +81,8 @@ class CaseRow(NotifyTable, table=True):
     recipient_id: str | None = _text(nullable=True)
     tracking: bytes | None = _bytes(nullable=True)
     reported_at: datetime = _time()
+    follows: UUID | None = None
+    follows_since: datetime | None = _time(nullable=True)
 
 
 class Notice(NotifyTable, table=True):

@@ -14,6 +14,7 @@ import asyncpg
 from deploy.local.reconcile import Check
 from libs.contracts.dispatch import (
     CategoryChanged,
+    OrderCancelled,
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
@@ -22,7 +23,17 @@ from libs.contracts.dispatch import (
     OrderOverdue,
     OrderReturned,
 )
-from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseReported
+from libs.contracts.incident import (
+    CaseClosed,
+    CaseEvaluated,
+    CaseMerged,
+    CaseRegistered,
+    CaseRejected,
+    CaseReopened,
+    CaseReported,
+    CaseUnmerged,
+    CaseVoided,
+)
 from libs.contracts.message import CaseEvent, OrderEvent
 from services.incident.domain.history import Entry, Head, broken
 from tests.chaos.evidence import Evidence, by_id
@@ -38,12 +49,15 @@ FOLLOWED = (
     OrderDispatched,
     OrderClaimed,
     OrderReturned,
+    OrderCancelled,
     OrderEscalated,
     OrderHandled,
     OrderChecked,
     OrderOverdue,
 )
-OF_ORDERS = frozenset({"dispatched", "claimed", "returned", "escalated", "handled", "passed", "failed", "overdue"})
+OF_ORDERS = frozenset(
+    {"dispatched", "claimed", "returned", "cancelled", "escalated", "handled", "passed", "failed", "overdue"}
+)
 """Steps of the timeline that come from dispatch's facts."""
 
 Facts = Mapping[UUID, Sequence[CaseEvent]]
@@ -81,10 +95,13 @@ def _told_wrong(row: asyncpg.Record, told: Facts, evaluated: int) -> list[str]:
     counts = Counter(type(fact) for fact in mine)
     undecided = row["state"] in ("reported", "verifying")
     rejected = row["state"] == "rejected"
+    unmerged = counts[CaseUnmerged]
     expected: dict[type[CaseEvent], int] = {
         CaseReported: 1,
-        CaseRegistered: 0 if undecided or rejected else 1,
+        CaseRegistered: row["opened"] - row["reopened_times"] - unmerged,
         CaseRejected: 1 if rejected else 0,
+        CaseVoided: 1 if row["state"] == "void" else 0,
+        CaseMerged: unmerged + (row["state"] == "merged"),
         CaseReopened: row["reopened_times"],
         CaseEvaluated: evaluated,
     }
@@ -94,6 +111,8 @@ def _told_wrong(row: asyncpg.Record, told: Facts, evaluated: int) -> list[str]:
         if counts[kind] != times
     ]
     times = [fact.times for fact in mine if isinstance(fact, CaseReopened)]
+    if undecided == (row["opened"] > 0) and not rejected and row["state"] not in ("void", "merged"):
+        wrong.append(f"case {row['case_no']} is {row['state']} and was given to dispatch {row['opened']} times")
     if times != list(range(1, len(times) + 1)):
         wrong.append(f"case {row['case_no']} was reopened for the times {times}")
     closed = {fact.order_id for fact in mine if isinstance(fact, CaseClosed)}
@@ -115,12 +134,14 @@ def _astray(row: asyncpg.Record, orders: Mapping[UUID, Sequence[OrderEvent]], to
                 state = "registered" if state == "registered" else "in_progress"
             case OrderClaimed():
                 state = "in_progress"
+            case OrderCancelled():
+                state = "registered"
             case OrderHandled():
                 state = "resolved"
             case OrderChecked():
                 state = "closed" if fact.passed else "in_progress"
                 closed_by = fact.id if fact.passed else closed_by
-    if not mine:
+    if not mine or row["state"] in ("void", "merged"):
         return []
     reopened = sum(isinstance(fact, CaseReopened) for fact in told.get(row["case_id"], ()))
     if state == "closed" and sum(isinstance(f, OrderDispatched) for f in mine) <= reopened:
@@ -160,7 +181,7 @@ def _chains_broken(evidence: Evidence, cases: Mapping[UUID, asyncpg.Record]) -> 
 def _without_order(told: Facts, orders: Mapping[UUID, Sequence[OrderEvent]]) -> list[str]:
     wrong = []
     for case_id, mine in told.items():
-        opened = sum(isinstance(fact, CaseRegistered | CaseReopened) for fact in mine)
+        opened = sum(isinstance(fact, CaseRegistered | CaseReopened | CaseUnmerged) for fact in mine)
         made = sum(isinstance(fact, OrderDispatched) for fact in orders.get(case_id, ()))
         if made != opened:
             wrong.append(f"case {case_id} was opened {opened} times and has {made} orders")

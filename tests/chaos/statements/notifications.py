@@ -53,7 +53,8 @@ def _audience_wrong(evidence: Evidence, reporters: Mapping[UUID, str | None]) ->
     for kind, rule in RULES.items():
         for fact in evidence.of(kind):
             case_id = getattr(fact, "case_id", None)
-            should = set(told(fact, rule.audience, reporters.get(case_id) if case_id is not None else None))
+            reporter = reporters.get(case_id) if case_id is not None else None
+            should = set(told(fact, rule.audience, [reporter] if reporter else []))
             if (were := reached.pop(fact.id, set())) != should:
                 missing, strange = sorted(should - were), sorted(were - should)
                 wrong.append(f"{fact.message_name} {fact.id}: not told {missing}, told though {strange}")
