@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tests.chaos.faults import Happened
+from tests.chaos.parts import POSTGRES
+
+AWAY = frozenset({"PostgreSQL killed", "PostgreSQL stopped"})
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds. `gap` is the longest time without a single 2xx; `after` gives each kind of fault the longest time from
+    """Seconds. `gap` is the longest time without a single 2xx, and `gap_without_database` how much of it PostgreSQL, of
+    which there is one, was killed or stood still; `after` gives each kind of fault the longest time from
     a healing to the next 2xx; `lag_zero` is the time from the last healing until every fact was published and
     consumed, None when that did not come."""
 
     gap: float
+    gap_without_database: float
     after: dict[str, float]
     lag_zero: float | None
 
@@ -35,5 +40,7 @@ def recovery(
         came_at = taken_at[position] if position < len(taken_at) else until
         after[each.planned.kind] = max(after[each.planned.kind], came_at - each.healed_at)
     last = max((each.healed_at or 0.0 for each in happened), default=until)
-    gap = max((later - earlier for earlier, later in pairwise(taken_at)), default=0.0)
-    return Recovery(gap, dict(after), None if lag_zero_at is None else max(0.0, lag_zero_at - last))
+    began, ended = max(pairwise(taken_at), key=lambda pair: pair[1] - pair[0], default=(0.0, 0.0))
+    away = [each for each in happened if POSTGRES in each.planned.target and each.planned.kind in AWAY]
+    without = sum(max(0.0, min(each.healed_at or until, ended) - max(each.begun_at, began)) for each in away)
+    return Recovery(ended - began, without, dict(after), None if lag_zero_at is None else max(0.0, lag_zero_at - last))

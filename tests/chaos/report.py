@@ -47,7 +47,9 @@ class Report:
         for kind in self.left_out:
             table.add_row(kind, "left out")
         console.print(table)
-        console.print(f"Longest time without a 2xx: {self.recovery.gap:.1f} s (goal: {GOAL_GAP_SECONDS} s).")
+        gap, without = self.recovery.gap, self.recovery.gap_without_database
+        away = f", {without:.1f} s of it without PostgreSQL" if without else ""
+        console.print(f"Longest time without a 2xx: {gap:.1f} s{away} (goal: {GOAL_GAP_SECONDS} s).")
         lag = "never" if self.recovery.lag_zero is None else f"{self.recovery.lag_zero:.1f} s"
         console.print(f"From the last healing to lag zero: {lag} (goal: {GOAL_LAG_SECONDS} s).")
         reconcile.show(self.checks, console)

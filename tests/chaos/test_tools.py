@@ -134,6 +134,12 @@ def test_recovery_is_the_time_from_a_healing_to_the_next_2xx() -> None:
     assert (found.gap, found.after, found.lag_zero) == (8.5, {"wire reset": 3}, 12)
 
 
+def test_a_gap_says_for_how_long_there_was_no_database() -> None:
+    stopped = Planned(0, "PostgreSQL stopped", ("postgres",), 0, 0, ("postgres",))
+    found = recovery([5, 20, 21], [Happened(stopped, 4, 5.5), Happened(stopped, 7, 19)], until=40, lag_zero_at=None)
+    assert (found.gap, found.gap_without_database) == (15, 12.5)
+
+
 def test_a_system_that_never_answers_again_has_not_recovered() -> None:
     planned = Planned(0, "wire reset", ("a", "b"), 0, 0, ("a→b",))
     found = recovery([5], [Happened(planned, begun_at=10, healed_at=12)], until=40, lag_zero_at=None)
