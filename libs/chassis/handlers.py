@@ -151,6 +151,13 @@ class EventRouter:
 
         return register
 
+    def include(self, other: EventRouter) -> None:
+        """Take over the handlers of another file of the service."""
+        for mine, theirs in ((self.events, other.events), (self.commands, other.commands), (self.timers, other.timers)):
+            for key, handler in theirs.items():
+                _once(key in mine, str(key))
+                mine[key] = handler  # type: ignore[index, assignment]
+
     @property
     def bus_commands(self) -> list[type[Command]]:
         """The commands that other systems may send over NATS."""

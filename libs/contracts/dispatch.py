@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
@@ -123,6 +124,65 @@ class OrderOverdue(OrderEvent, fact="overdue"):
     org_id: OrgId
     unit: GridCode
     member_ids: tuple[MemberId, ...]
+
+
+class PatrolPlanned(Event, fact="patrol_planned", aggregate="campaign_id"):
+    """A round of a campaign has begun: so many units are to be visited. `unassigned` of them nobody was found for."""
+
+    campaign_id: UUID
+    round_id: UUID
+    name_zh: str
+    name_en: str
+    planned_at: AwareDatetime
+    visit_by: AwareDatetime
+    tasks: int = Field(ge=1)
+    unassigned: int = Field(ge=0)
+
+
+class PatrolAssigned(Event, fact="patrol_assigned", aggregate="campaign_id"):
+    """Each of these members has so many tasks of a round; members with another number are in a fact of their own."""
+
+    campaign_id: UUID
+    round_id: UUID
+    name_zh: str
+    name_en: str
+    planned_at: AwareDatetime
+    visit_by: AwareDatetime
+    member_ids: tuple[MemberId, ...]
+    tasks: int = Field(ge=1)
+
+
+class PatrolVisited(Event, fact="patrol_visited", aggregate="visit_id"):
+    """A member has been there. `first`: nobody had been in this round; `in_place`: in the unit, or near it."""
+
+    campaign_id: UUID
+    round_id: UUID
+    visit_id: UUID
+    unit: GridCode
+    member_id: MemberId
+    org_id: OrgId
+    first: bool
+    on_time: bool
+    in_place: bool
+    findings: int = Field(ge=0)
+
+
+class PatrolMissed(Event, fact="patrol_missed", aggregate="campaign_id"):
+    """The time of a round is over, and these units below `unit` (or it itself) were not visited."""
+
+    campaign_id: UUID
+    round_id: UUID
+    name_zh: str
+    name_en: str
+    planned_at: AwareDatetime
+    visit_by: AwareDatetime
+    unit: GridCode
+    unit_name: str
+    org_id: OrgId
+    missed: tuple[GridCode, ...]
+    missed_names: tuple[str, ...]
+    missed_orgs: tuple[OrgId, ...]
+    count: int = Field(ge=1)
 
 
 class UnitChanged(Event, fact="unit_changed", aggregate="code"):

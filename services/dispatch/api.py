@@ -14,6 +14,7 @@ from libs.chassis.database import Database
 from libs.chassis.http import Asking, Reading, not_found
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Level, Place
+from services.dispatch import patrol_api
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
 from services.dispatch.domain.order import Order, State
@@ -23,6 +24,7 @@ from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 
 router = APIRouter(tags=["orders"])
+router.include_router(patrol_api.router)
 
 
 class OrderView(BaseModel):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.dispatch import api, handlers
+from services.dispatch import api, handlers, senders
 from services.dispatch.settings import Settings
 
 
 def build() -> Service:
-    return Service(Settings(), handlers.router, api.router)
+    return Service(Settings(), handlers.router, api.router, background=(senders.report_findings,))

@@ -19,6 +19,7 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
+from services.dispatch import patrol_handlers
 from services.dispatch.desk import Desk, OrderClock, clock_of
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.commands import AboutOrder, CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
@@ -31,6 +32,7 @@ from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
 router = EventRouter("dispatch")
+router.include(patrol_handlers.router)
 
 Workload = Mapping[str, int]
 

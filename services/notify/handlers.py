@@ -170,11 +170,16 @@ def _notice(fact: Any, rule: Rule, now: datetime) -> dict[str, Any]:
         "event_id": fact.id,
         "template": rule.template,
         "parameters": parameters(fact, rule),
-        "case_id": fact.case_id,
+        "case_id": _case_of(fact),
         "correlation_id": fact.correlation_id,
         "occurred_at": fact.occurred_at,
         "queued_at": now,
     }
+
+
+def _case_of(fact: Any) -> UUID | None:
+    """A round of patrols, for one, is about no case."""
+    return getattr(fact, "case_id", None)
 
 
 def _suppressed(fact: Any, recipient_id: str, channel: Channel, reason: str, now: datetime) -> NotificationSuppressed:
@@ -183,7 +188,7 @@ def _suppressed(fact: Any, recipient_id: str, channel: Channel, reason: str, now
         occurred_at=now,
         delivery_id=new_id(),
         cause_id=fact.id,
-        case_id=fact.case_id,
+        case_id=_case_of(fact),
         recipient_id=recipient_id,
         channel=channel,
         reason=reason,

@@ -8,13 +8,13 @@ from uuid import UUID
 from libs.chassis.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.ids import new_id
-from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.dispatch import MemberChanged, OrderChecked, PatrolVisited, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from services.scoring import rules_file
 from services.scoring.domain.ledger import Because, Kind, Transaction, Undo, earn, heaviest, purses, reversal
-from services.scoring.domain.rules import CHECKED, EVALUATED, Deed, Earner, Who
+from services.scoring.domain.rules import CHECKED, EVALUATED, VISITED, Deed, Earner, Who
 from services.scoring.tables import ledger, projections
 from services.scoring.tables.projections import Handled
 
@@ -59,6 +59,13 @@ async def reverse_reopened(cases: Batch[CaseReopened], db: Database) -> list[Eve
     taken_back = await _take_back(db, undos)
     await ledger.post(db, taken_back)
     return _facts(taken_back)
+
+
+@router.on(PatrolVisited)
+async def score_visits(visits: Batch[PatrolVisited], db: Database) -> list[Event]:
+    """Who was there earns."""
+    await ledger.lock(db, {v.tenant for v in visits})
+    return await _earn(db, [_visit_deed(v) for v in visits], {})
 
 
 @router.on(MemberChanged)
@@ -124,6 +131,20 @@ def _evaluation_deed(evaluation: CaseEvaluated, order: Handled) -> Deed:
         earners={Who.HANDLER: order.handler},
         holds={"satisfied": evaluation.satisfied, "on_time": order.on_time, "own_report": order.own_report},
         category_points=order.category_points,
+    )
+
+
+def _visit_deed(visit: PatrolVisited) -> Deed:
+    return Deed(
+        tenant=visit.tenant,
+        event=VISITED,
+        cause_id=visit.id,
+        case_id=None,
+        order_id=None,
+        occurred_at=visit.occurred_at,
+        earners={Who.VISITOR: Earner(visit.member_id, visit.org_id)},
+        holds={"first": visit.first, "on_time": visit.on_time, "in_place": visit.in_place},
+        category_points=0,
     )
 
 

@@ -62,6 +62,7 @@ class Life:
         await self.at_rest()
         await self.put_together()
         await self.clocks_run_out()
+        await self.patrol()
         await self.come_too_early()
         await self.look_up()
         for service, stage in self.stages.items():
@@ -150,6 +151,55 @@ class Life:
             await self.stages["dispatch"].service.timers.fire_due(200)
             await self.at_rest()
 
+    async def patrol(self) -> None:
+        """A campaign is planned, begins a round and ends; some units are visited, one with a finding."""
+        dispatch, area = self.looking["dispatch"], f"{TENANT}201"
+        plan = {
+            "name_zh": "消防巡查",
+            "name_en": "Fire patrol",
+            "areas": [area],
+            "category": AUTOMATIC,
+            "begins_at": "2026-01-01T00:00:00Z",
+            "recurrence": "FREQ=DAILY",
+            "window_minutes": 60,
+        }
+        await self.ask("dispatch", "POST", "/v1/campaigns/preview", plan)
+        begun = (await self.ask("dispatch", "POST", "/v1/campaigns", plan, 201)).json()["campaign_id"]
+        url = f"/v1/campaigns/{begun}"
+        await self.ask("dispatch", "PUT", url, plan)
+        await self.ask("dispatch", "POST", f"{url}/pause", {})
+        await self.ask("dispatch", "POST", f"{url}/resume", {})
+        due = "UPDATE campaigns SET next_at = now() - interval '1 minute' WHERE campaign_id = $1 RETURNING next_at"
+        at = await dispatch.fetchval(due, UUID(begun))
+        timer = "UPDATE timers SET due_at = $2, body = body || jsonb_build_object('due_at', $3::text) WHERE key = $1"
+        await dispatch.execute(timer, begun, at, at.isoformat())
+        await self.stages["dispatch"].service.timers.fire_due(200)
+        await self.at_rest()
+        [planned] = (await self.ask("dispatch", "GET", f"{url}/rounds")).json()
+        round_url = f"/v1/patrols/rounds/{planned['round_id']}/tasks"
+        tasks = (await self.ask("dispatch", "GET", round_url)).json()
+        for n, task in enumerate(tasks[:2]):
+            visit = {
+                "key": f"life-{planned['round_id']}-{n}",
+                "round_id": planned["round_id"],
+                "unit": task["unit"],
+                "member_id": task["member_id"],
+                "visited_at": at.isoformat(),
+                "point": {"longitude": 119.1, "latitude": 36.3},
+                "findings": [{"description": "井盖缺失"}][:n],
+            }
+            receipt = (await self.ask("dispatch", "POST", "/v1/patrols/visits", visit, 201)).json()
+            await self.ask("dispatch", "GET", f"/v1/patrols/visits/{receipt['visit_id']}")
+        await self.ask("dispatch", "GET", f"{round_url}/{tasks[0]['unit']}/visits")
+        await self.ask("dispatch", "GET", f"/v1/members/{tasks[0]['member_id']}/patrols")
+        await self.ask("dispatch", "POST", f"{url}/end", {})
+        await self.ask("dispatch", "GET", "/v1/campaigns")
+        await dispatch.execute("UPDATE timers SET due_at = now() WHERE name = 'RoundOver'")
+        await self.stages["dispatch"].service.timers.fire_due(200)
+        for shown in ("coverage", "missed"):
+            await self.ask("dispatch", "GET", f"/v1/patrols/{shown}?first={planned['planned_at'][:10]}")
+        await self.at_rest()
+
     async def come_too_early(self) -> None:
         """A fact about an order that nobody knows waits; one that is none is parked."""
         scoring = self.stages["scoring"]
@@ -236,6 +286,8 @@ class Life:
                 return f"{info.num_pending} pending, {info.num_ack_pending} unacknowledged in {stream}"
         if await db.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
             return "facts to publish"
+        if service == "dispatch" and await db.fetchval("SELECT EXISTS (SELECT FROM findings WHERE due_at IS NOT NULL)"):
+            return "findings"
         waiting = "SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL"
         return "deliveries" if service == "notify" and await db.fetchval(waiting) else ""
 

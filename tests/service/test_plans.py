@@ -39,6 +39,7 @@ SMALL = {
     "members": "who serves: about 2 300 a street",
     "orgs": "organisations: about 1 000 a street",
     "accounts": "of members, organisations and rules, one for each dimension",
+    "campaigns": "a few a street",
     "preferences": "of members and reporters who have said something",
 }
 """Tables that do not grow with the number of cases, so that a scan is allowed. All others grow."""
@@ -49,6 +50,7 @@ UNDER_WAY = {
     "retries_due_at": "messages that wait for another try",
     "retries_parked_at": "dead letters, which an operator clears away",
     "deliveries_due": "messages to be sent",
+    "findings_due": "findings that wait for their case",
 }
 """Partial indexes that hold what is under way and nothing that is over: a scan of the whole index is short."""
 

@@ -57,6 +57,10 @@ class Street:
             yield unit
             unit = self.units.get(unit.parent) if unit.parent else None
 
+    def is_below(self, code: str, above: str) -> bool:
+        """Whether the unit is that one, or lies in it."""
+        return any(unit.code == above for unit in self.ancestors(code))
+
     @cached_property
     def root(self) -> Unit:
         return self.units[self.tenant]

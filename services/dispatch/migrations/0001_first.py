@@ -1,4 +1,4 @@
-"""The grid tree, organisations, members, responsibility list and orders."""
+"""The grid tree, organisations, members, responsibility list, orders and campaigns."""
 
 from libs.chassis import schema
 
@@ -121,7 +121,93 @@ CREATE TABLE orders (
 );
 CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state NOT IN ('checked', 'cancelled');
 CREATE INDEX orders_state ON orders (tenant, state, order_id NULLS FIRST);
-CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL
+CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL;
+
+CREATE TABLE campaigns (
+    campaign_id uuid PRIMARY KEY,
+    tenant text NOT NULL REFERENCES streets,
+    plan jsonb NOT NULL,
+    state text NOT NULL CHECK (state IN ('running', 'paused', 'ended')),
+    next_at timestamptz,
+    CHECK ((next_at IS NOT NULL) = (state = 'running'))
+);
+CREATE INDEX campaigns_of_street ON campaigns (tenant, campaign_id);
+
+CREATE TABLE patrol_rounds (
+    round_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    campaign_id uuid NOT NULL REFERENCES campaigns,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    planned_at timestamptz NOT NULL,
+    visit_by timestamptz NOT NULL,
+    checklist jsonb NOT NULL,
+    category text NOT NULL,
+    CHECK (visit_by > planned_at),
+    UNIQUE (campaign_id, planned_at)
+);
+
+CREATE TABLE patrol_tasks (
+    round_id uuid NOT NULL REFERENCES patrol_rounds,
+    unit text NOT NULL,
+    tenant text NOT NULL,
+    day date NOT NULL,
+    member_id text,
+    state text NOT NULL CHECK (state IN ('planned', 'visited', 'missed', 'late')),
+    PRIMARY KEY (round_id, unit)
+);
+CREATE INDEX patrol_tasks_of_day ON patrol_tasks (tenant, day, round_id, unit);
+CREATE INDEX patrol_tasks_of_member ON patrol_tasks (tenant, member_id, round_id) WHERE state = 'planned';
+CREATE INDEX patrol_tasks_missed ON patrol_tasks (tenant, day, round_id, unit) WHERE state = 'missed';
+
+CREATE TABLE visits (
+    visit_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    round_id uuid NOT NULL,
+    unit text NOT NULL,
+    member_id text NOT NULL,
+    org_id text NOT NULL,
+    visited_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    longitude double precision NOT NULL,
+    latitude double precision NOT NULL,
+    metres_off integer,
+    in_place boolean NOT NULL,
+    on_time boolean NOT NULL,
+    first boolean NOT NULL,
+    answers jsonb NOT NULL,
+    CHECK (NOT in_place OR metres_off IS NOT NULL),
+    UNIQUE (tenant, key),
+    FOREIGN KEY (round_id, unit) REFERENCES patrol_tasks
+);
+CREATE UNIQUE INDEX visits_one_first ON visits (round_id, unit) WHERE first;
+CREATE INDEX visits_of_task ON visits (round_id, unit);
+
+CREATE TABLE findings (
+    finding_id uuid PRIMARY KEY,
+    visit_id uuid NOT NULL REFERENCES visits,
+    tenant text NOT NULL,
+    category text NOT NULL,
+    description text NOT NULL,
+    longitude double precision NOT NULL,
+    latitude double precision NOT NULL,
+    photos jsonb NOT NULL,
+    member_id text NOT NULL,
+    found_at timestamptz NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'reported', 'refused')),
+    attempts smallint NOT NULL DEFAULT 0,
+    due_at timestamptz DEFAULT now(),
+    case_no text,
+    case_id uuid,
+    reason text,
+    CHECK ((due_at IS NOT NULL) = (state = 'pending')),
+    CHECK ((case_no IS NOT NULL) = (state = 'reported') AND (case_id IS NULL) = (case_no IS NULL)),
+    CHECK (state <> 'refused' OR reason IS NOT NULL)
+);
+CREATE INDEX findings_of_visit ON findings (visit_id);
+CREATE INDEX findings_due ON findings (due_at) WHERE due_at IS NOT NULL
 """
 
 

@@ -14,6 +14,8 @@ from libs.contracts.dispatch import (
     OrderEscalated,
     OrderOffered,
     OrderOverdue,
+    PatrolAssigned,
+    PatrolMissed,
 )
 from libs.contracts.incident import (
     CaseClosed,
@@ -77,6 +79,14 @@ RULES: Mapping[type[Event], Rule] = {
     DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
     OrderOverdue: Rule("overdue", Members("member_ids"), ("stage", "due_at")),
     OrderEscalated: Rule("escalated", Orgs(("from_org", "to_org")), ("cause", "from_unit", "to_unit", "to_level")),
+    PatrolAssigned: Rule(
+        "patrol_assigned", Members("member_ids"), ("name_zh", "name_en", "tasks", "planned_at", "visit_by")
+    ),
+    PatrolMissed: Rule(
+        "patrol_missed",
+        Orgs(("org_id", "missed_orgs")),
+        ("name_zh", "name_en", "unit_name", "planned_at", "count", "missed_names"),
+    ),
     PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
 }
 
@@ -99,10 +109,14 @@ def told(fact: Event, audience: Audience, reporters: Sequence[str]) -> list[str]
         case Reporter():
             return list(dict.fromkeys(reporters))
         case Members(field):
-            named = getattr(fact, field)
-            return [member(m) for m in dict.fromkeys((named,) if isinstance(named, str) else named)]
+            return [member(m) for m in dict.fromkeys(_named(fact, field))]
         case Orgs(fields):
-            return [org(o) for o in dict.fromkeys(getattr(fact, field) for field in fields)]
+            return [org(o) for o in dict.fromkeys(o for field in fields for o in _named(fact, field))]
+
+
+def _named(fact: Event, field: str) -> Sequence[str]:
+    named = getattr(fact, field)
+    return (named,) if isinstance(named, str) else named
 
 
 def parameters(fact: Event, rule: Rule) -> dict[str, str]:
@@ -113,4 +127,6 @@ def parameters(fact: Event, rule: Rule) -> dict[str, str]:
 def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return "" if value is None else str(value)

@@ -8,34 +8,40 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from libs.contracts.dispatch import OrderChecked
+from libs.contracts.dispatch import OrderChecked, PatrolVisited
 from libs.contracts.incident import CaseEvaluated
 
 
 class Who(StrEnum):
     HANDLER = "handler"
     CHECKER = "checker"
+    VISITOR = "visitor"
 
 
 CHECKED = OrderChecked.type_name()
 EVALUATED = CaseEvaluated.type_name()
+VISITED = PatrolVisited.type_name()
 
 EARNERS: Mapping[str, frozenset[Who]] = {
     CHECKED: frozenset({Who.HANDLER, Who.CHECKER}),
     EVALUATED: frozenset({Who.HANDLER}),
+    VISITED: frozenset({Who.VISITOR}),
 }
 """The events that may earn points, and whom they know."""
 
 CONDITIONS: Mapping[str, frozenset[str]] = {
     CHECKED: frozenset({"passed", "on_time", "own_report"}),
     EVALUATED: frozenset({"satisfied", "on_time", "own_report"}),
+    VISITED: frozenset({"first", "on_time", "in_place"}),
 }
 
 REQUIRED: Mapping[tuple[str, Who], Mapping[str, bool]] = {
     (CHECKED, Who.HANDLER): {"passed": True, "own_report": False},
     (EVALUATED, Who.HANDLER): {"own_report": False},
+    (VISITED, Who.VISITOR): {"first": True},
 }
-"""Fair play that no file of rules may leave out: nothing for one's own report, nor for work that failed."""
+"""Fair play that no file of rules may leave out: nothing for one's own report, for work that
+failed, or for a visit where somebody has been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Deed:
     tenant: str
     event: str
     cause_id: UUID
-    case_id: UUID
+    case_id: UUID | None
     order_id: UUID | None
     occurred_at: datetime
     earners: Mapping[Who, Earner]
