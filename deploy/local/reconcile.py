@@ -50,6 +50,7 @@ CASE_STATES_OF: Mapping[str, Collection[str]] = {
     "offered": ("registered", "in_progress"),
     "claimed": ("in_progress",),
     "handling": ("in_progress",),
+    "suspended": ("in_progress",),
     "handled": ("resolved",),
     "checked": ("closed",),
 }

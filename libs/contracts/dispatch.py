@@ -22,6 +22,12 @@ class CancelCause(StrEnum):
     MERGED = "merged"
 
 
+class ApprovalKind(StrEnum):
+    EXTENSION = "extension"
+    SUSPENSION = "suspension"
+    APPEAL = "appeal"
+
+
 class OrderDispatched(OrderEvent, fact="dispatched"):
     """An order exists: which organisation answers, until when, and why (one sentence a rule)."""
 
@@ -84,6 +90,94 @@ class OrderCancelled(OrderEvent, fact="cancelled"):
     because: CancelCause
 
 
+class OrderStarted(OrderEvent, fact="started"):
+    """The member who has claimed the order has begun."""
+
+    member_id: MemberId
+    org_id: OrgId
+
+
+class ApprovalAsked(OrderEvent, fact="approval_asked"):
+    """The handler asks the organisation above for more time, for a clock that stands still, or appeals."""
+
+    case_no: str
+    approval_id: UUID
+    kind: ApprovalKind
+    reason: str
+    member_id: MemberId
+    org_id: OrgId
+    decided_by_org: OrgId
+
+
+class ApprovalRefused(OrderEvent, fact="approval_refused"):
+    """What the handler asked for is not granted, and why."""
+
+    case_no: str
+    approval_id: UUID
+    kind: ApprovalKind
+    member_id: MemberId
+    org_id: OrgId
+    decided_by: MemberId
+    answer: str
+
+
+class OrderExtended(OrderEvent, fact="extended"):
+    """There is more time to handle the order, and to check it after that; `times` is 1 or 2."""
+
+    case_no: str
+    approval_id: UUID
+    member_id: MemberId
+    org_id: OrgId
+    decided_by: MemberId
+    times: int = Field(ge=1, le=2)
+    handle_by: AwareDatetime
+    check_by: AwareDatetime
+
+
+class OrderSuspended(OrderEvent, fact="suspended"):
+    """The clock stands still, until the handler goes on or that time has come."""
+
+    case_no: str
+    approval_id: UUID
+    member_id: MemberId
+    org_id: OrgId
+    decided_by: MemberId
+    reason: str
+    until: AwareDatetime
+
+
+class OrderResumed(OrderEvent, fact="resumed"):
+    """The clock goes on, with what was left of the time."""
+
+    case_no: str
+    member_id: MemberId
+    org_id: OrgId
+    handle_by: AwareDatetime
+    check_by: AwareDatetime
+
+
+class AppealUpheld(OrderEvent, fact="appeal_upheld"):
+    """The order does not count for or against the organisation, and what was posted against the member is undone."""
+
+    case_no: str
+    approval_id: UUID
+    member_id: MemberId
+    org_id: OrgId
+    decided_by: MemberId
+    reason: str
+
+
+class OrderSupervised(OrderEvent, fact="supervised"):
+    """A higher level wants it done: those whose turn it is are told what it says."""
+
+    case_no: str
+    supervised_by: MemberId
+    supervised_by_org: OrgId
+    org_id: OrgId
+    member_ids: tuple[MemberId, ...]
+    note: str
+
+
 class OrderHandled(OrderEvent, fact="handled"):
     """The member says that it is done."""
 
@@ -105,6 +199,7 @@ class OrderChecked(OrderEvent, fact="checked"):
     points: int = Field(ge=0)
     on_time: bool
     own_report: bool
+    in_kpis: bool = True
 
 
 class DeadlineNear(OrderEvent, fact="deadline_near"):

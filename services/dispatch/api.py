@@ -16,7 +16,7 @@ from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import Level, Place
 from services.dispatch import patrol_api
 from services.dispatch.domain.calendar import Light
-from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
+from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder, StartOrder
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import route_all
 from services.dispatch.domain.street import Street
@@ -47,6 +47,9 @@ class OrderView(BaseModel):
     handle_by: datetime
     check_by: datetime
     handled_at: datetime | None
+    extended_times: int
+    suspended_until: datetime | None
+    in_kpis: bool
     rework_count: int
     opening: int
     because: list[str]
@@ -58,29 +61,33 @@ class OrderShown(OrderView):
     light: Light | None
 
 
-class _ByMember(BaseModel):
+class ByMember(BaseModel):
     tenant: Tenant = Field(examples=["370784004"])
     member_id: MemberId = Field(examples=["M0001"])
 
 
-class ClaimBody(_ByMember):
+class ClaimBody(ByMember):
     """Who claims."""
 
 
-class HandInBody(_ByMember):
+class StartBody(ByMember):
+    """Who begins."""
+
+
+class HandInBody(ByMember):
     """What was done, with the evidence that the responsibility list asks for."""
 
     note: str = Field("", max_length=2000, examples=["Lamp replaced, works"])
     photos: list[Annotated[str, Field(max_length=200)]] = Field([], max_length=9, description="Ids of photos.")
 
 
-class GiveBackBody(_ByMember):
+class GiveBackBody(ByMember):
     """Why the member cannot do it."""
 
     reason: str = Field(min_length=1, max_length=500, examples=["A crane is needed"])
 
 
-class CheckBody(_ByMember):
+class CheckBody(ByMember):
     """What somebody else found when they looked."""
 
     passed: bool
@@ -123,25 +130,31 @@ class YearView(BaseModel):
 @router.post("/v1/orders/{order_id}/claim")
 async def claim(order_id: UUID, body: ClaimBody, desk: Asking) -> OrderView:
     """接单. Exactly one member has it; who is first. The same member may ask again."""
-    return _view(await desk.ask(ClaimOrder(body.tenant, order_id, body.member_id)))
+    return view(await desk.ask(ClaimOrder(body.tenant, order_id, body.member_id)))
+
+
+@router.post("/v1/orders/{order_id}/start")
+async def start(order_id: UUID, body: StartBody, desk: Asking) -> OrderView:
+    """开始处置. The member begins."""
+    return view(await desk.ask(StartOrder(body.tenant, order_id, body.member_id)))
 
 
 @router.post("/v1/orders/{order_id}/hand-in")
 async def hand_in(order_id: UUID, body: HandInBody, desk: Asking) -> OrderView:
     """处置反馈. It is done, and waits to be checked."""
-    return _view(await desk.ask(HandInOrder(body.tenant, order_id, body.member_id, body.note, tuple(body.photos))))
+    return view(await desk.ask(HandInOrder(body.tenant, order_id, body.member_id, body.note, tuple(body.photos))))
 
 
 @router.post("/v1/orders/{order_id}/give-back")
 async def give_back(order_id: UUID, body: GiveBackBody, desk: Asking) -> OrderView:
     """回退. The next candidates hear of it, or the level above."""
-    return _view(await desk.ask(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
+    return view(await desk.ask(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/check")
 async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
     """核查. Somebody else has looked: done, or rework."""
-    return _view(await desk.ask(CheckOrder(body.tenant, order_id, body.member_id, body.passed)))
+    return view(await desk.ask(CheckOrder(body.tenant, order_id, body.member_id, body.passed)))
 
 
 @router.get("/v1/orders")
@@ -210,8 +223,13 @@ async def _shown(orders: Sequence[Order], tenant: str, request: Request, db: Dat
     if not orders:
         return []
     calendar, now = (await _street(db, tenant)).calendar, request.app.state.clock.now()
-    return [OrderShown(**_view(order).model_dump(), light=order.light(calendar, now)) for order in orders]
+    return [
+        OrderShown(
+            **view(order).model_dump(), light=running.light(calendar, now) if (running := order.running) else None
+        )
+        for order in orders
+    ]
 
 
-def _view(order: Order) -> OrderView:
+def view(order: Order) -> OrderView:
     return OrderView.model_validate(order, from_attributes=True)

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from libs.chassis import timers
 from libs.chassis.database import Database
-from libs.chassis.handlers import Timer
+from libs.chassis.handlers import Answer, Batch, Done, Refused, Timer
 from libs.contracts.words import Stage
+from services.dispatch.domain.commands import AboutOrder
 from services.dispatch.domain.offering import who_may_be_asked
-from services.dispatch.domain.order import Order, State
-from services.dispatch.domain.street import Street
+from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State
+from services.dispatch.domain.street import Member, Street
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
+C = TypeVar("C", bound=AboutOrder)
+Workload = Mapping[str, int]
+Decide = Callable[[C, Order, Member | None, Street, Workload], Decision | Refused]
+
 
 class OrderClock(Timer):
-    """Amber, then red, for the stage that an order is in."""
+    """Amber, then red, for the stage that an order is in; for a suspended one, which is in none, the end of that."""
 
     key_field: ClassVar[str] = "order_id"
 
     order_id: UUID
-    stage: Stage
+    stage: Stage | None
     stage_ends_at: datetime
 
 
 def clock_of(order: Order, street: Street) -> OrderClock | None:
     """The next time that somebody must hear of the order, if nothing happens."""
-    running, amber_at = order.running, order.amber_at(street.calendar)
-    if running is None or amber_at is None:
+    due_at, running = order.due_at(), order.running
+    if due_at is None:
         return None
-    return OrderClock(due_at=amber_at, order_id=order.order_id, stage=running.stage, stage_ends_at=running.due_at)
+    next_at = running.amber_at(street.calendar) if running else due_at
+    return OrderClock(due_at=next_at, order_id=order.order_id, stage=order.stage, stage_ends_at=due_at)
 
 
 class Desk:
@@ -70,6 +76,27 @@ class Desk:
         for who, change in _workload_change(before, order).items():
             loads = self.workload.setdefault(order.tenant, {})
             loads[who] = loads.get(who, 0) + change
+
+    def carry_out(self, commands: Batch[C], decide: Decide[C]) -> list[Answer]:
+        """Decide one after the other; each sees what the ones before it have changed."""
+        answers: list[Answer] = []
+        for command in commands:
+            order = self.orders.get(command.order_id)
+            if order is None or order.tenant != command.tenant:
+                answers.append(Refused(404, "Not found", f"there is no order {command.order_id} in this street"))
+                continue
+            street = self.streets[order.tenant]
+            member = street.members.get(command.member_id)
+            match decide(command, order, member, street, self.workload.get(order.tenant, {})):
+                case Refuse(reason, allowed):
+                    extra = {"state": order.state, "allowed": [t.shown() for t in allowed]}
+                    answers.append(Refused(409, "Not possible now", reason, extra))
+                case Refused() as refused:
+                    answers.append(refused)
+                case Changed() as changed:
+                    self.keep(changed.order)
+                    answers.append(Done(changed.order, changed.facts))
+        return answers
 
     async def record(self, db: Database) -> None:
         changed = [o for id, o in self.orders.items() if o != self._before[id]]

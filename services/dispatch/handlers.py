@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from libs.chassis import timers
 from libs.chassis.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter
 from libs.chassis.ids import new_id
 from libs.contracts.dispatch import CancelCause
 from libs.contracts.incident import (
@@ -19,12 +19,12 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
-from services.dispatch import patrol_handlers
-from services.dispatch.desk import Desk, OrderClock, clock_of
-from services.dispatch.domain import escalation, work
-from services.dispatch.domain.commands import AboutOrder, CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder
+from services.dispatch import approval_handlers, patrol_handlers
+from services.dispatch.desk import C, Decide, Desk, OrderClock, Workload, clock_of
+from services.dispatch.domain import approval, escalation, work
+from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder, StartOrder
 from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked
-from services.dispatch.domain.order import ENDED, Changed, Decision, Order, Refuse, State
+from services.dispatch.domain.order import ENDED, Changed, Decision, Order, State
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.tables import orders as order_tables
@@ -33,8 +33,7 @@ from services.dispatch.tables import workload as workload_tables
 
 router = EventRouter("dispatch")
 router.include(patrol_handlers.router)
-
-Workload = Mapping[str, int]
+router.include(approval_handlers.router)
 
 
 O = TypeVar("O", bound=CaseOpened)  # noqa: E741
@@ -177,6 +176,14 @@ async def claim_orders(commands: Batch[ClaimOrder], db: Database) -> list[Answer
     return await _carry_out(commands, db, decide)
 
 
+@router.answers(StartOrder)
+async def start_orders(commands: Batch[StartOrder], db: Database) -> list[Answer]:
+    def decide(_: StartOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return work.start(order, member, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
 @router.answers(HandInOrder)
 async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
@@ -204,28 +211,10 @@ async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer
     return await _carry_out(commands, db, decide)
 
 
-C = TypeVar("C", bound=AboutOrder)
-
-
-async def _carry_out(
-    commands: Batch[C], db: Database, decide: Callable[[C, Order, Member | None, Street, Workload], Decision]
-) -> list[Answer]:
+async def _carry_out(commands: Batch[C], db: Database, decide: Decide[C]) -> list[Answer]:
     """Load what the commands are about, decide one after the other, record what became of it."""
     desk = await Desk.open(db, {c.order_id for c in commands}, {(c.tenant, c.member_id) for c in commands})
-    answers: list[Answer] = []
-    for command in commands:
-        order = desk.orders.get(command.order_id)
-        if order is None or order.tenant != command.tenant:
-            answers.append(Refused(404, "Not found", f"there is no order {command.order_id} in this street"))
-            continue
-        street = desk.streets[order.tenant]
-        member = street.members.get(command.member_id)
-        match decide(command, order, member, street, desk.workload.get(order.tenant, {})):
-            case Refuse(reason, allowed):
-                answers.append(Refused(409, "Not possible now", reason, {"allowed": [t.shown() for t in allowed]}))
-            case Changed() as changed:
-                desk.keep(changed.order)
-                answers.append(Done(changed.order, changed.facts))
+    answers = desk.carry_out(commands, decide)
     await desk.record(db)
     return answers
 
@@ -236,8 +225,12 @@ async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
     facts: list[Event] = []
     for clock in clocks:
         order = desk.orders.get(clock.order_id)
-        running = order.running if order is not None else None
-        if order is None or running is None or (running.stage, running.due_at) != (clock.stage, clock.stage_ends_at):
+        if order is None or (order.stage, order.due_at()) != (clock.stage, clock.stage_ends_at):
+            continue
+        if order.state is State.SUSPENDED:
+            resumed = approval.time_up(order, desk.streets[order.tenant], clocks.now)
+            desk.keep(resumed.order)
+            facts += resumed.facts
             continue
         if clock.due_at < clock.stage_ends_at:
             facts += escalation.warn(order, clocks.now).facts

@@ -118,6 +118,8 @@ class Life:
             if n % 5 == 1:
                 await self.ask("dispatch", "POST", f"{url}/give-back", {"member_id": claimant, "reason": "缺设备"})
                 continue
+            if n % 5 == 3:
+                await self.ask_for_time(url, claimant)
             done = {"member_id": claimant, "note": "已处置", "photos": ["p"]}
             await self.ask("dispatch", "POST", f"{url}/hand-in", done)
             if n % 5 == 2:
@@ -127,6 +129,25 @@ class Life:
             await self.ask("dispatch", "GET", url)
             finished.add(order["case_id"])
         return finished
+
+    async def ask_for_time(self, url: str, claimant: str) -> None:
+        """Begun, supervised, extended, suspended, resumed, and an appeal that is refused."""
+        me, desk = {"member_id": claimant}, {"member_id": DESK}
+        await self.ask("dispatch", "POST", f"{url}/start", me)
+        await self.ask("dispatch", "POST", f"{url}/supervise", {**desk, "note": "请抓紧"})
+        for kind, reason, approve in (
+            ("extension", "materials", True),
+            ("suspension", "season", True),
+            ("appeal", "unfair", False),
+        ):
+            wish = {**me, "kind": kind, "reason": reason, "note": "等待材料", "amount": 1}
+            asked = (await self.ask("dispatch", "POST", f"{url}/approvals", wish)).json()
+            await self.ask("dispatch", "GET", f"/v1/approvals?org_id={asked['org_id']}")
+            decision = {**desk, "approve": approve, "note": "不属实"}
+            await self.ask("dispatch", "POST", f"{url}/approvals/{asked['approval_id']}/decide", decision)
+        await self.ask("dispatch", "POST", f"{url}/resume", me)
+        await self.ask("dispatch", "GET", f"{url}/approvals")
+        await self.ask("dispatch", "GET", "/v1/calendar/2026")
 
     async def claimed(self, url: str, members: Sequence[str]) -> str:
         """Who of them has it now: some have as many orders as they may have."""

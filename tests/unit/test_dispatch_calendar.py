@@ -17,10 +17,9 @@ from services.dispatch.domain.calendar import (
     Clock,
     DayException,
     Light,
+    Running,
     TimeUnit,
-    amber_at,
     deadline,
-    light,
     unpublished,
     wrong_hours,
 )
@@ -89,7 +88,8 @@ def test_a_year_that_is_not_published_is_said_to_be_so() -> None:
 def test_the_light_is_amber_from_80_percent_of_clock_time_and_red_from_the_end() -> None:
     start = at("2026-11-27 15:00")
     due = deadline(start, Clock(5, HOUR), NATIONAL)
-    amber = amber_at(start, due, HOUR, NATIONAL)
+    clock = Running(start, due, HOUR)
+    amber = clock.amber_at(NATIONAL)
     assert (amber, due) == (at("2026-11-30 10:00"), at("2026-11-30 11:00"))
     minute = timedelta(minutes=1)
     for moment, shown in (
@@ -98,13 +98,21 @@ def test_the_light_is_amber_from_80_percent_of_clock_time_and_red_from_the_end()
         (due - minute, Light.AMBER),
         (due, Light.RED),
     ):
-        assert light(start, due, HOUR, NATIONAL, moment) is shown
+        assert clock.light(NATIONAL, moment) is shown
 
 
 def test_what_is_over_when_it_begins_is_red_at_once() -> None:
     start, due = at("2026-11-27 15:00"), at("2026-11-26 15:00")
-    assert amber_at(start, due, HOUR, NATIONAL) == due
-    assert light(start, due, HOUR, NATIONAL, start) is Light.RED
+    clock = Running(start, due, HOUR)
+    assert clock.amber_at(NATIONAL) == due
+    assert clock.light(NATIONAL, start) is Light.RED
+
+
+def test_time_that_was_spent_before_a_clock_stood_still_counts_for_amber() -> None:
+    due = at("2026-11-30 11:00")
+    assert Running(at("2026-11-30 09:30"), due, HOUR, spent=timedelta(hours=3, minutes=30)).amber_at(NATIONAL) == at(
+        "2026-11-30 10:00"
+    )
 
 
 @pytest.mark.parametrize(

@@ -152,16 +152,26 @@ def deadline(start: datetime, clock: Clock, calendar: Calendar) -> datetime:
     return calendar.after(start, calendar.span(clock), clock.unit)
 
 
-def amber_at(start: datetime, due_at: datetime, unit: TimeUnit, calendar: Calendar) -> datetime:
-    """When 80 % of the clock time between the two is over; what is over already has no amber."""
-    span = calendar.elapsed(start, due_at, unit)
-    return calendar.after(start, span * AMBER, unit) if span > timedelta(0) else due_at
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A clock: when it began, or went on after it stood still and so much of its time was spent, and when it ends."""
 
+    began_at: datetime
+    due_at: datetime
+    unit: TimeUnit
+    spent: timedelta = timedelta(0)
 
-def light(start: datetime, due_at: datetime, unit: TimeUnit, calendar: Calendar, now: datetime) -> Light:
-    if now >= due_at:
-        return Light.RED
-    return Light.AMBER if now >= amber_at(start, due_at, unit, calendar) else Light.GREEN
+    def amber_at(self, calendar: Calendar) -> datetime:
+        """When 80 % of its time is over; a clock that is over when it begins has no amber."""
+        left = calendar.elapsed(self.began_at, self.due_at, self.unit)
+        if left <= timedelta(0):
+            return self.due_at
+        return calendar.after(self.began_at, (self.spent + left) * AMBER - self.spent, self.unit)
+
+    def light(self, calendar: Calendar, now: datetime) -> Light:
+        if now >= self.due_at:
+            return Light.RED
+        return Light.AMBER if now >= self.amber_at(calendar) else Light.GREEN
 
 
 def unpublished(start: datetime, due_at: datetime, calendar: Calendar) -> tuple[str, ...]:

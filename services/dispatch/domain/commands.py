@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from services.dispatch.domain.approval import Wish
+
 
 class AboutOrder(Protocol):
     """Every command of a member about an order."""
@@ -20,6 +22,13 @@ class AboutOrder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClaimOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartOrder:
     tenant: str
     order_id: UUID
     member_id: str
@@ -48,3 +57,36 @@ class CheckOrder:
     order_id: UUID
     member_id: str
     passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuperviseOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskApproval:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class DecideApproval:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    approval_id: UUID
+    approve: bool
+    answer: str

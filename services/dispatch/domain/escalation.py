@@ -1,15 +1,16 @@
-"""What happens when the time of an order is nearly over, and when it is: a warning, then one level up."""
+"""What pushes an order: a warning when its time is nearly over, one level up when it is, and a higher level (督办)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from libs.contracts.dispatch import DeadlineNear, EscalationCause, OrderEscalated, OrderOverdue
+from libs.contracts.dispatch import DeadlineNear, EscalationCause, OrderEscalated, OrderOverdue, OrderSupervised
+from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
-from services.dispatch.domain.order import Changed, Order, State, about
-from services.dispatch.domain.street import Street
+from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
+from services.dispatch.domain.street import Member, Street
 
 
 def escalate(
@@ -40,18 +41,19 @@ def escalate(
         offered_to=choose(near, street, workload, without) or order.offered_to,
         claim_by=new_claim_by(order, street, now),
         stage_began_at=now,
+        spent=timedelta(0),
     )
     return Changed(raised, (fact, offer(raised, street, now)))
 
 
 def warn(order: Order, now: datetime) -> Changed:
     """Amber: 80 % of the stage's time is over."""
-    running = order.running
-    if running is None:
+    running, stage = order.running, order.stage
+    if running is None or stage is None:
         return Changed(order, ())
     fact = DeadlineNear(
         **about(order, now),
-        stage=running.stage,
+        stage=stage,
         due_at=running.due_at,
         org_id=order.org_id,
         member_ids=order.people,
@@ -61,12 +63,13 @@ def warn(order: Order, now: datetime) -> Changed:
 
 def lapse(order: Order, street: Street, workload: Mapping[str, int], now: datetime) -> Changed:
     """Red: the stage's time is over. The level above has it from now on."""
-    running = order.running
-    if running is None:
+    running, stage = order.running, order.stage
+    if running is None or stage is None:
         return Changed(order, ())
+    now = order.next_moment(now)
     overdue = OrderOverdue(
         **about(order, now),
-        stage=running.stage,
+        stage=stage,
         due_at=running.due_at,
         org_id=order.org_id,
         unit=order.unit,
@@ -74,3 +77,26 @@ def lapse(order: Order, street: Street, workload: Mapping[str, int], now: dateti
     )
     up = escalate(order, EscalationCause.OVERDUE, street, workload, now)
     return Changed(up.order, (overdue, *up.facts))
+
+
+def supervise(order: Order, member: Member | None, note: str, street: Street, now: datetime) -> Decision:
+    """A member of a higher level wants it done; those whose turn it is are told. At the street, the street itself."""
+    to = move_to(order, Move.SUPERVISE)
+    if isinstance(to, Refuse):
+        return to
+    here = street.units[order.unit]
+    if member is None or not answers_for(member, here.parent or here.code, street):
+        return refuse(order, "a member of a higher level supervises an order")
+    if not note.strip():
+        return refuse(order, "a note is needed: those who are told shall know what is wanted")
+    now = order.next_moment(now)
+    fact = OrderSupervised(
+        **about(order, now),
+        case_no=order.case_no,
+        supervised_by=member.member_id,
+        supervised_by_org=member.org_id,
+        org_id=order.org_id,
+        member_ids=order.people,
+        note=note.strip(),
+    )
+    return Changed(replace(order, moved_at=now), (fact,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
@@ -75,6 +75,7 @@ def dispatch(
         clocks=clocks,
         stage_began_at=now,
         moved_at=now,
+        spent=timedelta(0),
         handled_at=None,
         rework_count=0,
         opening=case.opening,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 from libs.contracts.message import Event
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
 from libs.contracts.words import Level, Stage
-from services.dispatch.domain.calendar import Calendar, Clocks, Light, TimeUnit, amber_at, light
+from services.dispatch.domain.calendar import Clocks, Running
 
 INSTANT = timedelta(microseconds=1)
 """What PostgreSQL and JSON tell apart."""
@@ -24,15 +24,23 @@ class State(StrEnum):
     HANDLING = "handling"
     HANDLED = "handled"
     CHECKED = "checked"
+    SUSPENDED = "suspended"
     CANCELLED = "cancelled"
 
 
 class Move(StrEnum):
     CLAIM = "claim"
+    START = "start"
     HAND_IN = "hand_in"
     GIVE_BACK = "give_back"
     PASS_CHECK = "pass_check"
     FAIL_CHECK = "fail_check"
+    EXTEND = "extend"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    TIME_UP = "time_up"
+    APPEAL = "appeal"
+    SUPERVISE = "supervise"
     WARN = "warn"
     LAPSE = "lapse"
     CANCEL = "cancel"
@@ -40,6 +48,7 @@ class Move(StrEnum):
 
 _HELD = (State.CLAIMED, State.HANDLING)
 _LIVE = (State.OFFERED, *_HELD, State.HANDLED)
+_GRANTED = (Need.LISTED_REASON, Need.NOTE, Need.APPROVAL)
 
 MOVES: Table[State, Move] = Table(
     Words("order", "工单"),
@@ -49,17 +58,33 @@ MOVES: Table[State, Move] = Table(
         State.HANDLING: "处置中",
         State.HANDLED: "已处置",
         State.CHECKED: "已核查",
+        State.SUSPENDED: "已挂账",
         State.CANCELLED: "已撤销",
     },
     (
         Transition(Move.CLAIM, "接单", (State.OFFERED,), State.CLAIMED, Who.CANDIDATE),
+        Transition(Move.START, "开始处置", (State.CLAIMED,), State.HANDLING, Who.HANDLER),
         Transition(Move.HAND_IN, "处置反馈", _HELD, State.HANDLED, Who.HANDLER, (Need.EVIDENCE,)),
         Transition(Move.GIVE_BACK, "回退", _HELD, State.OFFERED, Who.HANDLER, (Need.REASON,)),
         Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.ANOTHER_MEMBER, action="check"),
         Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.ANOTHER_MEMBER, action="check"),
+        Transition(Move.EXTEND, "延期", _HELD, None, Who.HANDLER, _GRANTED, "approvals"),
+        Transition(Move.SUSPEND, "挂账", _HELD, State.SUSPENDED, Who.HANDLER, _GRANTED, "approvals"),
+        Transition(Move.RESUME, "恢复", (State.SUSPENDED,), State.HANDLING, Who.HANDLER),
+        Transition(Move.TIME_UP, "挂账到期", (State.SUSPENDED,), State.HANDLING, Who.CLOCK),
+        Transition(
+            Move.APPEAL,
+            "申诉",
+            (*_HELD, State.SUSPENDED, State.HANDLED, State.CHECKED),
+            None,
+            Who.HANDLER,
+            _GRANTED,
+            "approvals",
+        ),
+        Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Who.HIGHER, (Need.NOTE,)),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Who.CLOCK),
         Transition(Move.LAPSE, "超时升级", _LIVE, None, Who.CLOCK),
-        Transition(Move.CANCEL, "撤销", _LIVE, State.CANCELLED, Who.FACT),
+        Transition(Move.CANCEL, "撤销", (*_LIVE, State.SUSPENDED), State.CANCELLED, Who.FACT),
     ),
 )
 """Rework is a failed check: back to handling."""
@@ -72,16 +97,6 @@ STAGE_OF: Mapping[State, Stage] = {
     State.HANDLING: Stage.HANDLE,
     State.HANDLED: Stage.CHECK,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The clock of a stage."""
-
-    stage: Stage
-    began_at: datetime
-    due_at: datetime
-    unit: TimeUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,37 +124,41 @@ class Order:
     clocks: Clocks
     stage_began_at: datetime
     moved_at: datetime
+    spent: timedelta
     handled_at: datetime | None
     rework_count: int
     opening: int
     because: tuple[str, ...]
+    extended_times: int = 0
+    suspended_times: int = 0
+    suspended_at: datetime | None = None
+    suspended_until: datetime | None = None
+    in_kpis: bool = True
+
+    @property
+    def stage(self) -> Stage | None:
+        return STAGE_OF.get(self.state)
 
     @property
     def running(self) -> Running | None:
-        """The clock of the stage that the order is in."""
-        match STAGE_OF.get(self.state):
-            case Stage.CLAIM as stage:
-                return Running(stage, self.stage_began_at, self.claim_by, self.clocks.claim.unit)
-            case Stage.HANDLE as stage:
-                return Running(stage, self.stage_began_at, self.handle_by, self.clocks.handle.unit)
-            case Stage.CHECK as stage:
-                return Running(stage, self.stage_began_at, self.check_by, self.clocks.check.unit)
+        """The clock of the stage that the order is in; none while it stands still."""
+        match self.stage:
+            case Stage.CLAIM:
+                return Running(self.stage_began_at, self.claim_by, self.clocks.claim.unit, self.spent)
+            case Stage.HANDLE:
+                return Running(self.stage_began_at, self.handle_by, self.clocks.handle.unit, self.spent)
+            case Stage.CHECK:
+                return Running(self.stage_began_at, self.check_by, self.clocks.check.unit, self.spent)
             case None:
                 return None
 
     def due_at(self) -> datetime | None:
-        """The end of the stage that the order is in."""
-        return self.running.due_at if self.running else None
+        """The end of the stage that the order is in, or of its suspension."""
+        return self.running.due_at if self.running else self.suspended_until
 
-    def amber_at(self, calendar: Calendar) -> datetime | None:
-        """When 80 % of the stage's time is over."""
-        running = self.running
-        return amber_at(running.began_at, running.due_at, running.unit, calendar) if running else None
-
-    def light(self, calendar: Calendar, now: datetime) -> Light | None:
-        """Green to 80 % of the stage's time, amber to its end, red beyond; none where no clock runs."""
-        running = self.running
-        return light(running.began_at, running.due_at, running.unit, calendar, now) if running else None
+    def begin(self, state: State, now: datetime, **changes: Any) -> Order:
+        """The order in a new stage, whose clock begins now."""
+        return replace(self, state=state, stage_began_at=now, spent=timedelta(0), moved_at=now, **changes)
 
     def next_moment(self, now: datetime) -> datetime:
         """When the next move happens: now, or just after the last one.

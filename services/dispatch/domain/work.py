@@ -1,4 +1,4 @@
-"""What members do with an order: claim it, hand it in, check it, give it back."""
+"""What members do with an order: claim it, start, hand it in, check it, give it back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from libs.contracts.dispatch import (
     OrderClaimed,
     OrderHandled,
     OrderReturned,
+    OrderStarted,
 )
 from services.dispatch.domain.escalation import escalate
 from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer
@@ -33,7 +34,7 @@ def claim(order: Order, member: Member | None, workload: int, now: datetime) -> 
     if workload >= member.workload_limit:
         return refuse(order, f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
     now = order.next_moment(now)
-    claimed = replace(order, state=to, member_id=member.member_id, stage_began_at=now, moved_at=now)
+    claimed = order.begin(to, now, member_id=member.member_id)
     fact = OrderClaimed(
         **about(order, now),
         member_id=member.member_id,
@@ -42,6 +43,20 @@ def claim(order: Order, member: Member | None, workload: int, now: datetime) -> 
         handle_by=order.handle_by,
     )
     return Changed(claimed, (fact,))
+
+
+def start(order: Order, member: Member | None, now: datetime) -> Decision:
+    """The member begins. Who hands in without having said so has begun, too."""
+    if member is not None and order.state is State.HANDLING and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, Move.START)
+    if isinstance(to, Refuse):
+        return to
+    if member is None or order.member_id != member.member_id:
+        return refuse(order, "another member has claimed the order")
+    now = order.next_moment(now)
+    fact = OrderStarted(**about(order, now), member_id=member.member_id, org_id=member.org_id)
+    return Changed(replace(order, state=to, moved_at=now), (fact,))
 
 
 def hand_in(order: Order, member: Member | None, note: str, photos: int, now: datetime) -> Decision:
@@ -58,7 +73,7 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
     if order.evidence in ("note", "photo") and not note.strip():
         return refuse(order, "a note on what was done is needed")
     now = order.next_moment(now)
-    handled = replace(order, state=to, handled_at=now, stage_began_at=now, moved_at=now)
+    handled = order.begin(to, now, handled_at=now)
     fact = OrderHandled(
         **about(order, now),
         member_id=member.member_id,
@@ -92,11 +107,10 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
         points=order.points,
         on_time=order.handled_at <= order.handle_by,
         own_report=order.reported_by_member == order.member_id,
+        in_kpis=order.in_kpis,
     )
-    rework = 0 if passed else 1
-    return Changed(
-        replace(order, state=to, stage_began_at=now, moved_at=now, rework_count=order.rework_count + rework), (fact,)
-    )
+    rework_count = order.rework_count + (not passed)
+    return Changed(order.begin(to, now, rework_count=rework_count), (fact,))
 
 
 def give_back(
@@ -115,7 +129,7 @@ def give_back(
     skills = (
         street.responsibilities[order.category].skills if order.category in street.responsibilities else frozenset()
     )
-    again = replace(order, state=to, member_id=None, given_back_by=given_back_by, stage_began_at=now, moved_at=now)
+    again = order.begin(to, now, member_id=None, given_back_by=given_back_by)
     returned = OrderReturned(
         **about(order, now), member_id=member.member_id, org_id=member.org_id, reason=reason.strip()
     )
@@ -133,6 +147,6 @@ def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:
     if isinstance(to, Refuse):
         return to
     now = order.next_moment(now)
-    cancelled = replace(order, state=to, stage_began_at=now, moved_at=now)
+    cancelled = order.begin(to, now, suspended_at=None, suspended_until=None)
     fact = OrderCancelled(**about(order, now), case_no=order.case_no, member_ids=order.people, because=because)
     return Changed(cancelled, (fact,))

@@ -93,7 +93,8 @@ CREATE TABLE orders (
     category text NOT NULL,
     category_name text NOT NULL,
     summary text NOT NULL,
-    state text NOT NULL CHECK (state IN ('offered', 'claimed', 'handling', 'handled', 'checked', 'cancelled')),
+    state text NOT NULL CHECK (
+        state IN ('offered', 'claimed', 'handling', 'handled', 'checked', 'suspended', 'cancelled')),
     unit text NOT NULL,
     level text NOT NULL,
     org_id text NOT NULL,
@@ -109,6 +110,12 @@ CREATE TABLE orders (
     clocks jsonb NOT NULL,
     stage_began_at timestamptz NOT NULL,
     moved_at timestamptz NOT NULL,
+    spent interval NOT NULL DEFAULT '0',
+    extended_times smallint NOT NULL DEFAULT 0 CHECK (extended_times BETWEEN 0 AND 2),
+    suspended_times smallint NOT NULL DEFAULT 0 CHECK (suspended_times BETWEEN 0 AND 1),
+    suspended_at timestamptz,
+    suspended_until timestamptz,
+    in_kpis boolean NOT NULL DEFAULT true,
     handled_at timestamptz,
     note text NOT NULL DEFAULT '',
     photos jsonb NOT NULL DEFAULT '[]',
@@ -117,6 +124,8 @@ CREATE TABLE orders (
     because jsonb NOT NULL,
     CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),
     CHECK (state NOT IN ('handled', 'checked') OR handled_at IS NOT NULL),
+    CHECK ((state = 'suspended') = (suspended_at IS NOT NULL)),
+    CHECK ((suspended_at IS NULL) = (suspended_until IS NULL)),
     UNIQUE (tenant, case_id, opening)
 );
 CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state NOT IN ('checked', 'cancelled');
@@ -207,7 +216,31 @@ CREATE TABLE findings (
     CHECK (state <> 'refused' OR reason IS NOT NULL)
 );
 CREATE INDEX findings_of_visit ON findings (visit_id);
-CREATE INDEX findings_due ON findings (due_at) WHERE due_at IS NOT NULL
+CREATE INDEX findings_due ON findings (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE approvals (
+    approval_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    order_id uuid NOT NULL REFERENCES orders,
+    case_no text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('extension', 'suspension', 'appeal')),
+    state text NOT NULL CHECK (state IN ('pending', 'approved', 'refused')),
+    reason text NOT NULL,
+    note text NOT NULL,
+    amount smallint NOT NULL,
+    asked_by text NOT NULL,
+    asked_by_org text NOT NULL,
+    asked_at timestamptz NOT NULL,
+    unit text NOT NULL,
+    org_id text NOT NULL,
+    decided_by text,
+    decided_at timestamptz,
+    answer text NOT NULL,
+    CHECK ((state = 'pending') = (decided_at IS NULL)),
+    CHECK ((decided_by IS NULL) = (decided_at IS NULL))
+);
+CREATE INDEX approvals_of_order ON approvals (order_id, approval_id);
+CREATE INDEX approvals_pending ON approvals (tenant, org_id, approval_id) WHERE state = 'pending'
 """
 
 

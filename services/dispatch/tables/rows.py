@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, MetaData, SmallInteger, Text, Time
+from sqlalchemy import BigInteger, Column, Date, DateTime, Interval, LargeBinary, MetaData, SmallInteger, Text, Time
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -147,12 +147,40 @@ class OrderRow(DispatchTable, table=True):
     clocks: dict[str, Any] = _json()
     stage_began_at: datetime = _time()
     moved_at: datetime = _time()
+    spent: timedelta = Field(sa_column=Column(Interval, nullable=False))
+    extended_times: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    suspended_times: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    suspended_at: datetime | None = _time(nullable=True)
+    suspended_until: datetime | None = _time(nullable=True)
+    in_kpis: bool
     handled_at: datetime | None = _time(nullable=True)
     note: str = _text()
     photos: list[str] = _json()
     rework_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
     opening: int = Field(sa_column=Column(SmallInteger, nullable=False))
     because: list[str] = _json()
+
+
+class ApprovalRow(DispatchTable, table=True):
+    __tablename__ = "approvals"
+
+    approval_id: UUID = Field(primary_key=True)
+    tenant: str = _text()
+    order_id: UUID
+    case_no: str = _text()
+    kind: str = _text()
+    state: str = _text()
+    reason: str = _text()
+    note: str = _text()
+    amount: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    asked_by: str = _text()
+    asked_by_org: str = _text()
+    asked_at: datetime = _time()
+    unit: str = _text()
+    org_id: str = _text()
+    decided_by: str | None = Field(sa_column=Column(Text))
+    decided_at: datetime | None = _time(nullable=True)
+    answer: str = _text()
 
 
 def columns(model: type[SQLModel]) -> Any:

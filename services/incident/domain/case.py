@@ -8,7 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled
+from libs.contracts.dispatch import (
+    OrderChecked,
+    OrderClaimed,
+    OrderDispatched,
+    OrderExtended,
+    OrderHandled,
+    OrderResumed,
+)
 from libs.contracts.message import OrderEvent
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
 from libs.contracts.words import Registration
@@ -177,7 +184,7 @@ def decide(case: Standing, move: Move) -> Standing | Impossible:
 def follow(case: Standing, fact: OrderEvent) -> Standing:
     """The case after a fact about its order. The end is the same for every order in which facts arrive."""
     match fact:
-        case OrderDispatched():
+        case OrderDispatched() | OrderExtended() | OrderResumed():
             return _promised(case, Promise(fact.occurred_at, fact.handle_by))
         case OrderClaimed():
             return _moved(case, Move.CLAIM, fact)

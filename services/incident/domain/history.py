@@ -12,14 +12,22 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.dispatch import (
+    AppealUpheld,
+    ApprovalAsked,
+    ApprovalRefused,
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
     OrderEscalated,
+    OrderExtended,
     OrderHandled,
     OrderOverdue,
+    OrderResumed,
     OrderReturned,
+    OrderStarted,
+    OrderSupervised,
+    OrderSuspended,
 )
 from libs.contracts.message import OrderEvent
 from libs.contracts.transitions import Impossible
@@ -35,6 +43,14 @@ ORDER_FACTS: tuple[type[OrderEvent], ...] = (
     OrderHandled,
     OrderChecked,
     OrderOverdue,
+    OrderStarted,
+    OrderExtended,
+    OrderSuspended,
+    OrderResumed,
+    OrderSupervised,
+    ApprovalAsked,
+    ApprovalRefused,
+    AppealUpheld,
 )
 """The facts about its order that a case's timeline keeps."""
 

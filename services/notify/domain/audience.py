@@ -8,12 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from libs.contracts.dispatch import (
+    AppealUpheld,
+    ApprovalAsked,
+    ApprovalRefused,
     DeadlineNear,
     OrderCancelled,
     OrderClaimed,
     OrderEscalated,
+    OrderExtended,
     OrderOffered,
     OrderOverdue,
+    OrderResumed,
+    OrderSupervised,
+    OrderSuspended,
     PatrolAssigned,
     PatrolMissed,
 )
@@ -87,6 +94,13 @@ RULES: Mapping[type[Event], Rule] = {
         Orgs(("org_id", "missed_orgs")),
         ("name_zh", "name_en", "unit_name", "planned_at", "count", "missed_names"),
     ),
+    OrderSupervised: Rule("supervised", Members("member_ids"), ("note",)),
+    ApprovalAsked: Rule("approval_asked", Orgs(("decided_by_org",)), ("kind", "member_id", "org_id")),
+    ApprovalRefused: Rule("approval_refused", Members("member_id"), ("kind", "answer")),
+    OrderExtended: Rule("extended", Members("member_id"), ("handle_by",)),
+    OrderSuspended: Rule("suspended", Members("member_id"), ("until",)),
+    OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
+    AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
     PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
 }
 

@@ -18,10 +18,9 @@ from libs.contracts.dispatch import (
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
-    OrderEscalated,
+    OrderExtended,
     OrderHandled,
-    OrderOverdue,
-    OrderReturned,
+    OrderResumed,
 )
 from libs.contracts.incident import (
     CaseClosed,
@@ -35,7 +34,7 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import CaseEvent, OrderEvent
-from services.incident.domain.history import Entry, Head, broken
+from services.incident.domain.history import ORDER_FACTS, Entry, Head, broken
 from tests.chaos.evidence import Evidence, by_id
 
 TOLD_ONCE = "every case was told of as often as it happened"
@@ -45,19 +44,8 @@ TIMELINE = "the timeline of every case has each fact about its orders once, and 
 ORDERED = "every registered case has an order, and every reopening a new one"
 CATEGORIES = "incident knows the categories as they were told last"
 
-FOLLOWED = (
-    OrderDispatched,
-    OrderClaimed,
-    OrderReturned,
-    OrderCancelled,
-    OrderEscalated,
-    OrderHandled,
-    OrderChecked,
-    OrderOverdue,
-)
-OF_ORDERS = frozenset(
-    {"dispatched", "claimed", "returned", "cancelled", "escalated", "handled", "passed", "failed", "overdue"}
-)
+FOLLOWED = ORDER_FACTS
+OF_ORDERS = frozenset({"passed", "failed"} | {fact.message_name for fact in FOLLOWED if fact is not OrderChecked})
 """Steps of the timeline that come from dispatch's facts."""
 
 Facts = Mapping[UUID, Sequence[CaseEvent]]
@@ -132,6 +120,8 @@ def _astray(row: asyncpg.Record, orders: Mapping[UUID, Sequence[OrderEvent]], to
                 promised = fact.handle_by
                 # The first order finds the case registered, a later one finds it reopened.
                 state = "registered" if state == "registered" else "in_progress"
+            case OrderExtended() | OrderResumed():
+                promised = fact.handle_by
             case OrderClaimed():
                 state = "in_progress"
             case OrderCancelled():

@@ -13,16 +13,25 @@ import asyncpg
 
 from deploy.local.reconcile import Check
 from libs.contracts.dispatch import (
+    AppealUpheld,
+    ApprovalAsked,
+    ApprovalRefused,
     DeadlineNear,
     EscalationCause,
+    OrderCancelled,
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
     OrderEscalated,
+    OrderExtended,
     OrderHandled,
     OrderOffered,
     OrderOverdue,
+    OrderResumed,
     OrderReturned,
+    OrderStarted,
+    OrderSupervised,
+    OrderSuspended,
 )
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import OrderEvent
@@ -42,14 +51,29 @@ MOVES: Mapping[type[OrderEvent], tuple[tuple[str, ...], str]] = {
     OrderReturned: (("claimed", "handling"), "offered"),
     OrderHandled: (("claimed", "handling"), "handled"),
     OrderChecked: (("handled",), "checked"),
+    OrderStarted: (("claimed",), "handling"),
+    OrderSuspended: (("claimed", "handling"), "suspended"),
+    OrderResumed: (("suspended",), "handling"),
+    OrderCancelled: (("offered", "claimed", "handling", "handled", "suspended"), "cancelled"),
 }
 """Where each fact may happen, and where it leads; a check that fails leads to `handling` instead."""
+
+STAYS: Mapping[type[OrderEvent], tuple[str, ...]] = {
+    OrderEscalated: ("offered", "claimed", "handling", "handled"),
+    OrderExtended: ("claimed", "handling"),
+    ApprovalAsked: ("claimed", "handling", "suspended", "handled", "checked"),
+    ApprovalRefused: ("claimed", "handling", "suspended", "handled", "checked"),
+    AppealUpheld: ("claimed", "handling", "suspended", "handled", "checked"),
+    OrderSupervised: ("offered", "claimed", "handling", "handled", "suspended"),
+}
+"""Where the facts may happen that leave an order where it is."""
 
 STAGES = {
     "offered": (Stage.CLAIM, "claim_by"),
     "claimed": (Stage.HANDLE, "handle_by"),
     "handling": (Stage.HANDLE, "handle_by"),
     "handled": (Stage.CHECK, "check_by"),
+    "suspended": (None, "suspended_until"),
 }
 LATE = timedelta(seconds=5)
 """Of real time: a timer may be found so much after its time."""
@@ -72,13 +96,13 @@ class Path:
             case OrderDispatched():
                 self._expect(self.state == "new", fact, f"when it was {self.state}")
                 self.state = "made"
-            case OrderEscalated():
-                self._expect(self.state not in ("new", "checked"), fact, f"when it was {self.state}")
             case DeadlineNear() | OrderOverdue():
                 stage, _ = STAGES.get(self.state, (None, ""))
                 self._expect(fact.stage == stage, fact, f"of {fact.stage} when it was {self.state}")
                 self._expect((type(fact), fact.due_at) not in self.told, fact, "twice")
                 self.told.add((type(fact), fact.due_at))
+            case _ if type(fact) in STAYS:
+                self._expect(self.state in STAYS[type(fact)], fact, f"when it was {self.state}")
             case _:
                 self._move(fact)
 
@@ -91,7 +115,7 @@ class Path:
             case OrderClaimed():
                 self._expect(fact.member_id in self.asked, fact, f"by {fact.member_id}, who was not asked")
                 self.holder = fact.member_id
-            case OrderReturned() | OrderHandled():
+            case OrderReturned() | OrderHandled() | OrderStarted() | OrderSuspended() | OrderResumed():
                 self._expect(fact.member_id == self.holder, fact, f"by {fact.member_id}, and {self.holder} has it")
                 self.holder = None if isinstance(fact, OrderReturned) else self.holder
             case OrderChecked():
@@ -99,7 +123,7 @@ class Path:
                 self._expect(fact.checked_by != self.holder, fact, "by who did it")
                 self.reworks += not fact.passed
                 target = target if fact.passed else "handling"
-        if target != self.state:
+        if target != self.state and not isinstance(fact, OrderStarted):
             self.told.clear()
         self.state = target
 

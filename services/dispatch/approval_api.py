@@ -1,0 +1,132 @@
+"""Approvals over HTTP: what a handler asks for, what the organisation above decides, and how a higher level pushes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.chassis.http import Asking, Reading
+from libs.contracts.dispatch import ApprovalKind
+from libs.contracts.message import OrgId, Tenant
+from services.dispatch.api import ByMember, OrderView, view
+from services.dispatch.domain.approval import REASONS, State, Wish
+from services.dispatch.domain.commands import AskApproval, DecideApproval, ResumeOrder, SuperviseOrder
+from services.dispatch.tables import approvals as tables
+
+router = APIRouter(tags=["approvals"])
+
+
+class ApprovalView(BaseModel):
+    """What was asked, by whom, of which organisation, and what it said."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    approval_id: UUID
+    order_id: UUID
+    case_no: str
+    kind: ApprovalKind
+    state: State
+    reason: str
+    note: str
+    amount: int
+    asked_by: str
+    asked_at: datetime
+    org_id: str
+    decided_by: str | None
+    decided_at: datetime | None
+    answer: str
+
+
+class ReasonView(BaseModel):
+    reason: str
+    zh: str
+    en: str
+
+
+class AskBody(ByMember):
+    """What the handler asks for, with a reason from the list and a note that explains it."""
+
+    kind: ApprovalKind
+    reason: str = Field(max_length=40, examples=["materials"])
+    note: str = Field(max_length=500, examples=["灯杆需定制，厂家周五发货"])
+    amount: int = Field(
+        0, ge=0, le=1000, description="More units of the handling clock (extension), or natural days (suspension)."
+    )
+
+
+class DecideBody(ByMember):
+    """What the organisation above says; a refusal says why."""
+
+    approve: bool
+    note: str = Field("", max_length=500)
+
+
+class ResumeBody(ByMember):
+    """Who goes on."""
+
+
+class SuperviseBody(ByMember):
+    """What the higher level wants."""
+
+    note: str = Field(min_length=1, max_length=500, examples=["请今天内处置并反馈"])
+
+
+@router.get("/v1/approvals/reasons")
+async def reasons() -> dict[ApprovalKind, list[ReasonView]]:
+    """The lists of reasons to choose from."""
+    return {
+        kind: [ReasonView(reason=reason, zh=words.zh, en=words.en) for reason, words in listed.items()]
+        for kind, listed in REASONS.items()
+    }
+
+
+@router.get("/v1/approvals")
+async def pending(
+    db: Reading,
+    tenant: Tenant,
+    org_id: Annotated[OrgId, Query(description="The organisation that has to decide.")],
+    after: Annotated[UUID | None, Query(description="The last approval id of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[ApprovalView]:
+    """待审批. What an organisation has to decide, the oldest first."""
+    return [_approval(found) for found in await tables.pending(db, tenant, org_id, after, limit)]
+
+
+@router.get("/v1/orders/{order_id}/approvals")
+async def of_order(order_id: UUID, tenant: Tenant, db: Reading) -> list[ApprovalView]:
+    """Everything that was asked about an order, with the answers."""
+    return [_approval(found) for found in await tables.of_orders(db, [order_id]) if found.tenant == tenant]
+
+
+@router.post("/v1/orders/{order_id}/approvals")
+async def ask(order_id: UUID, body: AskBody, desk: Asking) -> ApprovalView:
+    """延期、挂账、申诉. The handler asks; asking again while it is undecided is answered alike."""
+    wish = Wish(body.kind, body.reason, body.note, body.amount)
+    return _approval(await desk.ask(AskApproval(body.tenant, order_id, body.member_id, wish)))
+
+
+@router.post("/v1/orders/{order_id}/approvals/{approval_id}/decide")
+async def decide(order_id: UUID, approval_id: UUID, body: DecideBody, desk: Asking) -> ApprovalView:
+    """审批. A member of the organisation above, or of one above that, approves or refuses."""
+    wanted = DecideApproval(body.tenant, order_id, body.member_id, approval_id, body.approve, body.note)
+    return _approval(await desk.ask(wanted))
+
+
+@router.post("/v1/orders/{order_id}/resume")
+async def resume(order_id: UUID, body: ResumeBody, desk: Asking) -> OrderView:
+    """恢复. The handler goes on with a suspended order, and its clock with what was left."""
+    return view(await desk.ask(ResumeOrder(body.tenant, order_id, body.member_id)))
+
+
+@router.post("/v1/orders/{order_id}/supervise")
+async def supervise(order_id: UUID, body: SuperviseBody, desk: Asking) -> OrderView:
+    """督办. A higher level wants it done; those whose turn it is are told."""
+    return view(await desk.ask(SuperviseOrder(body.tenant, order_id, body.member_id, body.note)))
+
+
+def _approval(found: object) -> ApprovalView:
+    return ApprovalView.model_validate(found)

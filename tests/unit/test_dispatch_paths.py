@@ -1,0 +1,147 @@
+"""Random paths of an order, legal and illegal: the table says what happens, and what must hold holds all the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import NOON
+from libs.contracts.dispatch import ApprovalKind, CancelCause
+from services.dispatch.domain import approval, escalation, work
+from services.dispatch.domain.approval import ORDER_MOVES, REASONS, Approval, Wish
+from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
+from tests.unit.test_dispatch_order import new_order
+from tests.unit.test_dispatch_routing import STREET
+
+ABOVE = STREET.members["M5"]
+OTHERS = ("M1", "M2", "M3", "M4")
+
+
+class Paths(RuleBasedStateMachine):
+    """Each rule makes a move that may or may not be possible, by somebody who may or may not make it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: Order = new_order()
+        self.now: datetime = NOON
+        self.approvals: dict[ApprovalKind, list[Approval]] = {kind: [] for kind in ApprovalKind}
+
+    def meet(self, move: Move, decision: Decision, *, repeats: bool = False) -> None:
+        """The table allows it and it leads to the target, or the refusal says what is possible."""
+        row = MOVES.get(self.order.state, move)
+        match decision:
+            case Refuse(reason, allowed):
+                assert reason
+                assert allowed == MOVES.allowed(self.order.state)
+                if row is None:
+                    assert f"the order is {self.order.state}" in reason
+            case Changed(after, facts):
+                if not facts:
+                    assert repeats or row is None
+                    assert after == self.order
+                    return
+                assert row is not None, f"{move} of an order that is {self.order.state}"
+                assert after.state is row.leads(self.order.state)
+                assert after.handle_by >= self.order.handle_by, "a deadline never comes nearer"
+                assert after.moved_at >= self.order.moved_at
+                times = [fact.occurred_at for fact in facts]
+                assert times == sorted(times)
+                self.order = after
+
+    @rule(hours=st.integers(1, 60))
+    def wait(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @rule(of=st.sampled_from(OTHERS))
+    def claim(self, of: str) -> None:
+        self.meet(Move.CLAIM, work.claim(self.order, STREET.members[of], 0, self.now), repeats=True)
+
+    @rule(of=st.sampled_from(OTHERS), do=st.sampled_from([Move.START, Move.HAND_IN, Move.GIVE_BACK, Move.RESUME]))
+    def work_on(self, of: str, do: Move) -> None:
+        member = STREET.members[self.order.member_id or of]
+        ways: dict[Move, Callable[[], Decision]] = {
+            Move.START: lambda: work.start(self.order, member, self.now),
+            Move.HAND_IN: lambda: work.hand_in(self.order, member, "已处置", 1, self.now),
+            Move.GIVE_BACK: lambda: work.give_back(self.order, member, "缺设备", STREET, {}, self.now),
+            Move.RESUME: lambda: approval.resume(self.order, member, STREET, self.now),
+        }
+        self.meet(do, ways[do](), repeats=True)
+
+    @rule(of=st.sampled_from(OTHERS), passed=st.booleans())
+    def check(self, of: str, passed: bool) -> None:
+        move = Move.PASS_CHECK if passed else Move.FAIL_CHECK
+        self.meet(move, work.check(self.order, STREET.members[of], passed, STREET, self.now))
+
+    @rule(kind=st.sampled_from(ApprovalKind), amount=st.integers(0, 3))
+    def ask(self, kind: ApprovalKind, amount: int) -> None:
+        member = STREET.members[self.order.member_id] if self.order.member_id else None
+        wish = Wish(kind, next(iter(REASONS[kind])), "等待材料", amount)
+        earlier = [each for of_kind in self.approvals.values() for each in of_kind]
+        answered = approval.ask(self.order, member, wish, earlier, new_id(), STREET, self.now)
+        if isinstance(answered, Refuse):
+            self.meet(ORDER_MOVES[kind], answered)
+            return
+        assert MOVES.get(self.order.state, ORDER_MOVES[kind]) is not None
+        assert answered.changed.order.state is self.order.state
+        self.order = answered.changed.order
+        if answered.changed.facts:
+            self.approvals[kind].append(answered.approval)
+
+    @precondition(lambda self: any(self.approvals.values()))
+    @rule(data=st.data(), approve=st.booleans())
+    def decide(self, data: st.DataObject, approve: bool) -> None:
+        kind = data.draw(st.sampled_from([k for k, asked in self.approvals.items() if asked]))
+        asked = self.approvals[kind][-1]
+        answered = approval.decide(self.order, asked, ABOVE, approve, "不属实", STREET, self.now)
+        if isinstance(answered, Refuse):
+            assert answered.allowed == MOVES.allowed(self.order.state)
+            return
+        if approve:
+            self.meet(ORDER_MOVES[kind], answered.changed, repeats=True)
+        else:
+            assert answered.changed.order.state is self.order.state
+            self.order = answered.changed.order
+        self.approvals[kind][-1] = answered.approval
+
+    @rule(what=st.sampled_from([Move.WARN, Move.LAPSE, Move.TIME_UP, Move.SUPERVISE]))
+    def push(self, what: Move) -> None:
+        ways: dict[Move, Callable[[], Decision]] = {
+            Move.WARN: lambda: escalation.warn(self.order, self.now),
+            Move.LAPSE: lambda: escalation.lapse(self.order, STREET, {}, self.now),
+            Move.TIME_UP: lambda: approval.time_up(self.order, STREET, self.now),
+            Move.SUPERVISE: lambda: escalation.supervise(self.order, ABOVE, "请抓紧", STREET, self.now),
+        }
+        self.meet(what, ways[what]())
+
+    @rule(late=st.integers(0, 9))
+    def cancel(self, late: int) -> None:
+        """Seldom: nothing happens after it."""
+        if late == 0:
+            self.meet(Move.CANCEL, work.cancel(self.order, CancelCause.VOIDED, self.now))
+
+    @invariant()
+    def somebody_has_it_exactly_when_it_is_not_offered(self) -> None:
+        if self.order.state is not State.CANCELLED:
+            assert (self.order.member_id is None) == (self.order.state is State.OFFERED)
+        assert self.order.people
+
+    @invariant()
+    def a_clock_runs_exactly_in_a_stage(self) -> None:
+        assert (self.order.running is not None) == (self.order.state in STAGE_OF)
+        assert (self.order.suspended_at is not None) == (self.order.state is State.SUSPENDED)
+        assert (self.order.due_at() is None) == (self.order.state in ENDED)
+
+    @invariant()
+    def the_check_comes_after_the_work(self) -> None:
+        assert self.order.handle_by < self.order.check_by
+        assert self.order.extended_times <= approval.EXTENDED_AT_MOST
+        assert self.order.suspended_times <= approval.SUSPENDED_AT_MOST
+
+
+TestPaths = Paths.TestCase
+TestPaths.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
