@@ -188,7 +188,7 @@ def _about_points(
         if balances[account, dimension] != stated.get((account, dimension), 0)
     ]
     earned = Counter((t["cause_id"], t["member_id"], t["rule"]) for t in transactions if t["kind"] == "earn")
-    reversals = [t for t in transactions if t["kind"] == "reversal"]
+    reversals = [t for t in transactions if t["kind"] != "earn"]
     inexact = [f"transaction {t['id']}" for t in reversals if by_id[t["reverses"]]["points"] != t["points"]]
     checked = {o["order_id"] for o in orders if o["state"] == "checked"}
     unheard = [f"order {o}" for o in checked ^ {row["order_id"] for row in passed}]

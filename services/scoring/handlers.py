@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from libs.chassis.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.ids import new_id
-from libs.contracts.dispatch import MemberChanged, OrderChecked, PatrolVisited, UnitChanged
+from libs.contracts.dispatch import AppealUpheld, MemberChanged, OrderChecked, PatrolVisited, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from services.scoring import rules_file
-from services.scoring.domain.ledger import Because, Kind, Transaction, Undo, earn, heaviest, purses, reversal
+from services.scoring.domain.ledger import (
+    Appeal,
+    Because,
+    Kind,
+    Transaction,
+    Undo,
+    earn,
+    heaviest,
+    purses,
+    restore,
+    take_back,
+)
 from services.scoring.domain.rules import CHECKED, EVALUATED, VISITED, Deed, Earner, Who
 from services.scoring.tables import ledger, projections
 from services.scoring.tables.projections import Handled
@@ -68,6 +80,18 @@ async def score_visits(visits: Batch[PatrolVisited], db: Database) -> list[Event
     return await _earn(db, [_visit_deed(v) for v in visits], {})
 
 
+@router.on(AppealUpheld)
+async def restore_appealed(upheld: Batch[AppealUpheld], db: Database) -> list[Event]:
+    """What was taken back for the order is given again: the exact opposite of each reversal until then."""
+    await ledger.lock(db, {fact.tenant for fact in upheld})
+    appeals = {a.order_id: a for a in map(_appeal, sorted(upheld, key=lambda f: (f.occurred_at, f.id)))}
+    await projections.record_appeals(db, appeals.values())
+    taken = [t for t in await ledger.taken_back(db, appeals) if t.order_id and appeals[t.order_id].lifts(t)]
+    given = [restore(each, appeals[each.order_id], new_id()) for each in taken if each.order_id]
+    await ledger.post(db, given)
+    return _facts(given)
+
+
 @router.on(MemberChanged)
 async def keep_members(members: Batch[MemberChanged], db: Database) -> list[Event]:
     await projections.record_members(db, members)
@@ -94,12 +118,21 @@ async def _earn(
 async def _take_back(db: Database, undos: Mapping[UUID, Undo]) -> list[Transaction]:
     """The reversals of what the orders have earned so far."""
     standing = await ledger.standing(db, undos.values())
-    pairs = [(transaction, undos[transaction.order_id]) for transaction in standing if transaction.order_id]
-    return [reversal(transaction, undo, new_id()) for transaction, undo in pairs if undo.covers(transaction)]
+    appeals = await projections.appeals(db, {(t.tenant, t.order_id) for t in standing if t.order_id})
+    pairs = [
+        (transaction, replace(undos[transaction.order_id], appeal=appeals.get(transaction.order_id)))
+        for transaction in standing
+        if transaction.order_id
+    ]
+    return [each for earned, undo in pairs if undo.covers(earned) for each in take_back(earned, undo, new_id)]
 
 
 def _failure(check: OrderChecked) -> Undo:
     return Undo(check.tenant, check.order_id, check.case_id, check.id, check.occurred_at, Because.CHECK_FAILED)
+
+
+def _appeal(fact: AppealUpheld) -> Appeal:
+    return Appeal(fact.tenant, fact.order_id, fact.case_id, fact.id, fact.occurred_at)
 
 
 def _check_deed(check: OrderChecked) -> Deed:
@@ -149,7 +182,7 @@ def _visit_deed(visit: PatrolVisited) -> Deed:
 
 
 def _facts(transactions: Iterable[Transaction]) -> list[Event]:
-    return [_posted(t) if t.kind is Kind.EARN else _reversed(t) for t in transactions]
+    return [_reversed(t) if t.kind is Kind.REVERSAL else _posted(t) for t in transactions]
 
 
 def _posted(transaction: Transaction) -> PointsPosted:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from libs.chassis.testing import NOON, Stage, stamped
+from libs.contracts.dispatch import AppealUpheld, OrderChecked
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from tests.conftest import MakeStage
@@ -104,3 +105,56 @@ async def test_rework_that_passes_in_the_end_earns(scoring: Stage) -> None:
     await scoring.hear(failed, checked(order_id=failed.order_id, case_id=failed.case_id))
     assert (await balances(scoring))["member:M1"] == 6
     assert (await balances(scoring))["member:M9"] == 2
+
+
+def upheld(check: OrderChecked, *, hours: int = 3) -> AppealUpheld:
+    return AppealUpheld(
+        tenant=check.tenant,
+        occurred_at=check.occurred_at + timedelta(hours=hours),
+        case_id=check.case_id,
+        order_id=check.order_id,
+        case_no="20261123-000001",
+        approval_id=UUID(int=7),
+        member_id=check.member_id,
+        org_id=check.org_id,
+        decided_by="L1",
+        reason="unfair",
+    )
+
+
+async def test_an_upheld_appeal_posts_the_exact_reversal_of_what_was_posted_against_the_order(scoring: Stage) -> None:
+    check = stamped(checked())
+    await scoring.hear(check)
+    before = await balances(scoring)
+    await scoring.hear(reopened(check))
+    assert "member:M1" not in await balances(scoring)
+    appeal = stamped(upheld(check))
+    await scoring.hear(appeal, appeal)
+    assert await balances(scoring) == before
+    given = [p for p in await scoring.said(PointsPosted) if p.cause_id == appeal.id]
+    taken = await scoring.said(PointsReversed)
+    assert sorted((p.member_id, p.rule, p.points) for p in given) == sorted(
+        (p.member_id, p.rule, p.points)
+        for p in await scoring.said(PointsPosted)
+        if p.transaction_id in {t.reverses for t in taken}
+    )
+
+
+async def test_an_appeal_ends_in_the_same_ledger_whenever_it_arrives(scoring: Stage) -> None:
+    outcomes = []
+    for arrival in permutations(range(3)):
+        check = checked(order_id=UUID(int=1), case_id=UUID(int=2))
+        told: list[Event] = [check, reopened(check), upheld(check)]
+        told = [fact.stamped(UUID(int=10 + n), check.case_id) for n, fact in enumerate(told)]
+        for place in arrival:
+            await scoring.hear(told[place])
+        outcomes.append((await balances(scoring), await history(scoring)))
+        await forget_everything(scoring)
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+
+
+async def test_a_reopening_after_the_appeal_takes_back(scoring: Stage) -> None:
+    check = stamped(checked())
+    await scoring.hear(check, upheld(check, hours=1))
+    await scoring.hear(reopened(check))
+    assert "member:M1" not in await balances(scoring)

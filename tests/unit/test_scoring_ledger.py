@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, permutations
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scoring.domain.ledger import (
+    Appeal,
     Because,
     Earned,
     Kind,
@@ -25,7 +26,8 @@ from services.scoring.domain.ledger import (
     local_day,
     postings,
     purses,
-    reversal,
+    restore,
+    take_back,
 )
 from services.scoring.domain.rules import CHECKED, Deed, Earner, Rules, Who
 from services.scoring.rules_file import SHIPPED, load
@@ -67,6 +69,10 @@ def failure(order: int = 1, number: int = 600, at: datetime = NOON + timedelta(h
     return replace(reopening(order, number, at), because=Because.CHECK_FAILED)
 
 
+def appeal(order: int = 1, number: int = 700, at: datetime = NOON + timedelta(hours=2)) -> Appeal:
+    return Appeal(TENANT, UUID(int=order), UUID(int=1000 + order), UUID(int=number), at)
+
+
 class Book:
     """A ledger in memory, kept as the service keeps it in the database."""
 
@@ -74,6 +80,7 @@ class Book:
         self.rules = rules
         self.transactions: list[Transaction] = []
         self.undone: dict[UUID, Undo] = {}
+        self.appeals: dict[UUID, Appeal] = {}
         self._ids = count(1_000_000)
 
     def _new_id(self) -> UUID:
@@ -86,12 +93,22 @@ class Book:
         return made
 
     def undo(self, undo: Undo) -> list[Transaction]:
+        undo = replace(undo, appeal=self.appeals.get(undo.order_id))
         self.undone = heaviest([*self.undone.values(), undo])
         reversed_already = {t.reverses for t in self.transactions}
+        standing = [t for t in self.transactions if undo.covers(t) and t.id not in reversed_already]
+        made = [each for t in standing for each in take_back(t, undo, self._new_id)]
+        self.transactions += made
+        return made
+
+    def uphold(self, appeal: Appeal) -> list[Transaction]:
+        self.appeals[appeal.order_id] = appeal
+        self.undone = {o: replace(u, appeal=self.appeals.get(o)) for o, u in self.undone.items()}
+        given_already = {t.reverses for t in self.transactions}
         made = [
-            reversal(t, undo, self._new_id())
+            restore(t, appeal, self._new_id())
             for t in self.transactions
-            if undo.covers(t) and t.id not in reversed_already
+            if appeal.lifts(t) and t.id not in given_already
         ]
         self.transactions += made
         return made
@@ -116,6 +133,43 @@ class Book:
             (t.kind, t.rule, t.member_id, t.points, t.cause_id, t.reverses and causes[t.reverses])
             for t in self.transactions
         )
+
+
+def test_an_upheld_appeal_gives_back_exactly_what_a_reopening_took() -> None:
+    book = Book()
+    book.hear(check_deed(points=5))
+    before = book.balances()
+    taken = book.undo(reopening())
+    given = book.uphold(appeal())
+    assert book.balances() == before
+    assert [(t.reverses, t.points, t.because) for t in given] == [
+        (t.id, t.points, Because.APPEAL_UPHELD) for t in taken
+    ]
+    assert book.uphold(appeal()) == []
+
+
+def test_what_is_taken_back_after_an_appeal_stays_taken_back() -> None:
+    book = Book()
+    book.hear(check_deed())
+    book.uphold(appeal(at=NOON))
+    book.undo(reopening(at=NOON + timedelta(hours=1)))
+    assert "member:M1" not in book.balances()
+
+
+def test_an_appeal_leads_to_the_same_ledger_whenever_it_arrives() -> None:
+    ledgers = []
+    for arrival in permutations(range(3)):
+        book = Book()
+        for place in arrival:
+            match place:
+                case 0:
+                    book.hear(check_deed())
+                case 1:
+                    book.undo(reopening())
+                case _:
+                    book.uphold(appeal())
+        ledgers.append((book.balances(), book.history()))
+    assert all(each == ledgers[0] for each in ledgers)
 
 
 def test_points_move_from_the_rule_to_the_member_and_the_organisation() -> None:

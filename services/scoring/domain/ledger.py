@@ -15,11 +15,13 @@ from services.scoring.domain.rules import Deed, Earner, Earning, Rules, earnings
 class Kind(StrEnum):
     EARN = "earn"
     REVERSAL = "reversal"
+    RESTORE = "restore"
 
 
 class Because(StrEnum):
     REOPENED = "reopened"
     CHECK_FAILED = "check_failed"
+    APPEAL_UPHELD = "appeal_upheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,21 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class Appeal:
+    """An appeal about an order was upheld: what was taken back until then is given again."""
+
+    tenant: str
+    order_id: UUID
+    case_id: UUID
+    cause_id: UUID
+    occurred_at: datetime
+
+    def lifts(self, transaction: Transaction) -> bool:
+        mine = (transaction.tenant, transaction.order_id) == (self.tenant, self.order_id)
+        return mine and transaction.kind is Kind.REVERSAL and transaction.occurred_at <= self.occurred_at
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """An order turned out not to be done: the event that said so.
 
@@ -67,12 +84,14 @@ class Undo:
     cause_id: UUID
     occurred_at: datetime
     because: Because
+    appeal: Appeal | None = None
 
     def covers(self, transaction: Transaction) -> bool:
         mine = (transaction.tenant, transaction.order_id) == (self.tenant, self.order_id)
-        if not mine or transaction.kind is not Kind.EARN:
+        if not mine or transaction.kind is Kind.REVERSAL:
             return False
-        return self.because is Because.REOPENED or transaction.occurred_at <= self.occurred_at
+        whole = self.because is Because.REOPENED and transaction.kind is Kind.EARN
+        return whole or transaction.occurred_at <= self.occurred_at
 
     @property
     def weight(self) -> tuple[bool, datetime, UUID]:
@@ -143,8 +162,16 @@ def earn(
             made.append(transaction)
             undo = undone.get(deed.order_id) if deed.order_id else None
             if undo is not None and undo.covers(transaction):
-                made.append(reversal(transaction, undo, new_id()))
+                made += take_back(transaction, undo, new_id)
     return made
+
+
+def take_back(transaction: Transaction, undo: Undo, new_id: Callable[[], UUID]) -> list[Transaction]:
+    """The reversal, and where an appeal was upheld since, what gives it again."""
+    taken = reversal(transaction, undo, new_id())
+    if undo.appeal is None or not undo.appeal.lifts(taken):
+        return [taken]
+    return [taken, restore(taken, undo.appeal, new_id())]
 
 
 def _within_cap(earning: Earning, before: Earned) -> int:
@@ -186,6 +213,20 @@ def reversal(transaction: Transaction, undo: Undo, id: UUID) -> Transaction:
     )
 
 
+def restore(taken: Transaction, appeal: Appeal, id: UUID) -> Transaction:
+    """The exact opposite of a reversal."""
+    return replace(
+        taken,
+        id=id,
+        kind=Kind.RESTORE,
+        cause_id=appeal.cause_id,
+        occurred_at=appeal.occurred_at,
+        day=local_day(appeal.occurred_at),
+        reverses=taken.id,
+        because=Because.APPEAL_UPHELD,
+    )
+
+
 def heaviest(undos: Iterable[Undo]) -> dict[UUID, Undo]:
     """One for each order."""
     kept: dict[UUID, Undo] = {}
@@ -198,7 +239,7 @@ def heaviest(undos: Iterable[Undo]) -> dict[UUID, Undo]:
 
 def postings(transaction: Transaction) -> tuple[Posting, Posting, Posting]:
     """What the transaction does to the accounts; the amounts add up to zero."""
-    points = transaction.points if transaction.kind is Kind.EARN else -transaction.points
+    points = -transaction.points if transaction.kind is Kind.REVERSAL else transaction.points
 
     def posting(account: str, amount: int) -> Posting:
         return Posting(transaction.id, transaction.tenant, account, transaction.dimension, amount)

@@ -20,7 +20,7 @@ CREATE TABLE accounts (
 CREATE TABLE transactions (
     id uuid PRIMARY KEY,
     tenant text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('earn', 'reversal')),
+    kind text NOT NULL CHECK (kind IN ('earn', 'reversal', 'restore')),
     rule text NOT NULL,
     rules_version integer NOT NULL CHECK (rules_version > 0),
     dimension text NOT NULL,
@@ -33,14 +33,15 @@ CREATE TABLE transactions (
     occurred_at timestamptz NOT NULL,
     day date NOT NULL,
     reverses uuid UNIQUE REFERENCES transactions,
-    because text CHECK (because IN ('reopened', 'check_failed')),
+    because text CHECK (because IN ('reopened', 'check_failed', 'appeal_upheld')),
     CHECK (day = CAST(occurred_at AT TIME ZONE 'Asia/Shanghai' AS date)),
-    CHECK ((kind = 'reversal') = (reverses IS NOT NULL)),
-    CHECK ((kind = 'reversal') = (because IS NOT NULL))
+    CHECK ((kind = 'earn') = (reverses IS NULL)),
+    CHECK ((kind = 'earn') = (because IS NULL)),
+    CHECK ((kind = 'restore') = (because IS NOT DISTINCT FROM 'appeal_upheld'))
 );
 CREATE UNIQUE INDEX transactions_earned_once ON transactions (tenant, member_id, rule, day, cause_id) INCLUDE (points)
     WHERE kind = 'earn';
-CREATE INDEX transactions_of_order ON transactions (order_id) WHERE kind = 'earn';
+CREATE INDEX transactions_of_order ON transactions (order_id) WHERE order_id IS NOT NULL;
 
 CREATE TABLE postings (
     transaction_id uuid NOT NULL REFERENCES transactions,
@@ -65,10 +66,13 @@ CREATE TABLE orders (
     undone_at timestamptz,
     undone_by uuid,
     undone_because text CHECK (undone_because IN ('reopened', 'check_failed')),
+    appealed_at timestamptz,
+    appealed_by uuid,
     PRIMARY KEY (tenant, order_id),
     CHECK (num_nulls(member_id, org_id, on_time, own_report, category_points, passed_at, passed_by) IN (0, 7)),
     CHECK (num_nulls(undone_at, undone_by, undone_because) IN (0, 3)),
-    CHECK (passed_at IS NOT NULL OR undone_at IS NOT NULL)
+    CHECK (num_nulls(appealed_at, appealed_by) IN (0, 2)),
+    CHECK (passed_at IS NOT NULL OR undone_at IS NOT NULL OR appealed_at IS NOT NULL)
 );
 
 CREATE TABLE members (

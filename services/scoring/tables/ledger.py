@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from itertools import chain
+from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from services.scoring.domain.ledger import (
     Because,
     Earned,
@@ -49,7 +50,16 @@ STANDING = text(
     """
     SELECT t.* FROM transactions t
     LEFT JOIN LATERAL (SELECT true AS found FROM transactions WHERE reverses = t.id LIMIT 1) reversal ON true
-    WHERE t.order_id = ANY(CAST(:orders AS uuid[])) AND t.kind = 'earn' AND reversal.found IS NULL
+    WHERE t.order_id = ANY(CAST(:orders AS uuid[])) AND t.kind <> 'reversal' AND reversal.found IS NULL
+    ORDER BY t.id
+    """
+)
+
+TAKEN_BACK = text(
+    """
+    SELECT t.* FROM transactions t
+    LEFT JOIN LATERAL (SELECT true AS found FROM transactions WHERE reverses = t.id LIMIT 1) given ON true
+    WHERE t.order_id = ANY(CAST(:orders AS uuid[])) AND t.kind = 'reversal' AND given.found IS NULL
     ORDER BY t.id
     """
 )
@@ -96,14 +106,19 @@ async def standing(db: Database, undos: Collection[Undo]) -> list[Transaction]:
     """What the orders have earned that is not reversed yet."""
     if not undos:
         return []
-    rows = await db.rows(STANDING, {"orders": [u.order_id for u in undos]})
-    found = []
-    for row in rows:
-        values = {name: getattr(row, name) for name in _FIELDS}
-        values["kind"] = Kind(values["kind"])
-        values["because"] = Because(values["because"]) if values["because"] else None
-        found.append(Transaction(**values))
-    return found
+    return [_transaction(row) for row in await db.rows(STANDING, {"orders": [u.order_id for u in undos]})]
+
+
+async def taken_back(db: Database, orders: Collection[UUID]) -> list[Transaction]:
+    """What was taken back for the orders and is not given again yet."""
+    return [_transaction(row) for row in await db.rows(TAKEN_BACK, {"orders": list(orders)})]
+
+
+def _transaction(row: Record) -> Transaction:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    values["kind"] = Kind(values["kind"])
+    values["because"] = Because(values["because"]) if values["because"] else None
+    return Transaction(**values)
 
 
 async def post(db: Database, transactions: Sequence[Transaction]) -> None:

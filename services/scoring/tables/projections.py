@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from libs.chassis.database import Database
 from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
-from services.scoring.domain.ledger import Because, Undo
+from services.scoring.domain.ledger import Appeal, Because, Undo
 from services.scoring.domain.rules import Earner
 
 OrderKey = tuple[str, UUID]
@@ -47,7 +47,7 @@ RECORD_PASSED = text(
             passed_at = excluded.passed_at, passed_by = excluded.passed_by
         WHERE o.passed_at IS NULL OR (o.passed_at, o.passed_by) < (excluded.passed_at, excluded.passed_by)
     )
-    SELECT tenant, order_id, o.case_id, undone_by, undone_at, undone_because
+    SELECT tenant, order_id, o.case_id, undone_by, undone_at, undone_because, appealed_by, appealed_at
     FROM orders o JOIN passed USING (tenant, order_id) WHERE undone_at IS NOT NULL
     """
 )
@@ -64,10 +64,28 @@ RECORD_UNDONE = text(
     """
 )
 
+RECORD_APPEALS = text(
+    """
+    INSERT INTO orders AS o (tenant, order_id, case_id, appealed_at, appealed_by)
+    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS uuid[]), CAST(:cases AS uuid[]),
+        CAST(:times AS timestamptz[]), CAST(:ids AS uuid[]))
+    ON CONFLICT (tenant, order_id) DO UPDATE SET appealed_at = excluded.appealed_at, appealed_by = excluded.appealed_by
+    """
+)
+
+APPEALS = text(
+    """
+    SELECT tenant, order_id, case_id, appealed_by, appealed_at
+    FROM orders JOIN unnest(CAST(:tenants AS text[]), CAST(:orders AS uuid[])) AS asked (tenant, order_id)
+        USING (tenant, order_id)
+    WHERE appealed_at IS NOT NULL
+    """
+)
+
 HANDLED = text(
     """
     SELECT tenant, order_id, case_id, member_id, org_id, on_time, own_report, category_points,
-        undone_by, undone_at, undone_because
+        undone_by, undone_at, undone_because, appealed_by, appealed_at
     FROM orders JOIN unnest(CAST(:tenants AS text[]), CAST(:orders AS uuid[])) AS asked (tenant, order_id)
         USING (tenant, order_id)
     WHERE passed_at IS NOT NULL
@@ -140,6 +158,28 @@ async def record_undone(db: Database, undos: Collection[Undo]) -> None:
     )
 
 
+async def record_appeals(db: Database, appeals: Collection[Appeal]) -> None:
+    """An order has one appeal at most."""
+    await db.execute(
+        RECORD_APPEALS,
+        {
+            "tenants": [a.tenant for a in appeals],
+            "orders": [a.order_id for a in appeals],
+            "cases": [a.case_id for a in appeals],
+            "times": [a.occurred_at for a in appeals],
+            "ids": [a.cause_id for a in appeals],
+        },
+    )
+
+
+async def appeals(db: Database, orders: Collection[OrderKey]) -> dict[UUID, Appeal]:
+    """What was upheld of the orders."""
+    if not orders:
+        return {}
+    rows = await db.rows(APPEALS, {"tenants": [t for t, _ in orders], "orders": [o for _, o in orders]})
+    return {row.order_id: _appeal(row) for row in rows}
+
+
 async def handled(db: Database, orders: Iterable[OrderKey]) -> tuple[dict[OrderKey, Handled], dict[UUID, Undo]]:
     """The orders that a check has passed, and what has undone them since."""
     asked = list(set(orders))
@@ -159,7 +199,12 @@ def _undo(row: Any) -> Undo:
         cause_id=row.undone_by,
         occurred_at=row.undone_at,
         because=Because(row.undone_because),
+        appeal=_appeal(row) if row.appealed_at is not None else None,
     )
+
+
+def _appeal(row: Any) -> Appeal:
+    return Appeal(row.tenant, row.order_id, row.case_id, row.appealed_by, row.appealed_at)
 
 
 async def record_members(db: Database, facts: Iterable[MemberChanged]) -> None:

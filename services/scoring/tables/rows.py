@@ -73,7 +73,7 @@ class PostingRow(ScoringTable, table=True):
 
 
 class OrderRow(ScoringTable, table=True):
-    """Who did an order, once a check passed it; and the heaviest fact that undid it. Either may come first."""
+    """Who did an order, once a check passed it; the heaviest fact that undid it; and its appeal. Any may come first."""
 
     __tablename__ = "orders"
 
@@ -90,6 +90,8 @@ class OrderRow(ScoringTable, table=True):
     undone_at: datetime | None = _time(nullable=True)
     undone_by: UUID | None = None
     undone_because: str | None = _text_or_none()
+    appealed_at: datetime | None = _time(nullable=True)
+    appealed_by: UUID | None = None
 
 
 class MemberRow(ScoringTable, table=True):

@@ -19,7 +19,7 @@ import asyncpg
 
 import services.scoring
 from deploy.local.reconcile import Check
-from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.dispatch import AppealUpheld, MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from libs.contracts.words import STREET_ZONE
@@ -125,7 +125,7 @@ def _earned_wrong(
 
 
 def _undoing_wrong(evidence: Evidence, transactions: Sequence[asyncpg.Record]) -> list[str]:
-    """A reopened order is undone whole; a failed check undoes what was earned for the order until then."""
+    """A reopened order is undone whole, a failed check undoes what was earned until then; an appeal lifts both."""
     reopened = {fact.order_id for fact in evidence.of(CaseReopened)}
     failed: dict[UUID, datetime] = {}
     for check in evidence.of(OrderChecked):
@@ -133,8 +133,9 @@ def _undoing_wrong(evidence: Evidence, transactions: Sequence[asyncpg.Record]) -
             failed[check.order_id] = max(check.occurred_at, failed.get(check.order_id, check.occurred_at))
     reversals: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
     for row in transactions:
-        if row["kind"] == "reversal":
+        if row["kind"] != "earn":
             reversals[row["reverses"]].append(row)
+    appealed = {fact.order_id: fact.occurred_at for fact in evidence.of(AppealUpheld)}
     wrong = []
     for row in transactions:
         if row["kind"] == "earn":
@@ -145,6 +146,10 @@ def _undoing_wrong(evidence: Evidence, transactions: Sequence[asyncpg.Record]) -
                     f"{row['points']} points of {row['member_id']} for order {order_id}: taken back "
                     f"{len(reversals[row['id']])} times, and {int(undone)} is right"
                 )
+        if row["kind"] == "reversal":
+            given = row["order_id"] in appealed and row["occurred_at"] <= appealed[row["order_id"]]
+            if [each["points"] for each in reversals[row["id"]]] != [row["points"]] * given:
+                wrong.append(f"reversal {row['id']}: given again {len(reversals[row['id']])} times")
     return wrong
 
 
@@ -154,7 +159,7 @@ def _postings_wrong(evidence: Evidence, transactions: Sequence[asyncpg.Record]) 
         posted[row["transaction_id"]].add((row["account"], row["dimension"], row["amount"]))
     wrong = []
     for row in transactions:
-        points, dimension = row["points"] * (1 if row["kind"] == "earn" else -1), row["dimension"]
+        points, dimension = row["points"] * (-1 if row["kind"] == "reversal" else 1), row["dimension"]
         right = {
             (f"member:{row['member_id']}", dimension, points),
             (f"org:{row['org_id']}", dimension, points),
