@@ -25,7 +25,7 @@ USUAL_CASES = 20
 FEW_ROWS = 1_000
 """So many rows may be read, however many there are."""
 
-IMPORT_ROWS = 3_000
+IMPORT_ROWS = 3_500
 """The street's members and units are told to the others while the cases live."""
 
 SMALL = {
