@@ -78,12 +78,12 @@ class Asking:
         """Whether the answer says "not taken now"."""
         return answer.status_code == 503
 
-    async def look(self, path: str) -> Any:
+    async def look(self, path: str, **query: str) -> Any:
         """What the service shows there."""
 
         async def attempt() -> Any:
             async with self._places:
-                answer = await self._client.get(self._anywhere() + path, params={"tenant": self.tenant})
+                answer = await self._client.get(self._anywhere() + path, params={"tenant": self.tenant, **query})
             return answer.json() if answer.status_code == 200 else None
 
         return await until_answered(attempt, path, self.patience_seconds)

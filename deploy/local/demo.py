@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local import reconcile, reports, street, summary
+from deploy.local import patrols, reconcile, reports, street, summary
 from deploy.local.at_rest import wait_until_at_rest
 from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows, empty
 from deploy.local.play import Played, play
@@ -34,7 +34,7 @@ def main() -> int:
     clock = clock_that_shows(_last_working_day() + BEGINS, at, SPEED)
     with LocalStreet(FOLDER, durable=False, clock=clock, settings=SETTINGS, say=console.print) as local:
         console.print(f"A morning of {REPORTS} reports, {SPEED:.0f} times as fast as the clock on the wall:\n")
-        tally = Tally(REPORTS)
+        tally = Tally(REPORTS + patrols.FINDINGS)
         with Display(tally, console) as display:
             work = play(local, here, plans, lasts=LASTS, tally=tally, tick=lambda: display.tick(clock.now()))
             played = asyncio.run(work)
@@ -57,7 +57,7 @@ async def conclude(local: LocalStreet, played: Played, console: Console) -> bool
     console.print()
     await summary.show(local, played, console)
     console.print("\nReconciliation of what was sent and what the four databases hold:")
-    checks = await reconcile.reconcile(local.database_url, TENANT, played.sent)
+    checks = await reconcile.reconcile(local.database_url, TENANT, played.sent, played.visits)
     checks.append(reconcile.Check("nothing is under way any more", tuple(left)))
     checks.append(reconcile.Check("nothing happened that must not happen", tuple(played.surprises)))
     return reconcile.show(checks, console)

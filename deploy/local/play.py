@@ -1,16 +1,18 @@
 """Plays a morning: reports are sent at their time, and the people of the street act on what they hear."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import nats
 
 from deploy.local.asking import Asking
 from deploy.local.facts import Facts
 from deploy.local.local_street import TENANT, LocalStreet
+from deploy.local.patrols import Patrols
 from deploy.local.people import People
 from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
@@ -18,6 +20,7 @@ from deploy.local.senders import Senders, Sent
 from deploy.local.stories import Stories
 from deploy.local.street import Street
 from libs.chassis.seal import Sealer
+from libs.contracts.dispatch import PatrolPlanned
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Played:
     sent: list[Sent] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     contested_claims: int = 0
+    visits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 async def play(
@@ -57,16 +61,26 @@ async def play(
         stories = Stories(senders, people, tally)
         facts = Facts(bus, TENANT, "demonstration")
         await facts.follow()
-        listening = asyncio.create_task(stories.listen(facts))
+        patrols = Patrols(street, dispatch, local.clock, stories)
+        listening = asyncio.create_task(_listen(facts, stories, patrols))
         seconds, begun = lasts.total_seconds() / local.clock.speed, asyncio.get_running_loop().time()
         try:
+            await patrols.begin()
+            stories.accompany(patrols.walk())
             for plan in plans:
                 stories.begin(plan, begun + plan.at_fraction * seconds)
             await stories.finish(patience_seconds, tick)
         finally:
             await facts.stop()
             listening.cancel()
-        return Played(stories.sent, stories.surprises, people.contested)
+        return Played(stories.sent, stories.surprises, people.contested, patrols.visited)
+
+
+async def _listen(facts: Facts, stories: Stories, patrols: Patrols) -> None:
+    async for fact in facts.heard():
+        stories.hear(fact)
+        if isinstance(fact, PatrolPlanned):
+            patrols.hear(fact)
 
 
 async def ignore(error: Exception) -> None:

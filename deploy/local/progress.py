@@ -26,6 +26,7 @@ class Tally:
     reports: int
     cases: dict[str, set[object]] = field(default_factory=lambda: {stage: set() for stage in STAGES})
     rated: int = 0
+    visited: int = 0
     points: int = 0
     notifications: Counter[str] = field(default_factory=Counter)
 
@@ -77,4 +78,5 @@ class Display:
 
     def _outcomes(self) -> str:
         told = ", ".join(f"{channel} {count}" for channel, count in sorted(self._tally.notifications.items()))
-        return f"rated {self._tally.rated}, points {self._tally.points}, notifications: {told or 'none yet'}"
+        counts = f"visited {self._tally.visited}, rated {self._tally.rated}, points {self._tally.points}"
+        return f"{counts}, notifications: {told or 'none yet'}"

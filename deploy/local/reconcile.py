@@ -24,6 +24,10 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     },
     "dispatch": {
         "orders": "SELECT order_id, case_id, state, member_id, opening FROM orders WHERE tenant = $1",
+        "tasks": "SELECT round_id, unit, member_id, state FROM patrol_tasks WHERE tenant = $1",
+        "visits": "SELECT visit_id, key, round_id, unit, member_id, on_time, in_place, first FROM visits "
+        "WHERE tenant = $1",
+        "findings": "SELECT finding_id, state, case_id FROM findings WHERE tenant = $1",
         "open_orders": "SELECT member_id, open_orders FROM members WHERE tenant = $1 AND open_orders > 0",
     },
     "scoring": {
@@ -38,6 +42,8 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "copies": "SELECT event_id, recipient_id, channel FROM deliveries WHERE tenant = $1 "
         "GROUP BY 1, 2, 3 HAVING count(*) > 1",
         "known_cases": "SELECT case_id FROM cases WHERE tenant = $1",
+        "assigned_told": "SELECT DISTINCT recipient_id FROM deliveries JOIN notices USING (tenant, event_id) "
+        "WHERE tenant = $1 AND template = 'patrol_assigned'",
         "offers_told": "SELECT DISTINCT case_id FROM notices WHERE tenant = $1 AND template = 'offered'",
     },
 }
@@ -54,6 +60,8 @@ CASE_STATES_OF: Mapping[str, Collection[str]] = {
     "handled": ("resolved",),
     "checked": ("closed",),
 }
+PATROL_SENDER = "dispatch-patrol"
+PATROL_POINTS_A_DAY = 10
 EXAMPLES = 3
 
 
@@ -69,10 +77,17 @@ class Check:
         return not self.contradictions
 
 
-async def reconcile(database_url: Callable[[str], str], tenant: str, sent: Sequence[Sent] | None = None) -> list[Check]:
-    """Every check, in the order of a report's life. Without `sent` nothing is said about what was sent."""
+async def reconcile(
+    database_url: Callable[[str], str],
+    tenant: str,
+    sent: Sequence[Sent] | None = None,
+    visits: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Check]:
+    """Every check, in the order of a report's life. Without `sent` nothing is said about what was sent, and without
+    `visits`, receipts by key, nothing about who has been where."""
     found = await load(database_url, tenant, QUERIES)
     checks = _about_reports(found["incident"]["cases"], sent) if sent is not None else []
+    checks += [_each_visit_is_kept(found["dispatch"]["visits"], visits)] if visits is not None else []
     return [*checks, *agreement(found), _nothing_given_up(found)]
 
 
@@ -81,6 +96,7 @@ def agreement(found: Found) -> list[Check]:
     cases, orders = found["incident"]["cases"], found["dispatch"]["orders"]
     return [
         *_about_orders(cases, orders, found["dispatch"]["open_orders"]),
+        *_about_patrols(found),
         *_about_points(orders, **found["scoring"]),
         *_about_notifications(cases, orders, **found["notify"]),
         _all_published(found),
@@ -121,7 +137,9 @@ def _about_reports(cases: Rows, sent: Sequence[Sent]) -> list[Check]:
     requests = sum(len(each.receipts) for each in sent)
     not_once = [f"{key} {report}: {stored[key, report]} cases" for key, report in reports if stored[key, report] != 1]
     never_sent = [
-        f"{sender} {key} is a case, and was not sent" for sender, key in stored if (sender, key) not in reports
+        f"{sender} {key} is a case, and was not sent"
+        for sender, key in stored
+        if (sender, key) not in reports and sender != PATROL_SENDER
     ]
     other_answers = [
         f"{sender} {key} was answered {receipt.case_no}"
@@ -168,6 +186,62 @@ def _about_orders(cases: Rows, orders: Rows, open_orders: Rows) -> list[Check]:
         Check("case and order tell the same", tuple(differ)),
         Check("every member's open orders are counted right", tuple(workload)),
     ]
+
+
+def _each_visit_is_kept(visits: Rows, answered: Mapping[str, Mapping[str, Any]]) -> Check:
+    stored = {visit["key"]: str(visit["visit_id"]) for visit in visits}
+    lost = [f"visit {key}" for key, receipt in answered.items() if stored.get(key) != receipt["visit_id"]]
+    never_made = [f"visit {key} was not made" for key in stored.keys() - answered.keys()]
+    return Check(f"{len(answered)} visits were answered, and each is kept once", (*lost, *never_made))
+
+
+def _about_patrols(found: Found) -> list[Check]:
+    tasks, visits, findings = (found["dispatch"][name] for name in ("tasks", "visits", "findings"))
+    on_time: dict[Any, set[bool]] = {}
+    for visit in visits:
+        on_time.setdefault((visit["round_id"], visit["unit"]), set()).add(visit["on_time"])
+    state_for = {frozenset({True}): "visited", frozenset({True, False}): "visited", frozenset({False}): "late"}
+    differ = [
+        f"unit {task['unit']} is {task['state']}"
+        for task in tasks
+        if task["state"] != state_for.get(frozenset(on_time.get((task["round_id"], task["unit"]), ())), "missed")
+    ]
+    count = Counter(task["state"] for task in tasks)
+    cases = {case["idempotency_key"]: case for case in found["incident"]["cases"] if case["sender"] == PATROL_SENDER}
+    astray = [
+        f"finding {finding['finding_id']} is {finding['state']}"
+        for finding in findings
+        if cases.get(str(finding["finding_id"]), {"case_id": None})["case_id"] != finding["case_id"]
+        or finding["state"] == "pending"
+    ]
+    strangers = cases.keys() - {str(finding["finding_id"]) for finding in findings}
+    assigned = {f"member:{task['member_id']}" for task in tasks if task["member_id"]}
+    untold = assigned ^ {row["recipient_id"] for row in found["notify"]["assigned_told"]}
+    return [
+        Check(
+            f"{len(tasks)} patrol tasks were planned: {count['visited']} visited, {count['late']} late, "
+            f"{count['missed']} missed",
+            tuple(differ),
+        ),
+        Check(f"{len(findings)} findings have one case each, and know its number", (*astray, *strangers)),
+        Check(f"{len(assigned)} members were told of their patrol tasks", tuple(untold)),
+        _visits_have_earned(visits, found["scoring"]["transactions"]),
+    ]
+
+
+def _visits_have_earned(visits: Rows, transactions: Rows) -> Check:
+    """One point for each that was the first, in time and in place, up to the cap of a day."""
+    good = Counter(v["member_id"] for v in visits if v["first"] and v["on_time"] and v["in_place"])
+    earned: Counter[str] = Counter()
+    for transaction in transactions:
+        if transaction["rule"] == "patrol_visited":
+            earned[transaction["member_id"]] += transaction["points"]
+    wrong = [
+        f"member {member}: {number} visits, {earned[member]} points"
+        for member, number in good.items()
+        if earned[member] != min(number, PATROL_POINTS_A_DAY)
+    ]
+    return Check(f"{good.total()} visits have earned their points", (*wrong, *(earned.keys() - good.keys())))
 
 
 def _about_points(

@@ -14,8 +14,8 @@ from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
 from deploy.local.senders import NotTaken, Senders, Sent
 from deploy.local.street import RESPONSIBILITY
-from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered
-from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered
+from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered, PatrolVisited
+from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, Receipt
 from libs.contracts.message import CaseEvent, Message
 from libs.contracts.notify import NotificationDelivered
 from libs.contracts.scoring import PointsPosted, PointsReversed
@@ -40,6 +40,7 @@ class Stories:
         self._stories: dict[UUID, Story] = {}
         self._early: dict[UUID, list[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beside: list[asyncio.Task[None]] = []
         self._over = False
         self._planned = self._begun = 0
         self._last_heard = asyncio.get_running_loop().time()
@@ -53,12 +54,22 @@ class Stories:
         self._planned += 1
         self._do(self._report(plan, at))
 
+    def adopt(self, plan: PlannedReport, receipt: Receipt) -> None:
+        """A report that was sent by somebody else goes its way from here."""
+        self._planned += 1
+        self._begun += 1
+        self._tell(Story(plan, receipt))
+
+    def accompany(self, work: Coroutine[Any, Any, None]) -> None:
+        """Goes on beside the reports until it is done, which `finish` waits for."""
+        self._beside.append(self._do(work))
+
     async def finish(
         self, patience_seconds: float, tick: Callable[[], None] = lambda: None, at_most_seconds: float = inf
     ) -> None:
         """Until nobody has anything to do about any report, or nothing was heard for so long, or the time is over."""
         over = asyncio.get_running_loop().time() + at_most_seconds
-        while self._ended() < self._planned and self._idle_seconds() < patience_seconds:
+        while self._goes_on() and self._idle_seconds() < patience_seconds:
             if asyncio.get_running_loop().time() > over:
                 break
             tick()
@@ -86,6 +97,9 @@ class Stories:
                 # The answer to the report is still on its way.
                 self._early.setdefault(fact.case_id, []).append(fact)
 
+    def _goes_on(self) -> bool:
+        return self._ended() < self._planned or not all(task.done() for task in self._beside)
+
     def _ended(self) -> int:
         return len(self._tally.cases["finished"]) + len(self.surprises)
 
@@ -102,13 +116,18 @@ class Stories:
         if len({*sent.receipts}) != 1:
             raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
         receipt = sent.receipts[0]
-        story = self._stories[receipt.case_id] = Story(plan, receipt)
-        self._tally.cases["sent"].add(receipt.case_id)
+        story = self._tell(Story(plan, receipt))
         registration = self._registration[plan.category]
-        for fact in self._early.pop(receipt.case_id, ()):
-            self._act(story, fact)
         if registration != "automatic":
             await self._people.decide(story, registration)
+
+    def _tell(self, story: Story) -> Story:
+        case_id = story.receipt.case_id
+        self._stories[case_id] = story
+        self._tally.cases["sent"].add(case_id)
+        for fact in self._early.pop(case_id, ()):
+            self._act(story, fact)
+        return story
 
     def _act(self, story: Story, fact: Message) -> None:
         match fact:
@@ -122,10 +141,11 @@ class Stories:
         if story.finished.is_set():
             self._tally.cases["finished"].add(story.receipt.case_id)
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._noting_surprises(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _noting_surprises(self, work: Awaitable[None]) -> None:
         try:
@@ -139,6 +159,8 @@ class Stories:
         match fact:
             case CaseEvaluated():
                 self._tally.rated += 1
+            case PatrolVisited(first=True):
+                self._tally.visited += 1
             case PointsPosted():
                 self._tally.points += fact.points
             case PointsReversed():

@@ -41,6 +41,7 @@ async def show(local: LocalStreet, played: Played, console: Console) -> None:
         f"{len(played.sent)} reports in {requests} requests; {played.contested_claims} times two members claimed the "
         "same order at once, and one had it."
     )
+    console.print(f"{len(played.visits)} units were visited on patrol.")
     console.print(f"{local.mail.count} mails reached the mail sink.")
     console.print(await _latency(local))
     console.print(f"Dead letters: {await _parked(local)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.local import reconcile, reports, street
+from deploy.local import patrols, reconcile, reports, street
 from deploy.local.at_rest import wait_until_at_rest
 from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows
 from deploy.local.play import Played, play
@@ -33,7 +33,8 @@ class Morning:
     left: list[str]
 
     async def checks(self, database_url: Callable[[str], str] | None = None) -> list[reconcile.Check]:
-        return await reconcile.reconcile(database_url or self.local.database_url, TENANT, self.played.sent)
+        url = database_url or self.local.database_url
+        return await reconcile.reconcile(url, TENANT, self.played.sent, self.played.visits)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_every_report_comes_to_its_end_and_nothing_happens_that_must_not(morning
     assert morning.played.surprises == []
     assert morning.left == []
     assert {stage: len(cases) for stage, cases in morning.tally.cases.items()} == dict.fromkeys(
-        morning.tally.cases, REPORTS
+        morning.tally.cases, REPORTS + patrols.FINDINGS
     )
 
 
@@ -83,6 +84,18 @@ PLANTED = {
         "incident",
         "UPDATE cases SET state = 'resolved' WHERE case_id = (SELECT min(case_id::text)::uuid FROM cases)",
         "case and order tell the same",
+    ),
+    "a visited unit that counts as missed": (
+        "dispatch",
+        "UPDATE patrol_tasks SET state = 'missed' WHERE unit = (SELECT min(unit) FROM patrol_tasks "
+        "WHERE state = 'visited')",
+        "patrol tasks were planned",
+    ),
+    "a finding without its case": (
+        "dispatch",
+        "UPDATE findings SET case_id = gen_random_uuid() WHERE finding_id = (SELECT min(finding_id::text)::uuid "
+        "FROM findings)",
+        "findings have one case each",
     ),
     "an open order that nobody has": (
         "dispatch",
