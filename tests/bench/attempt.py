@@ -10,6 +10,7 @@ from contextlib import suppress
 import asyncpg
 
 from deploy.local.local_street import TENANT
+from libs.chassis.ids import new_id
 from tests.bench import load
 from tests.bench.life import EVERYBODY
 from tests.bench.measure import Cpu, Figure
@@ -58,8 +59,8 @@ async def report_to_attempt(place: Place, repetitions: int, size: int) -> list[F
                 )
                 for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
             }
-            for n in range(repetitions):
-                await _once(place, db, made, rate, asked, f"attempt-{place.run_id}-{rate}-{n}")
+            for _ in range(repetitions):
+                await _once(place, db, made, rate, asked, f"attempt-{new_id().hex}")
             figures += made.values()
     await place.run()
     await db.execute(MAIL_AGAIN, TENANT)

@@ -40,13 +40,18 @@ def intake_app(database_url: str) -> FastAPI:
         while pending:
             group, pending[:] = pending[:100], pending[100:]
             ids = [new_id() for _ in group]
-            async with pools[0].acquire() as db, db.transaction():
-                await db.execute(
-                    "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[])",
-                    [key for _, key, _ in group],
-                    ids,
-                    [body["text"] for body, _, _ in group],
-                )
+            try:
+                async with pools[0].acquire() as db, db.transaction():
+                    await db.execute(
+                        "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[])",
+                        [key for _, key, _ in group],
+                        ids,
+                        [body["text"] for body, _, _ in group],
+                    )
+            except asyncpg.PostgresError as error:
+                for _, _, answer in group:
+                    answer.set_exception(error)
+                continue
             for (_, _, answer), id in zip(group, ids, strict=True):
                 answer.set_result(str(id))
         running.clear()

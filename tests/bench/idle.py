@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from libs.chassis.ids import new_id
 from tests.bench import load
 from tests.bench.life import EVERYBODY
 from tests.bench.measure import Figure, memory_mib
@@ -19,7 +20,7 @@ async def idle_services(place: Place, repetitions: int, size: int) -> list[Figur
     memory.limit_is = f"{LIMIT_IS}, as many times"
     log = place.folder / "log" / "bare.log"
     await place.run(*EVERYBODY)
-    for n in range(repetitions):
+    for _ in range(repetitions):
         await place.run()
         started = time.perf_counter()
         async with listening("tests.bench.bare_intake", log=log, WANGGE_BENCH_DATABASE_URL="") as (_, bare):
@@ -31,7 +32,7 @@ async def idle_services(place: Place, repetitions: int, size: int) -> list[Figur
             await place.go_on(name)
             seconds[f"{name} s"] = time.perf_counter() - started
         start.add(max(seconds.values()), seconds)
-        requests = reports(size, f"idle-{place.run_id}-{n}")
+        requests = reports(size, f"idle-{new_id().hex}")
         all_created(await load.run(place.port("incident"), requests, rate=None, count=1))
         await place.settled()
         sizes = {f"{name} MiB": memory_mib(place.processes[name]) for name in EVERYBODY}

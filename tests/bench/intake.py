@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.chassis.ids import new_id
 from tests.bench import load
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place, all_created, listening, reports
@@ -27,8 +28,8 @@ async def http_intake(place: Place, repetitions: int, size: int) -> list[Figure]
     url = place.street.database_url("x").rpartition("/")[0] + "/bench_bare_intake"
     log = place.folder / "log" / "bare.log"
     async with listening("tests.bench.bare_intake", log=log, WANGGE_BENCH_DATABASE_URL=url) as (bare_port, _):
-        for n in range(repetitions):
-            port, run = place.port("incident"), f"{place.run_id}-{n}"
+        for _ in range(repetitions):
+            port, run = place.port("incident"), new_id().hex
             most.limit.append((await _load(bare_port, size, f"bare-{run}", None)).rate)
             cpu = Cpu(place.processes)
             most.add((await _load(port, size, f"full-{run}", None)).rate, cpu.spent(size))

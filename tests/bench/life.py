@@ -7,6 +7,7 @@ import time
 import asyncpg
 
 from deploy.local.local_street import TENANT
+from libs.chassis.ids import new_id
 from tests.bench import load
 from tests.bench.busy_people import People
 from tests.bench.measure import Cpu, Figure
@@ -27,8 +28,8 @@ async def report_to_notification(place: Place, repetitions: int, size: int) -> l
     await place.run(*EVERYBODY)
     figure = Figure("report → notification queued", "reports/s", size, goal=2000)
     db = await asyncpg.connect(place.street.database_url("notify"))
-    for n in range(repetitions):
-        requests = reports(size, f"queued-{place.run_id}-{n}")
+    for _ in range(repetitions):
+        requests = reports(size, f"queued-{new_id().hex}")
         before, cpu, started = ids_from_now_on(), Cpu(place.processes), time.perf_counter()
         all_created(await load.run(place.port("incident"), requests, rate=None))
         seconds = await place.settled() - started
@@ -48,9 +49,9 @@ async def whole_life(place: Place, repetitions: int, size: int) -> list[Figure]:
     await place.run(*EVERYBODY)
     figure = Figure("whole life to points posted", "cases/s", size, goal=700)
     db = await asyncpg.connect(place.street.database_url("scoring"))
-    for n in range(repetitions):
+    for _ in range(repetitions):
         before, cpu, started = ids_from_now_on(), Cpu(place.processes), time.perf_counter()
-        async with People(place, reports(size, f"life-{place.run_id}-{n}")) as people:
+        async with People(place, reports(size, f"life-{new_id().hex}")) as people:
             await people.all_checked()
         seconds = await place.settled() - started
         more = {"claims refused": float(people.refused), **cpu.spent(size)}

@@ -29,7 +29,6 @@ from deploy.local.servers import Servers
 from deploy.local.street import RESPONSIBILITY
 from deploy.local.trouble import free_port
 from libs.chassis import topology
-from libs.chassis.ids import new_id
 from libs.chassis.testing import fresh_streams
 from libs.cli.wiring import handled
 from libs.contracts import cloudevents
@@ -57,7 +56,6 @@ class Place:
         """`prepare` is called with the address of each database that a scenario makes, to fill its tables."""
         self.street = street
         self._prepare = prepare
-        self.run_id = new_id().hex
         """Tells the requests of this run from those of another."""
         self._running: dict[str, dict[str, str]] = {name: {} for name in street.services}
         self._streams_are_foreign = False
