@@ -18,6 +18,7 @@ from deploy.local.street import Street
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import OrderOffered
 from libs.contracts.incident import Receipt
+from libs.contracts.words import Reach
 
 # Of domain time: how long people take for each step.
 CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)
@@ -91,6 +92,9 @@ class People:
     async def take_up(self, story: Story, offered: OrderOffered) -> None:
         """An offer: somebody claims it and does what the plan says, or lets the time pass."""
         order_id = offered.order_id
+        if offered.reach is not Reach.NEAREST and story.offers[order_id] <= 1:
+            # Those who heard of it first are about to act, or let even the wider offer pass.
+            return
         story.offers[order_id] += 1
         if order_id not in story.orders:
             story.orders.append(order_id)
@@ -150,7 +154,7 @@ class People:
                 if winners:
                     return winners[0]
             order = await self._dispatch.look(f"/v1/orders/{order_id}")
-            if order["state"] != "offered" or set(order["offered_to"]) != set(offered_to):
+            if order["state"] != "offered" or not set(order["offered_to"]) >= set(offered_to):
                 return None
             # Everybody has as many open orders as they may have: somebody will hand one in.
             await self._pass(BUSY_MINUTES)

@@ -26,6 +26,12 @@ SET = text(
 )
 HOLD = text("SELECT 1 FROM timers WHERE name = :name AND key = ANY(:keys) ORDER BY key FOR UPDATE")
 CANCEL = text("DELETE FROM timers WHERE name = :name AND key = ANY(:keys)")
+FORGET = text(
+    """
+    DELETE FROM timers WHERE name = :name AND key = ANY(ARRAY(
+        SELECT key FROM timers WHERE name = :name AND key = ANY(:keys) FOR UPDATE SKIP LOCKED))
+    """
+)
 DUE = text(
     """
     SELECT name, due_at FROM unnest(CAST(:names AS text[])) AS known (name) CROSS JOIN LATERAL (
@@ -64,6 +70,15 @@ async def cancel(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:
     """Unset the timers of the class with these keys; those that are not set do not matter."""
     if keys:
         await db.execute(CANCEL, {"name": timer.__name__, "keys": list(keys)})
+
+
+async def forget(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:
+    """Unset the timers, but those that a sweep has in hand: its handler must find that they mean nothing any more.
+
+    So nothing waits, and a sweep of these timers may lock what the caller has locked already.
+    """
+    if keys:
+        await db.execute(FORGET, {"name": timer.__name__, "keys": list(keys)})
 
 
 async def hold(db: Database, timer: type[Timer], keys: Iterable[str]) -> None:

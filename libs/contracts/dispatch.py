@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from libs.contracts.message import CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
-from libs.contracts.words import Level, MemberKind, OrgKind, Registration, SealedContact, Stage
+from libs.contracts.words import Level, MemberKind, OrgKind, Reach, Registration, SealedContact, Stage
 
 
 class EscalationCause(StrEnum):
@@ -44,13 +44,18 @@ class OrderDispatched(OrderEvent, fact="dispatched"):
 
 
 class OrderOffered(OrderEvent, fact="offered"):
-    """Members may claim the order; the first to do so has it."""
+    """Members may claim the order; the first to do so has it.
+
+    `offered_to` are all who may from now on, `newly_asked` those of them who had not been asked before.
+    """
 
     case_no: str
     category_name: str
     unit_name: str
     summary: str
+    reach: Reach
     offered_to: tuple[MemberId, ...]
+    newly_asked: tuple[MemberId, ...]
     claim_by: AwareDatetime
 
 
@@ -60,6 +65,21 @@ class OrderClaimed(OrderEvent, fact="claimed"):
     member_id: MemberId
     org_id: OrgId
     category: CategoryCode
+    handle_by: AwareDatetime
+
+
+class OrderAssigned(OrderEvent, fact="assigned"):
+    """An organisation that answers for the order has given it to a member, who has it from now on."""
+
+    case_no: str
+    category_name: str
+    unit_name: str
+    member_id: MemberId
+    org_id: OrgId
+    taken_from: MemberId | None
+    assigned_by: MemberId
+    assigned_by_org: OrgId
+    reason: str
     handle_by: AwareDatetime
 
 
@@ -303,6 +323,19 @@ class MemberChanged(Event, fact="member_changed", aggregate="member_id"):
     org_id: OrgId
     active: bool = True
     sealed_contact: SealedContact | None = None
+
+
+class MemberAbsent(Event, fact="member_absent", aggregate="member_id"):
+    """A member is away from now on and is offered nothing; what they have claimed is named to their organisation.
+
+    The reason of an absence stays with the dispatch service.
+    """
+
+    member_id: MemberId
+    org_id: OrgId
+    until: AwareDatetime
+    order_ids: tuple[UUID, ...]
+    case_nos: tuple[str, ...]
 
 
 class CategoryChanged(Event, fact="category_changed", aggregate="category"):

@@ -20,6 +20,7 @@ class Who(StrEnum):
     HANDLER = "handler"
     ANOTHER_MEMBER = "another_member"
     MEMBER = "member"
+    ORGANISATION = "organisation"
     PARENT = "parent"
     HIGHER = "higher"
     STREET = "street"
@@ -34,6 +35,7 @@ WHO: Mapping[Who, Words] = {
     Who.HANDLER: Words("the member who has it", "接单的成员"),
     Who.ANOTHER_MEMBER: Words("a member who did not do it", "未参与处置的成员"),
     Who.MEMBER: Words("a member of the street", "街道的网格成员"),
+    Who.ORGANISATION: Words("a member of an organisation that answers for it", "负责该工单的党组织的成员"),
     Who.PARENT: Words("a member of the parent organisation", "上级党组织的成员"),
     Who.HIGHER: Words("a member of a higher level", "更高层级的成员"),
     Who.STREET: Words("a member of the street committee", "街道党工委的成员"),

@@ -37,6 +37,16 @@ class Level(StrEnum):
     MICRO_GRID = "micro_grid"
 
 
+class Reach(StrEnum):
+    """How far an offer goes: to the members nearest to the unit, or to all up to a level of the tree."""
+
+    NEAREST = "nearest"
+    MICRO_GRID = "micro_grid"
+    GRID = "grid"
+    COMMUNITY = "community"
+    STREET = "street"
+
+
 class OrgKind(StrEnum):
     STREET_COMMITTEE = "street_committee"
     COMMUNITY_ORG = "community_org"

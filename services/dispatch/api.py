@@ -13,10 +13,17 @@ from pydantic import BaseModel, Field
 from libs.chassis.database import Database
 from libs.chassis.http import Asking, Reading, not_found
 from libs.contracts.message import CategoryCode, MemberId, Tenant
-from libs.contracts.words import Level, Place
-from services.dispatch import patrol_api
+from libs.contracts.words import Level, Place, Reach
+from services.dispatch import absence_api, patrol_api
 from services.dispatch.domain.calendar import Light
-from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder, StartOrder
+from services.dispatch.domain.commands import (
+    AssignOrder,
+    CheckOrder,
+    ClaimOrder,
+    GiveBackOrder,
+    HandInOrder,
+    StartOrder,
+)
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import route_all
 from services.dispatch.domain.street import Street
@@ -24,6 +31,7 @@ from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 
 router = APIRouter(tags=["orders"])
+router.include_router(absence_api.router)
 router.include_router(patrol_api.router)
 
 
@@ -42,6 +50,7 @@ class OrderView(BaseModel):
     org_id: str
     member_id: str | None
     offered_to: list[str]
+    reach: Reach
     evidence: str
     claim_by: datetime
     handle_by: datetime
@@ -85,6 +94,13 @@ class GiveBackBody(ByMember):
     """Why the member cannot do it."""
 
     reason: str = Field(min_length=1, max_length=500, examples=["A crane is needed"])
+
+
+class AssignBody(ByMember):
+    """Who of an answering organisation gives the order to whom, and why."""
+
+    to_member: MemberId = Field(examples=["M0002"])
+    reason: str = Field(min_length=1, max_length=500, examples=["The member who had it is absent"])
 
 
 class CheckBody(ByMember):
@@ -149,6 +165,12 @@ async def hand_in(order_id: UUID, body: HandInBody, desk: Asking) -> OrderView:
 async def give_back(order_id: UUID, body: GiveBackBody, desk: Asking) -> OrderView:
     """回退. The next candidates hear of it, or the level above."""
     return view(await desk.ask(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/assign")
+async def assign(order_id: UUID, body: AssignBody, desk: Asking) -> OrderView:
+    """指派. An organisation that answers for the order gives it to a member, from whoever has it."""
+    return view(await desk.ask(AssignOrder(body.tenant, order_id, body.member_id, body.to_member, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/check")

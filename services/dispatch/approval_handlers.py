@@ -8,12 +8,13 @@ from uuid import UUID
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
-from services.dispatch.desk import C, Desk, Workload
+from services.dispatch.desk import C, Desk
 from services.dispatch.domain import approval, escalation
 from services.dispatch.domain.approval import Approval
 from services.dispatch.domain.commands import AskApproval, DecideApproval, ResumeOrder, SuperviseOrder
 from services.dispatch.domain.order import Decision, Order, Refuse
 from services.dispatch.domain.street import Member, Street
+from services.dispatch.domain.workload import Workload
 from services.dispatch.tables import approvals as tables
 
 router = EventRouter("dispatch")
@@ -21,7 +22,7 @@ router = EventRouter("dispatch")
 
 @router.answers(AskApproval)
 async def ask_approvals(commands: Batch[AskApproval], db: Database) -> list[Answer]:
-    desk = await _open(commands, db)
+    desk = await Desk.open_for(db, commands)
     known = {a.approval_id: a for a in await tables.of_orders(db, desk.orders)}
     asked: dict[UUID, Approval] = {}
     replies: dict[int, Approval] = {}
@@ -44,7 +45,7 @@ async def ask_approvals(commands: Batch[AskApproval], db: Database) -> list[Answ
 
 @router.answers(DecideApproval)
 async def decide_approvals(commands: Batch[DecideApproval], db: Database) -> list[Answer]:
-    desk = await _open(commands, db)
+    desk = await Desk.open_for(db, commands)
     known = {a.approval_id: a for a in await tables.of_orders(db, desk.orders)}
     decided: dict[UUID, Approval] = {}
     replies: dict[int, Approval] = {}
@@ -72,7 +73,7 @@ async def resume_orders(commands: Batch[ResumeOrder], db: Database) -> list[Answ
     def decide(_: ResumeOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         return approval.resume(order, member, street, commands.now)
 
-    desk = await _open(commands, db)
+    desk = await Desk.open_for(db, commands)
     answers = desk.carry_out(commands, decide)
     await desk.record(db)
     return answers
@@ -83,14 +84,10 @@ async def supervise_orders(commands: Batch[SuperviseOrder], db: Database) -> lis
     def decide(c: SuperviseOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         return escalation.supervise(order, member, c.note, street, commands.now)
 
-    desk = await _open(commands, db)
+    desk = await Desk.open_for(db, commands)
     answers = desk.carry_out(commands, decide)
     await desk.record(db)
     return answers
-
-
-async def _open(commands: Batch[C], db: Database) -> Desk:
-    return await Desk.open(db, {c.order_id for c in commands}, {(c.tenant, c.member_id) for c in commands})
 
 
 def _with(replies: Mapping[int, Approval], commands: Sequence[C], answers: Sequence[Answer]) -> list[Answer]:

@@ -16,12 +16,12 @@ from services.dispatch.domain.commands import AboutOrder
 from services.dispatch.domain.offering import who_may_be_asked
 from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State
 from services.dispatch.domain.street import Member, Street
+from services.dispatch.domain.workload import Workload
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
 C = TypeVar("C", bound=AboutOrder)
-Workload = Mapping[str, int]
 Decide = Callable[[C, Order, Member | None, Street, Workload], Decision | Refused]
 
 
@@ -44,12 +44,29 @@ def clock_of(order: Order, street: Street) -> OrderClock | None:
     return OrderClock(due_at=next_at, order_id=order.order_id, stage=order.stage, stage_ends_at=due_at)
 
 
+class OfferLease(Timer):
+    """The end of an offer of an order. Each offer has a timer of its own, so that setting one waits for no sweep."""
+
+    key_field: ClassVar[str] = "offer"
+
+    order_id: UUID
+    offers: int
+
+    @property
+    def offer(self) -> str:
+        return f"{self.order_id}/{self.offers}"
+
+
+def lease_of(order: Order) -> OfferLease | None:
+    if order.state is not State.OFFERED or order.lease_ends_at is None:
+        return None
+    return OfferLease(due_at=order.lease_ends_at, order_id=order.order_id, offers=order.offers)
+
+
 class Desk:
     """The orders of a batch, locked, and what becomes of them."""
 
-    def __init__(
-        self, found: dict[UUID, Order], streets: Mapping[str, Street], workload: dict[str, dict[str, int]]
-    ) -> None:
+    def __init__(self, found: dict[UUID, Order], streets: Mapping[str, Street], workload: dict[str, Workload]) -> None:
         self.orders = found
         self.streets = streets
         self.workload = workload
@@ -57,7 +74,7 @@ class Desk:
         self._before = dict(found)
 
     @classmethod
-    async def open(cls, db: Database, ids: set[UUID], members: Iterable[workload_tables.Who]) -> Desk:
+    async def open(cls, db: Database, ids: set[UUID], members: Iterable[workload_tables.Who], now: datetime) -> Desk:
         """Locks clocks, then orders, then the members whose load may change: everywhere in this sequence."""
         await timers.hold(db, OrderClock, map(str, ids))
         found = await order_tables.orders_by_id(db, ids)
@@ -68,13 +85,19 @@ class Desk:
             for order in found.values()
             for m in who_may_be_asked(order.unit, order.category, streets[order.tenant])
         }
-        return cls(found, streets, await workload_tables.workload_of(db, others, lock={*members, *having}))
+        return cls(found, streets, await workload_tables.workload_of(db, others, now, lock={*members, *having}))
+
+    @classmethod
+    async def open_for(cls, db: Database, commands: Batch[C]) -> Desk:
+        """The orders that the commands are about, with the members who ask or are named."""
+        named = {(c.tenant, m) for c in commands for m in (c.member_id, getattr(c, "to_member", None)) if m}
+        return await cls.open(db, {c.order_id for c in commands}, named, commands.now)
 
     def keep(self, order: Order) -> None:
         before = self.orders[order.order_id]
         self.orders[order.order_id] = order
         for who, change in _workload_change(before, order).items():
-            loads = self.workload.setdefault(order.tenant, {})
+            loads = self.workload.setdefault(order.tenant, Workload())
             loads[who] = loads.get(who, 0) + change
 
     def carry_out(self, commands: Batch[C], decide: Decide[C]) -> list[Answer]:
@@ -87,7 +110,7 @@ class Desk:
                 continue
             street = self.streets[order.tenant]
             member = street.members.get(command.member_id)
-            match decide(command, order, member, street, self.workload.get(order.tenant, {})):
+            match decide(command, order, member, street, self.workload.get(order.tenant, Workload())):
                 case Refuse(reason, allowed):
                     extra = {"state": order.state, "allowed": [t.shown() for t in allowed]}
                     answers.append(Refused(409, "Not possible now", reason, extra))
@@ -110,7 +133,9 @@ class Desk:
         clocks = [clock for order in moved if (clock := clock_of(order, self.streets[order.tenant]))]
         ended = [str(order.order_id) for order in moved if order.due_at() is None]
         await timers.cancel(db, OrderClock, ended)
-        await timers.schedule(db, [*clocks, *self.next_clocks])
+        leases = [(lease_of(self._before[o.order_id]), lease_of(o)) for o in changed]
+        await timers.forget(db, OfferLease, [before.key for before, after in leases if before and before != after])
+        await timers.schedule(db, [*clocks, *self.next_clocks, *(after for _, after in leases if after)])
 
 
 def _workload_change(before: Order, after: Order) -> Counter[str]:

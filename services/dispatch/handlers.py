@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from libs.chassis import timers
@@ -19,19 +20,28 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
-from services.dispatch import approval_handlers, patrol_handlers
-from services.dispatch.desk import C, Decide, Desk, OrderClock, Workload, clock_of
+from services.dispatch import absence_handlers, approval_handlers, patrol_handlers
+from services.dispatch.desk import C, Decide, Desk, OfferLease, OrderClock, clock_of, lease_of
 from services.dispatch.domain import approval, escalation, work
-from services.dispatch.domain.commands import CheckOrder, ClaimOrder, GiveBackOrder, HandInOrder, StartOrder
-from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked
+from services.dispatch.domain.commands import (
+    AssignOrder,
+    CheckOrder,
+    ClaimOrder,
+    GiveBackOrder,
+    HandInOrder,
+    StartOrder,
+)
+from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked, widen
 from services.dispatch.domain.order import ENDED, Changed, Decision, Order, State
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
+from services.dispatch.domain.workload import Workload
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
 router = EventRouter("dispatch")
+router.include(absence_handlers.router)
 router.include(patrol_handlers.router)
 router.include(approval_handlers.router)
 
@@ -41,7 +51,7 @@ O = TypeVar("O", bound=CaseOpened)  # noqa: E741
 
 @router.on(CaseRegistered)
 async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Event]:
-    return await _dispatch(cases, cases.wait, db)
+    return await _dispatch(cases, cases.wait, db, cases.now)
 
 
 @router.on(CaseUnmerged)
@@ -55,10 +65,10 @@ async def dispatch_unmerged_cases(cases: Batch[CaseUnmerged], db: Database) -> l
             cases.wait(case, f"the order of case {case.case_id} from before it was merged is not cancelled yet")
         else:
             ready.append(case)
-    return await _dispatch(ready, cases.wait, db)
+    return await _dispatch(ready, cases.wait, db, cases.now)
 
 
-async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Database) -> list[Event]:
+async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Database, now: datetime) -> list[Event]:
     streets = await street_tables.streets_for(db, {case.tenant for case in cases})
     decided: list[Changed] = []
     for tenant, mine in _by_tenant(cases).items():
@@ -69,7 +79,7 @@ async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Data
         street = streets[tenant]
         routed = route_all([(case.category, case.place) for case in mine], street)
         workload = await _workload(
-            db, street, [(r.unit.code, case.category) for r, case in zip(routed, mine, strict=True)]
+            db, street, [(r.unit.code, case.category) for r, case in zip(routed, mine, strict=True)], now
         )
         decided += [
             dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
@@ -82,7 +92,7 @@ async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> 
     """The order that the case has is not needed any more; one that is checked already stays so."""
     openings = {(c.tenant, c.case_id, c.opening) for c in cases if c.opening is not None}
     found = await order_tables.of_openings(db, openings)
-    desk = await Desk.open(db, {order.order_id for order in found.values()}, ())
+    desk = await Desk.open(db, {order.order_id for order in found.values()}, (), cases.now)
     facts: list[Event] = []
     for case in cases:
         if case.opening is None:
@@ -130,7 +140,7 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
         because = (f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",)
         responsibility = street.responsibilities.get(before.category)
         to = Assign(unit, responsibility, because) if responsibility else ToDesk(unit, None, because)
-        workload = await _workload(db, street, [(unit.code, before.category)])
+        workload = await _workload(db, street, [(unit.code, before.category)], cases.now)
         decided.append(dispatch(new_id(), again, to, street, workload, now=case.occurred_at))
     return await _record_new(db, decided, streets)
 
@@ -154,17 +164,19 @@ def _new_case(case: CaseOpened) -> NewCase:
     )
 
 
-async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]]) -> Workload:
+async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]], now: datetime) -> Workload:
     """The open orders of everybody who may be asked, for each (unit, category)."""
     who = {(street.tenant, m) for unit, category in set(orders_of) for m in who_may_be_asked(unit, category, street)}
-    return (await workload_tables.workload_of(db, who)).get(street.tenant, {})
+    return (await workload_tables.workload_of(db, who, now)).get(street.tenant, Workload())
 
 
 async def _record_new(db: Database, decided: Sequence[Changed], streets: Mapping[str, Street]) -> list[Event]:
     """Insert the orders and start their clocks; a case that has its order already keeps it."""
     new = await order_tables.insert_orders(db, [each.order for each in decided])
     made = [each for each in decided if each.order.order_id in new]
-    await timers.schedule(db, [clock for each in made if (clock := clock_of(each.order, streets[each.order.tenant]))])
+    orders = [each.order for each in made]
+    clocks = [clock for order in orders if (clock := clock_of(order, streets[order.tenant]))]
+    await timers.schedule(db, [*clocks, *(lease for order in orders if (lease := lease_of(order)))])
     return [fact for each in made for fact in each.facts]
 
 
@@ -203,6 +215,14 @@ async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list
     return await _carry_out(commands, db, decide)
 
 
+@router.answers(AssignOrder)
+async def assign_orders(commands: Batch[AssignOrder], db: Database) -> list[Answer]:
+    def decide(c: AssignOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return work.assign(order, member, street.members.get(c.to_member), c.reason, street, workload, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
 @router.answers(CheckOrder)
 async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
     def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
@@ -213,7 +233,7 @@ async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer
 
 async def _carry_out(commands: Batch[C], db: Database, decide: Decide[C]) -> list[Answer]:
     """Load what the commands are about, decide one after the other, record what became of it."""
-    desk = await Desk.open(db, {c.order_id for c in commands}, {(c.tenant, c.member_id) for c in commands})
+    desk = await Desk.open_for(db, commands)
     answers = desk.carry_out(commands, decide)
     await desk.record(db)
     return answers
@@ -221,7 +241,7 @@ async def _carry_out(commands: Batch[C], db: Database, decide: Decide[C]) -> lis
 
 @router.due(OrderClock)
 async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
-    desk = await Desk.open(db, {clock.order_id for clock in clocks}, ())
+    desk = await Desk.open(db, {clock.order_id for clock in clocks}, (), clocks.now)
     facts: list[Event] = []
     for clock in clocks:
         order = desk.orders.get(clock.order_id)
@@ -236,8 +256,26 @@ async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
             facts += escalation.warn(order, clocks.now).facts
             desk.next_clocks.append(clock.model_copy(update={"due_at": clock.stage_ends_at}))
             continue
-        lapsed = escalation.lapse(order, desk.streets[order.tenant], desk.workload.get(order.tenant, {}), clocks.now)
+        lapsed = escalation.lapse(
+            order, desk.streets[order.tenant], desk.workload.get(order.tenant, Workload()), clocks.now
+        )
         desk.keep(lapsed.order)
         facts += lapsed.facts
+    await desk.record(db)
+    return facts
+
+
+@router.due(OfferLease)
+async def widen_offers(leases: Batch[OfferLease], db: Database) -> list[Event]:
+    desk = await Desk.open(db, {lease.order_id for lease in leases}, (), leases.now)
+    facts: list[Event] = []
+    for lease in leases:
+        order = desk.orders.get(lease.order_id)
+        if order is None or lease_of(order) != lease:
+            continue
+        workload = desk.workload.get(order.tenant, Workload())
+        wider = widen(order, desk.streets[order.tenant], workload, order.next_moment(leases.now))
+        desk.keep(wider.order)
+        facts += wider.facts
     await desk.record(db)
     return facts

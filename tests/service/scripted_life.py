@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,12 @@ from libs.contracts.incident import CaseEvaluated, Receipt
 
 AUTOMATIC, ACCEPTED, VERIFIED = "11004", "11010", "12006"
 DESK = "M0001"
+OTHERS = ("M0002", "M0003")
+
+
+LIVE = """
+SELECT order_id::text FROM orders WHERE tenant = $1 AND state NOT IN ('checked', 'cancelled') AND order_id > $2
+"""
 
 
 @dataclass
@@ -33,6 +39,11 @@ class Life:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     busy: str = ""
     """A member who has claimed an order."""
+
+    @property
+    def mine(self) -> UUID:
+        """Orders that this life has made come after it."""
+        return UUID(int=int(self.began.timestamp() * 1000) << 80)
 
     async def lead(self, cases: int) -> None:
         """From reports to points, with all that goes wrong on the way; the number of cases is of the usual ones."""
@@ -60,6 +71,8 @@ class Life:
             await self.ask("incident", "GET", url)
             await self.ask("incident", "GET", f"/v1/cases/{receipt.case_no}")
         await self.at_rest()
+        await self.go_away()
+        await self.leases_run_out()
         await self.put_together()
         await self.clocks_run_out()
         await self.patrol()
@@ -115,6 +128,9 @@ class Life:
                 continue
             who, url = order["offered_to"], f"/v1/orders/{order['order_id']}"
             self.busy = claimant = await self.claimed(url, [m.strip('"') for m in who.strip("[]").split(", ")])
+            if n % 5 == 3:
+                given = {"member_id": DESK, "to_member": OTHERS[n // 5 % 2], "reason": "离现场最近"}
+                claimant = (await self.ask("dispatch", "POST", f"{url}/assign", given)).json()["member_id"]
             if n % 5 == 1:
                 await self.ask("dispatch", "POST", f"{url}/give-back", {"member_id": claimant, "reason": "缺设备"})
                 continue
@@ -157,18 +173,37 @@ class Life:
                 return member_id
         raise AssertionError(f"nobody may claim {url}")
 
+    async def go_away(self) -> None:
+        """Whoever is busy is absent from now on, is back earlier, and does not go another time."""
+        for days in (0, 5):
+            start = datetime.now(UTC) + timedelta(days=days)
+            away = {"member_id": self.busy, "reason": "leave"}
+            away |= {"from_at": start.isoformat(), "until_at": (start + timedelta(days=1)).isoformat()}
+            recorded = (await self.ask("dispatch", "POST", "/v1/absences", away, 201)).json()
+            await self.stages["dispatch"].service.timers.fire_due(200)
+            await self.ask("dispatch", "GET", "/v1/absences")
+            await self.ask("dispatch", "GET", f"/v1/absences?member_id={self.busy}")
+            await self.ask("dispatch", "DELETE", f"/v1/absences/{recorded['absence_id']}")
+        await self.at_rest()
+
+    async def leases_run_out(self) -> None:
+        """What nobody has claimed is offered to more; leases end one now and one then."""
+        due = "UPDATE timers SET due_at = now() WHERE name = 'OfferLease' AND body ->> 'order_id' = $1"
+        dispatch = self.looking["dispatch"]
+        for (order_id,) in (await dispatch.fetch(LIVE, TENANT, self.mine))[-4:]:
+            await dispatch.execute(due, order_id)
+            await self.stages["dispatch"].service.timers.fire_due(200)
+            await self.at_rest()
+
     async def clocks_run_out(self) -> None:
         """Amber, then red, for every order that is open; and one timer whose handler cannot work."""
         dispatch = self.looking["dispatch"]
         stranger = "SELECT order_id::text FROM orders WHERE tenant <> $1 AND state = 'offered' LIMIT 1"
         faulty = "INSERT INTO timers VALUES ('OrderClock', $1, now(), '{}') ON CONFLICT (name, key) DO UPDATE SET "
         await dispatch.execute(f"{faulty} due_at = now()", await dispatch.fetchval(stranger, TENANT))
-        is_live = "state NOT IN ('checked', 'cancelled')"
-        live = f"SELECT order_id::text FROM orders WHERE tenant = $1 AND {is_live} AND order_id > $2"
-        mine = UUID(int=int(self.began.timestamp() * 1000) << 80)
         for _ in range(2):
             due = "UPDATE timers SET due_at = now() WHERE name = 'OrderClock' AND key = ANY($1)"
-            await dispatch.execute(due, [row[0] for row in await dispatch.fetch(live, TENANT, mine)])
+            await dispatch.execute(due, [row[0] for row in await dispatch.fetch(LIVE, TENANT, self.mine)])
             await self.stages["dispatch"].service.timers.fire_due(200)
             await self.at_rest()
 

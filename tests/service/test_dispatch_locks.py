@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from libs.chassis.database import Database
-from libs.chassis.testing import Stage
+from libs.chassis.testing import NOON, Stage
 from libs.contracts.dispatch import OrderOffered
 from services.dispatch.desk import Desk
 from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
@@ -39,7 +39,7 @@ async def waits_for_a_lock(db: Database) -> bool:
 async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Stage, order_id: UUID) -> None:
     async def command() -> None:
         async with dispatch.database() as db:
-            await Desk.open(db, {order_id}, [(TENANT, "M1")])
+            await Desk.open(db, {order_id}, [(TENANT, "M1")], NOON)
 
     async with dispatch.database() as sweep:
         await sweep.execute(text("DELETE FROM timers"))
@@ -52,7 +52,7 @@ async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Sta
 async def test_the_member_who_has_an_order_is_locked_with_it(dispatch: Stage, order_id: UUID) -> None:
     await act(dispatch, order_id, "claim", "M2")
     async with dispatch.database() as db:
-        await Desk.open(db, {order_id}, [(TENANT, "M1")])
+        await Desk.open(db, {order_id}, [(TENANT, "M1")], NOON)
         with pytest.raises(DBAPIError, match="could not obtain lock"):
             async with dispatch.database() as other:
                 await other.execute(text("SELECT 1 FROM members WHERE member_id = 'M2' FOR UPDATE NOWAIT"))

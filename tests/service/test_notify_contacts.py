@@ -16,7 +16,7 @@ from libs.chassis.testing import NOON, Stage
 from libs.contracts.dispatch import MemberChanged, OrderOffered
 from libs.contracts.incident import CaseRegistered, CaseReported
 from libs.contracts.notify import NotificationSuppressed
-from libs.contracts.words import MemberKind, Place, RequestKind, SealedContact
+from libs.contracts.words import MemberKind, Place, Reach, RequestKind, SealedContact
 from tests.conftest import KEYS, MakeStage
 
 TENANT = "370784004"
@@ -86,7 +86,9 @@ def offered(*members: str) -> OrderOffered:
         category_name="路灯不亮",
         unit_name="儒林一微",
         summary="路灯不亮",
+        reach=Reach.NEAREST,
         offered_to=members or ("M0001",),
+        newly_asked=members or ("M0001",),
         claim_by=NOON + timedelta(hours=4),
     )
 

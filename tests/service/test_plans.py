@@ -36,6 +36,7 @@ SMALL = {
     "units": "the grid tree: about 1 000 a street",
     "responsibilities": "the responsibility list: about 50 a street",
     "categories": "the responsibility list as incident knows it",
+    "absences": "who is away: a few a member and year",
     "members": "who serves: about 2 300 a street",
     "orgs": "organisations: about 1 000 a street",
     "accounts": "of members, organisations and rules, one for each dimension",

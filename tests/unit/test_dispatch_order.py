@@ -24,6 +24,7 @@ from services.dispatch.domain import escalation, work
 from services.dispatch.domain.offering import NewCase, dispatch
 from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
 from services.dispatch.domain.routing import route_all
+from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_routing import ROOT, STREET
 
 M1, M2, M3 = (STREET.members[m] for m in ("M1", "M2", "M3"))
@@ -33,7 +34,7 @@ LATER = NOON + timedelta(hours=1)
 def new_order(reported_by: str | None = None) -> Order:
     [routed] = route_all([("11001", Place(point=Point(longitude=119.005, latitude=36.005)))], STREET)
     case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by)
-    return dispatch(new_id(), case, routed, STREET, {}, NOON).order
+    return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
 
 
 def changed(decision: Decision) -> Changed:
@@ -110,11 +111,11 @@ def test_a_check_says_when_the_handler_had_reported_it_too() -> None:
 
 
 def test_an_order_that_is_given_back_is_offered_to_others() -> None:
-    back = changed(work.give_back(claimed(), M1, "a crane is needed", STREET, {}, LATER))
+    back = changed(work.give_back(claimed(), M1, "a crane is needed", STREET, Workload(), LATER))
     assert [type(f) for f in back.facts] == [OrderReturned, OrderOffered]
     assert "M1" not in back.order.offered_to
     assert back.order.member_id is None
-    assert isinstance(work.give_back(claimed(), M1, " ", STREET, {}, LATER), Refuse)
+    assert isinstance(work.give_back(claimed(), M1, " ", STREET, Workload(), LATER), Refuse)
 
 
 def test_when_everybody_near_has_given_it_back_it_goes_one_level_up() -> None:
@@ -122,7 +123,7 @@ def test_when_everybody_near_has_given_it_back_it_goes_one_level_up() -> None:
     for _ in range(len(STREET.members)):
         member = STREET.members[order.offered_to[0]]
         order = changed(work.claim(order, member, 0, LATER)).order
-        back = changed(work.give_back(order, member, "cannot", STREET, {}, LATER))
+        back = changed(work.give_back(order, member, "cannot", STREET, Workload(), LATER))
         order = back.order
         if isinstance(back.facts[1], OrderEscalated):
             break
@@ -142,7 +143,7 @@ def test_amber_tells_those_whose_turn_it_is() -> None:
 
 
 def test_a_claim_that_lapses_goes_one_level_up_to_members_who_have_not_been_asked() -> None:
-    lapsed = escalation.lapse(new_order(), STREET, {}, NOON + timedelta(hours=4))
+    lapsed = escalation.lapse(new_order(), STREET, Workload(), NOON + timedelta(hours=4))
     assert [type(f) for f in lapsed.facts] == [OrderOverdue, OrderEscalated, OrderOffered]
     assert lapsed.order.level is Level.GRID
     assert not set(lapsed.order.offered_to) & {"M1", "M2", "M3"}
@@ -150,7 +151,7 @@ def test_a_claim_that_lapses_goes_one_level_up_to_members_who_have_not_been_aske
 
 
 def test_a_member_who_is_late_keeps_the_order_while_the_level_above_hears_of_it() -> None:
-    late = escalation.lapse(claimed(), STREET, {}, NOON + timedelta(days=3))
+    late = escalation.lapse(claimed(), STREET, Workload(), NOON + timedelta(days=3))
     assert late.order.member_id == "M1"
     assert late.order.org_id == f"P{ROOT}201"
     assert late.order.handle_by == claimed().handle_by
@@ -159,9 +160,9 @@ def test_a_member_who_is_late_keeps_the_order_while_the_level_above_hears_of_it(
 def test_at_the_street_there_is_no_level_above() -> None:
     order = new_order()
     for _ in range(5):
-        order = escalation.lapse(order, STREET, {}, NOON + timedelta(days=1)).order
+        order = escalation.lapse(order, STREET, Workload(), NOON + timedelta(days=1)).order
     assert order.level is Level.STREET
-    assert [type(f) for f in escalation.lapse(order, STREET, {}, NOON).facts] == [OrderOverdue]
+    assert [type(f) for f in escalation.lapse(order, STREET, Workload(), NOON).facts] == [OrderOverdue]
 
 
 @pytest.mark.parametrize("state", list(State))

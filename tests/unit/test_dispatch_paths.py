@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import settings
@@ -12,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from libs.chassis.ids import new_id
 from libs.chassis.testing import NOON
 from libs.contracts.dispatch import ApprovalKind, CancelCause
-from services.dispatch.domain import approval, escalation, work
+from services.dispatch.domain import approval, escalation, offering, work
 from services.dispatch.domain.approval import ORDER_MOVES, REASONS, Approval, Wish
 from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
+from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_order import new_order
 from tests.unit.test_dispatch_routing import STREET
 
@@ -67,10 +69,15 @@ class Paths(RuleBasedStateMachine):
         ways: dict[Move, Callable[[], Decision]] = {
             Move.START: lambda: work.start(self.order, member, self.now),
             Move.HAND_IN: lambda: work.hand_in(self.order, member, "已处置", 1, self.now),
-            Move.GIVE_BACK: lambda: work.give_back(self.order, member, "缺设备", STREET, {}, self.now),
+            Move.GIVE_BACK: lambda: work.give_back(self.order, member, "缺设备", STREET, Workload(), self.now),
             Move.RESUME: lambda: approval.resume(self.order, member, STREET, self.now),
         }
         self.meet(do, ways[do](), repeats=True)
+
+    @rule(to=st.sampled_from(OTHERS))
+    def assign(self, to: str) -> None:
+        decided = work.assign(self.order, ABOVE, STREET.members[to], "离现场最近", STREET, Workload(), self.now)
+        self.meet(Move.ASSIGN, decided, repeats=True)
 
     @rule(of=st.sampled_from(OTHERS), passed=st.booleans())
     def check(self, of: str, passed: bool) -> None:
@@ -112,11 +119,20 @@ class Paths(RuleBasedStateMachine):
     def push(self, what: Move) -> None:
         ways: dict[Move, Callable[[], Decision]] = {
             Move.WARN: lambda: escalation.warn(self.order, self.now),
-            Move.LAPSE: lambda: escalation.lapse(self.order, STREET, {}, self.now),
+            Move.LAPSE: lambda: escalation.lapse(self.order, STREET, Workload(), self.now),
             Move.TIME_UP: lambda: approval.time_up(self.order, STREET, self.now),
             Move.SUPERVISE: lambda: escalation.supervise(self.order, ABOVE, "请抓紧", STREET, self.now),
         }
         self.meet(what, ways[what]())
+
+    @rule()
+    def widen(self) -> None:
+        wider = offering.widen(self.order, STREET, Workload(), self.order.next_moment(self.now))
+        if wider.facts:
+            self.meet(Move.WIDEN, wider)
+            return
+        assert replace(self.order, reach=wider.order.reach, lease_ends_at=None) == wider.order
+        self.order = wider.order
 
     @rule(late=st.integers(0, 9))
     def cancel(self, late: int) -> None:

@@ -10,6 +10,7 @@ from services.dispatch.domain.offering import candidates, choose
 from services.dispatch.domain.routing import Assign, ToDesk, route_all
 from services.dispatch.domain.street import Member, Responsibility, Street
 from services.dispatch.domain.tree import GridTree, Unit
+from services.dispatch.domain.workload import Workload
 
 ROOT = "370784004"
 
@@ -133,6 +134,6 @@ def test_a_skill_that_is_asked_for_comes_before_nearness() -> None:
 
 
 def test_members_at_their_workload_limit_are_passed_over_while_others_are_free() -> None:
-    assert choose(["M1", "M2", "M3"], STREET, {"M1": 2}) == ("M2", "M3")
-    assert choose(["M1", "M2"], STREET, {"M1": 2, "M2": 2}) == ("M1", "M2")
-    assert choose(["M1", "M2"], STREET, {}, without=["M1"]) == ("M2",)
+    assert choose(["M1", "M2", "M3"], STREET, Workload({"M1": 2})) == ("M2", "M3")
+    assert choose(["M1", "M2"], STREET, Workload({"M1": 2, "M2": 2})) == ("M1", "M2")
+    assert choose(["M1", "M2"], STREET, Workload(), without=["M1"]) == ("M2",)

@@ -12,7 +12,7 @@ from libs.contracts.dispatch import DeadlineNear, EscalationCause, OrderClaimed,
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.words import Channel, Level, Place, RequestKind, Stage
+from libs.contracts.words import Channel, Level, Place, Reach, RequestKind, Stage
 from services.notify.domain.audience import RULES, Reporter, parameters, told
 
 TENANT = "370784004"
@@ -39,7 +39,9 @@ OFFERED = OrderOffered(
     category_name="路灯",
     unit_name="儒林",
     summary="路灯不亮",
-    offered_to=("M0002", "M0001", "M0002"),
+    reach=Reach.GRID,
+    offered_to=("M0003", "M0002", "M0001"),
+    newly_asked=("M0002", "M0001", "M0002"),
     claim_by=NOON + timedelta(hours=2),
 )
 CLAIMED = OrderClaimed(

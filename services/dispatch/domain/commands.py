@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from services.dispatch.domain.absence import Absence
 from services.dispatch.domain.approval import Wish
 
 
@@ -49,6 +50,30 @@ class GiveBackOrder:
     order_id: UUID
     member_id: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignOrder:
+    """`member_id` is of an organisation that answers for the order, `to_member` has it from now on."""
+
+    tenant: str
+    order_id: UUID
+    member_id: str
+    to_member: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAbsence:
+    absence: Absence
+
+
+@dataclass(frozen=True, slots=True)
+class EndAbsence:
+    """The member is back, or does not go."""
+
+    tenant: str
+    absence_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

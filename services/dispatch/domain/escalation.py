@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,11 +10,10 @@ from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
 from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
 from services.dispatch.domain.street import Member, Street
+from services.dispatch.domain.workload import Workload
 
 
-def escalate(
-    order: Order, cause: EscalationCause, street: Street, workload: Mapping[str, int], now: datetime
-) -> Changed:
+def escalate(order: Order, cause: EscalationCause, street: Street, workload: Workload, now: datetime) -> Changed:
     """One level up. Who has claimed it keeps it; an unclaimed order is offered to the members of that level."""
     here = street.units[order.unit]
     above = street.units.get(here.parent) if here.parent else None
@@ -38,12 +36,13 @@ def escalate(
     near = candidates(above.code, ANYBODY, street)
     raised = replace(
         raised,
-        offered_to=choose(near, street, workload, without) or order.offered_to,
         claim_by=new_claim_by(order, street, now),
         stage_began_at=now,
         spent=timedelta(0),
     )
-    return Changed(raised, (fact, offer(raised, street, now)))
+    again = tuple(m for m in order.offered_to if m not in workload.absent)
+    offered = offer(raised, choose(near, street, workload, without) or again, street, now)
+    return Changed(offered.order, (fact, *offered.facts))
 
 
 def warn(order: Order, now: datetime) -> Changed:
@@ -61,7 +60,7 @@ def warn(order: Order, now: datetime) -> Changed:
     return Changed(order, (fact,))
 
 
-def lapse(order: Order, street: Street, workload: Mapping[str, int], now: datetime) -> Changed:
+def lapse(order: Order, street: Street, workload: Workload, now: datetime) -> Changed:
     """Red: the stage's time is over. The level above has it from now on."""
     running, stage = order.running, order.stage
     if running is None or stage is None:

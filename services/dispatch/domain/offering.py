@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
+from libs.contracts.words import Level, Reach
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.domain.order import Changed, Order, State, about
 from services.dispatch.domain.routing import Assign, ToDesk
 from services.dispatch.domain.street import Street
+from services.dispatch.domain.workload import Workload
 
 OFFERED_AT_MOST = 3
-CANDIDATES_AT_MOST = 24
+WIDENED_AT_MOST = 9
+CANDIDATES_AT_MOST = 40
+LEASE_SHARE = 0.25
+"""An offer runs out after so much of the time to claim, and is widened."""
+
+WIDER: Mapping[Level, tuple[Reach, ...]] = {
+    Level.MICRO_GRID: (Reach.MICRO_GRID, Reach.GRID, Reach.COMMUNITY),
+    Level.GRID: (Reach.GRID, Reach.COMMUNITY),
+    Level.COMMUNITY: (Reach.COMMUNITY,),
+    Level.STREET: (Reach.STREET,),
+}
+"""Whom an order of a unit is offered to when the nearest let their lease run out; further up it goes by escalation."""
+
 ANYBODY: frozenset[str] = frozenset()
 DESK_CLOCKS = Clocks(
     claim=Clock(4, TimeUnit.WORK_HOUR), handle=Clock(2, TimeUnit.WORK_DAY), check=Clock(1, TimeUnit.WORK_DAY)
@@ -41,7 +55,7 @@ def dispatch(
     case: NewCase,
     routed: Assign | ToDesk,
     street: Street,
-    workload: Mapping[str, int],
+    workload: Workload,
     now: datetime,
 ) -> Changed:
     """Make the order and offer it. `now` is when the case was registered (or reopened), so a redelivery agrees."""
@@ -64,7 +78,10 @@ def dispatch(
         level=routed.unit.level,
         org_id=routed.unit.org_id,
         member_id=None,
-        offered_to=choose(near, street, workload),
+        offered_to=(),
+        reach=Reach.NEAREST,
+        offers=0,
+        lease_ends_at=None,
         given_back_by=(),
         reported_by_member=case.reported_by_member,
         evidence=row.evidence if row else "note",
@@ -94,19 +111,63 @@ def dispatch(
         check_by=order.check_by,
         because=order.because,
     )
-    return Changed(order, (dispatched, offer(order, street, now)))
+    offered = offer(order, choose(near, street, workload), street, now)
+    return Changed(offered.order, (dispatched, *offered.facts))
 
 
-def offer(order: Order, street: Street, now: datetime) -> OrderOffered:
-    return OrderOffered(
+def offer(order: Order, members: Sequence[str], street: Street, now: datetime) -> Changed:
+    """Offer it anew, to the nearest and to nobody else."""
+    return _offered(replace(order, offered_to=()), members, Reach.NEAREST, street, now)
+
+
+def widen(order: Order, street: Street, workload: Workload, now: datetime) -> Changed:
+    """The lease of the offer has run out: those who heard of it may still claim it, and others hear of it too."""
+    if order.lease_ends_at is None:
+        return Changed(order, ())
+    near = candidates(order.unit, skills_for(order.category, street), street)
+    for reach in wider(order):
+        there = street.level_above(order.unit, Level(reach))
+        within = [m for m in near if street.level_above(street.members[m].unit, Level(reach)) == there]
+        more = choose(within, street, workload, (*order.given_back_by, *order.offered_to), WIDENED_AT_MOST)
+        if more:
+            return _offered(order, (*order.offered_to, *more), reach, street, now)
+    return Changed(replace(order, reach=wider(order)[-1] if wider(order) else order.reach, lease_ends_at=None), ())
+
+
+def offer_without(order: Order, absent: Collection[str], street: Street, workload: Workload, now: datetime) -> Changed:
+    """Whoever is away now is no longer asked, and others are in their place."""
+    left = tuple(m for m in order.offered_to if m not in absent)
+    near = candidates(order.unit, skills_for(order.category, street), street)
+    others = choose(near, street, workload, (*order.given_back_by, *order.offered_to), OFFERED_AT_MOST)
+    members = (*left, *others[: max(0, OFFERED_AT_MOST - len(left))])
+    return _offered(order, members, order.reach, street, now)
+
+
+def wider(order: Order) -> tuple[Reach, ...]:
+    """How far an offer of the order may still be widened."""
+    steps = WIDER[order.level]
+    return steps[steps.index(order.reach) + 1 :] if order.reach in steps else steps
+
+
+def _offered(order: Order, members: Sequence[str], reach: Reach, street: Street, now: datetime) -> Changed:
+    lease_ends_at = now + (order.claim_by - order.stage_began_at) * LEASE_SHARE
+    offered = replace(order, offered_to=tuple(members), reach=reach, offers=order.offers + 1, moved_at=now)
+    if wider(offered) and lease_ends_at < order.claim_by:
+        offered = replace(offered, lease_ends_at=lease_ends_at)
+    else:
+        offered = replace(offered, lease_ends_at=None)
+    fact = OrderOffered(
         **about(order, now),
         case_no=order.case_no,
         category_name=order.category_name,
         unit_name=street.units[order.unit].name,
         summary=order.summary,
-        offered_to=order.offered_to,
+        reach=reach,
+        offered_to=offered.offered_to,
+        newly_asked=tuple(m for m in members if m not in order.offered_to),
         claim_by=order.claim_by,
     )
+    return Changed(offered, (fact,))
 
 
 def candidates(unit: str, skills: frozenset[str], street: Street) -> tuple[str, ...]:
@@ -130,15 +191,19 @@ def skills_for(category: str, street: Street) -> frozenset[str]:
 
 
 def choose(
-    near: Sequence[str], street: Street, workload: Mapping[str, int], without: Sequence[str] = ()
+    near: Sequence[str],
+    street: Street,
+    workload: Workload,
+    without: Collection[str] = (),
+    most: int = OFFERED_AT_MOST,
 ) -> tuple[str, ...]:
     """The nearest qualified members under their workload limit; when all are at it, the nearest all the same.
 
-    Members who gave the order back are not asked again.
+    Members who are absent or gave the order back are not asked.
     """
-    willing = [m for m in near if m not in without]
+    willing = [m for m in near if m not in without and m not in workload.absent]
     free = [m for m in willing if workload.get(m, 0) < street.members[m].workload_limit]
-    return tuple((free or willing)[:OFFERED_AT_MOST])
+    return tuple((free or willing)[:most])
 
 
 def new_claim_by(order: Order, street: Street, now: datetime) -> datetime:

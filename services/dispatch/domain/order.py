@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
-from libs.contracts.words import Level, Stage
+from libs.contracts.words import Level, Reach, Stage
 from services.dispatch.domain.calendar import Clocks, Running
 
 INSTANT = timedelta(microseconds=1)
@@ -33,6 +33,7 @@ class Move(StrEnum):
     START = "start"
     HAND_IN = "hand_in"
     GIVE_BACK = "give_back"
+    ASSIGN = "assign"
     PASS_CHECK = "pass_check"
     FAIL_CHECK = "fail_check"
     EXTEND = "extend"
@@ -41,13 +42,14 @@ class Move(StrEnum):
     TIME_UP = "time_up"
     APPEAL = "appeal"
     SUPERVISE = "supervise"
+    WIDEN = "widen"
     WARN = "warn"
     LAPSE = "lapse"
     CANCEL = "cancel"
 
 
-_HELD = (State.CLAIMED, State.HANDLING)
-_LIVE = (State.OFFERED, *_HELD, State.HANDLED)
+HELD = (State.CLAIMED, State.HANDLING)
+_LIVE = (State.OFFERED, *HELD, State.HANDLED)
 _GRANTED = (Need.LISTED_REASON, Need.NOTE, Need.APPROVAL)
 
 MOVES: Table[State, Move] = Table(
@@ -64,24 +66,27 @@ MOVES: Table[State, Move] = Table(
     (
         Transition(Move.CLAIM, "接单", (State.OFFERED,), State.CLAIMED, Who.CANDIDATE),
         Transition(Move.START, "开始处置", (State.CLAIMED,), State.HANDLING, Who.HANDLER),
-        Transition(Move.HAND_IN, "处置反馈", _HELD, State.HANDLED, Who.HANDLER, (Need.EVIDENCE,)),
-        Transition(Move.GIVE_BACK, "回退", _HELD, State.OFFERED, Who.HANDLER, (Need.REASON,)),
+        Transition(Move.HAND_IN, "处置反馈", HELD, State.HANDLED, Who.HANDLER, (Need.EVIDENCE,)),
+        Transition(Move.GIVE_BACK, "回退", HELD, State.OFFERED, Who.HANDLER, (Need.REASON,)),
+        Transition(Move.ASSIGN, "指派", (State.OFFERED,), State.CLAIMED, Who.ORGANISATION, (Need.REASON,)),
+        Transition(Move.ASSIGN, "改派", HELD, None, Who.ORGANISATION, (Need.REASON,)),
         Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.ANOTHER_MEMBER, action="check"),
         Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.ANOTHER_MEMBER, action="check"),
-        Transition(Move.EXTEND, "延期", _HELD, None, Who.HANDLER, _GRANTED, "approvals"),
-        Transition(Move.SUSPEND, "挂账", _HELD, State.SUSPENDED, Who.HANDLER, _GRANTED, "approvals"),
+        Transition(Move.EXTEND, "延期", HELD, None, Who.HANDLER, _GRANTED, "approvals"),
+        Transition(Move.SUSPEND, "挂账", HELD, State.SUSPENDED, Who.HANDLER, _GRANTED, "approvals"),
         Transition(Move.RESUME, "恢复", (State.SUSPENDED,), State.HANDLING, Who.HANDLER),
         Transition(Move.TIME_UP, "挂账到期", (State.SUSPENDED,), State.HANDLING, Who.CLOCK),
         Transition(
             Move.APPEAL,
             "申诉",
-            (*_HELD, State.SUSPENDED, State.HANDLED, State.CHECKED),
+            (*HELD, State.SUSPENDED, State.HANDLED, State.CHECKED),
             None,
             Who.HANDLER,
             _GRANTED,
             "approvals",
         ),
         Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Who.HIGHER, (Need.NOTE,)),
+        Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Who.CLOCK),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Who.CLOCK),
         Transition(Move.LAPSE, "超时升级", _LIVE, None, Who.CLOCK),
         Transition(Move.CANCEL, "撤销", (*_LIVE, State.SUSPENDED), State.CANCELLED, Who.FACT),
@@ -114,6 +119,9 @@ class Order:
     org_id: str
     member_id: str | None
     offered_to: tuple[str, ...]
+    reach: Reach
+    offers: int
+    lease_ends_at: datetime | None
     given_back_by: tuple[str, ...]
     reported_by_member: str | None
     evidence: str
@@ -158,7 +166,15 @@ class Order:
 
     def begin(self, state: State, now: datetime, **changes: Any) -> Order:
         """The order in a new stage, whose clock begins now."""
-        return replace(self, state=state, stage_began_at=now, spent=timedelta(0), moved_at=now, **changes)
+        return replace(
+            self,
+            state=state,
+            stage_began_at=now,
+            spent=timedelta(0),
+            moved_at=now,
+            lease_ends_at=None,
+            **changes,
+        )
 
     def next_moment(self, now: datetime) -> datetime:
         """When the next move happens: now, or just after the last one.

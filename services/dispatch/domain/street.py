@@ -61,6 +61,10 @@ class Street:
         """Whether the unit is that one, or lies in it."""
         return any(unit.code == above for unit in self.ancestors(code))
 
+    def level_above(self, code: str, level: Level) -> int:
+        """The index of the unit of that level above (or at) the unit; of the unit itself when it is higher already."""
+        return self.units.above(self.units.index(code), level)
+
     @cached_property
     def root(self) -> Unit:
         return self.units[self.tenant]

@@ -1,14 +1,14 @@
-"""What members do with an order: claim it, start, hand it in, check it, give it back."""
+"""What members do with an order: claim it, start, hand it in, check it, give it back, or are given it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from libs.contracts.dispatch import (
     CancelCause,
     EscalationCause,
+    OrderAssigned,
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
@@ -16,10 +16,12 @@ from libs.contracts.dispatch import (
     OrderReturned,
     OrderStarted,
 )
+from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.escalation import escalate
-from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer
-from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
+from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer, skills_for
+from services.dispatch.domain.order import HELD, Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
 from services.dispatch.domain.street import Member, Street
+from services.dispatch.domain.workload import Workload
 
 
 def claim(order: Order, member: Member | None, workload: int, now: datetime) -> Decision:
@@ -114,7 +116,7 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
 
 
 def give_back(
-    order: Order, member: Member | None, reason: str, street: Street, workload: Mapping[str, int], now: datetime
+    order: Order, member: Member | None, reason: str, street: Street, workload: Workload, now: datetime
 ) -> Decision:
     """The member cannot do it: the next candidates hear of it, or the level above when there is none."""
     to = move_to(order, Move.GIVE_BACK)
@@ -126,19 +128,67 @@ def give_back(
         return refuse(order, "a reason is needed to give an order back")
     now = order.next_moment(now)
     given_back_by = (*order.given_back_by, member.member_id)
-    skills = (
-        street.responsibilities[order.category].skills if order.category in street.responsibilities else frozenset()
-    )
     again = order.begin(to, now, member_id=None, given_back_by=given_back_by)
     returned = OrderReturned(
         **about(order, now), member_id=member.member_id, org_id=member.org_id, reason=reason.strip()
     )
-    next_members = choose(candidates(order.unit, skills, street), street, workload, given_back_by)
+    next_members = choose(
+        candidates(order.unit, skills_for(order.category, street), street), street, workload, given_back_by
+    )
     if not next_members:
         up = escalate(again, EscalationCause.RETURNED, street, workload, now)
         return Changed(up.order, (returned, *up.facts))
-    again = replace(again, offered_to=next_members, claim_by=new_claim_by(order, street, now))
-    return Changed(again, (returned, offer(again, street, now)))
+    offered = offer(replace(again, claim_by=new_claim_by(order, street, now)), next_members, street, now)
+    return Changed(offered.order, (returned, *offered.facts))
+
+
+def assign(
+    order: Order,
+    organiser: Member | None,
+    member: Member | None,
+    reason: str,
+    street: Street,
+    workload: Workload,
+    now: datetime,
+) -> Decision:
+    """An organisation that answers for the order gives it to a member, from whoever has it."""
+    if member is not None and order.state in HELD and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, Move.ASSIGN)
+    if isinstance(to, Refuse):
+        return to
+    if organiser is None or not answers_for(organiser, order.unit, street):
+        return refuse(order, "only a member of an organisation that answers for the order assigns it")
+    if not reason.strip():
+        return refuse(order, "a reason is needed to assign an order")
+    if member is None:
+        return refuse(order, "whom it shall be assigned to is not a member of this street")
+    if member.member_id in workload.absent:
+        return refuse(order, f"{member.member_id} is absent")
+    open_orders = workload.get(member.member_id, 0)
+    if open_orders >= member.workload_limit:
+        return refuse(
+            order, f"{member.member_id} has {open_orders} open orders, and {member.workload_limit} is the limit"
+        )
+    now = order.next_moment(now)
+    if order.state is State.OFFERED:
+        assigned = order.begin(to, now, member_id=member.member_id)
+    else:
+        assigned = replace(order, member_id=member.member_id, moved_at=now)
+    fact = OrderAssigned(
+        **about(order, now),
+        case_no=order.case_no,
+        category_name=order.category_name,
+        unit_name=street.units[order.unit].name,
+        member_id=member.member_id,
+        org_id=member.org_id,
+        taken_from=order.member_id,
+        assigned_by=organiser.member_id,
+        assigned_by_org=organiser.org_id,
+        reason=reason.strip(),
+        handle_by=order.handle_by,
+    )
+    return Changed(assigned, (fact,))
 
 
 def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:

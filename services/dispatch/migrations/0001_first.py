@@ -43,9 +43,23 @@ CREATE TABLE members (
     workload_limit smallint NOT NULL CHECK (workload_limit BETWEEN 0 AND 100),
     contact_digest text NOT NULL,
     open_orders integer NOT NULL DEFAULT 0 CHECK (open_orders >= 0),
+    absent_until timestamptz,
     PRIMARY KEY (tenant, member_id),
     FOREIGN KEY (tenant, unit) REFERENCES units DEFERRABLE INITIALLY DEFERRED
 );
+
+CREATE TABLE absences (
+    absence_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    member_id text NOT NULL,
+    from_at timestamptz NOT NULL,
+    until_at timestamptz NOT NULL,
+    reason text NOT NULL CHECK (reason IN ('leave', 'training', 'other_duty', 'seconded')),
+    FOREIGN KEY (tenant, member_id) REFERENCES members ON DELETE CASCADE,
+    CHECK (from_at < until_at),
+    UNIQUE (tenant, member_id, from_at)
+);
+CREATE INDEX absences_until ON absences (tenant, until_at);
 
 CREATE TABLE responsibilities (
     tenant text NOT NULL REFERENCES streets,
@@ -100,6 +114,9 @@ CREATE TABLE orders (
     org_id text NOT NULL,
     member_id text,
     offered_to jsonb NOT NULL,
+    reach text NOT NULL CHECK (reach IN ('nearest', 'micro_grid', 'grid', 'community', 'street')),
+    offers smallint NOT NULL CHECK (offers > 0),
+    lease_ends_at timestamptz,
     given_back_by jsonb NOT NULL,
     reported_by_member text,
     evidence text NOT NULL,
@@ -123,6 +140,7 @@ CREATE TABLE orders (
     opening smallint NOT NULL CHECK (opening >= 0),
     because jsonb NOT NULL,
     CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),
+    CHECK (lease_ends_at IS NULL OR state = 'offered'),
     CHECK (state NOT IN ('handled', 'checked') OR handled_at IS NOT NULL),
     CHECK ((state = 'suspended') = (suspended_at IS NOT NULL)),
     CHECK ((suspended_at IS NULL) = (suspended_until IS NULL)),

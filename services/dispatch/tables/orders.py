@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
-from libs.contracts.words import Level
+from libs.contracts.words import Level, Reach
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
 from services.dispatch.tables.rows import OrderRow, columns
@@ -44,7 +44,8 @@ def _order(row: Record) -> Order:
     for name in ("offered_to", "given_back_by", "because"):
         values[name] = tuple(values[name])
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
-    return Order(**{**values, "state": State(values["state"]), "level": Level(values["level"]), "clocks": clocks})
+    words = {"state": State(values["state"]), "level": Level(values["level"]), "reach": Reach(values["reach"])}
+    return Order(**{**values, **words, "clocks": clocks})
 
 
 async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
@@ -94,6 +95,17 @@ OF_MEMBER = text(
     ORDER BY order_id LIMIT :limit
     """
 )
+OF_ABSENT = text(
+    """
+    SELECT o.order_id FROM unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS away (tenant, member_id)
+        CROSS JOIN LATERAL (
+            SELECT order_id FROM orders WHERE orders.tenant = away.tenant AND state = 'offered'
+                AND offered_to @> jsonb_build_array(away.member_id)
+            UNION ALL
+            SELECT order_id FROM orders WHERE orders.tenant = away.tenant AND orders.member_id = away.member_id
+                AND state IN ('claimed', 'handling')) o
+    """
+)
 COUNTS = text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state")
 
 
@@ -110,6 +122,13 @@ async def list_orders(
     if member_id is None:
         return [_order(row) for row in await db.rows(OF_STREET, page)]
     return [_order(row) for row in await db.rows(OF_MEMBER, {**page, "member_id": member_id})]
+
+
+async def orders_of_absent(db: Database, members: Iterable[tuple[str, str]]) -> set[UUID]:
+    """The ids of the orders that one of the members (tenant, member_id) is offered or has claimed."""
+    away = sorted(members)
+    rows = await db.rows(OF_ABSENT, {"tenants": [t for t, _ in away], "members": [m for _, m in away]})
+    return {row.order_id for row in rows}
 
 
 async def count_orders(db: Database, tenant: str) -> dict[str, int]:

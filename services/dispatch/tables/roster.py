@@ -22,7 +22,7 @@ KEYS: dict[type[SQLModel], str] = {
     HoursRow: "opens",
 }
 
-NO_ROSTER = ("open_orders", "version")
+NO_ROSTER = ("open_orders", "absent_until", "version")
 
 LOCK_MEMBERS = text(
     """

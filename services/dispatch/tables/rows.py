@@ -74,6 +74,7 @@ class MemberRow(DispatchTable, table=True):
     workload_limit: int = Field(sa_column=Column(SmallInteger, nullable=False))
     contact_digest: str = _text()
     open_orders: int
+    absent_until: datetime | None = _time(nullable=True)
 
 
 class ResponsibilityRow(DispatchTable, table=True):
@@ -137,6 +138,9 @@ class OrderRow(DispatchTable, table=True):
     org_id: str = _text()
     member_id: str | None = Field(sa_column=Column(Text))
     offered_to: list[str] = _json()
+    reach: str = _text()
+    offers: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    lease_ends_at: datetime | None = _time(nullable=True)
     given_back_by: list[str] = _json()
     reported_by_member: str | None = Field(sa_column=Column(Text))
     evidence: str = _text()

@@ -1,19 +1,21 @@
-"""How many open orders members have."""
+"""How many open orders members have, and who is absent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import text
 
 from libs.chassis.database import Database
+from services.dispatch.domain.workload import Workload
 
 OPEN_ORDERS = text(
     """
-    SELECT m.tenant, m.member_id, m.open_orders FROM members m
+    SELECT m.tenant, m.member_id, m.open_orders, m.absent_until > :now AS absent FROM members m
     JOIN unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS asked (tenant, member_id)
         USING (tenant, member_id)
-    WHERE m.open_orders > 0
+    WHERE m.open_orders > 0 OR m.absent_until > :now
     """
 )
 LOCK_MEMBERS = text(
@@ -33,21 +35,48 @@ ADD_OPEN_ORDERS = text(
     """
 )
 
+SET_ABSENT = text(
+    """
+    UPDATE members m SET absent_until = d.until_at
+    FROM unnest(CAST(:tenants AS text[]), CAST(:members AS text[]), CAST(:untils AS timestamptz[]))
+        AS d (tenant, member_id, until_at)
+    WHERE m.tenant = d.tenant AND m.member_id = d.member_id
+    """
+)
+
 Who = tuple[str, str]
 """(tenant, member_id)"""
 
 
-async def workload_of(db: Database, members: Iterable[Who], *, lock: Iterable[Who] = ()) -> dict[str, dict[str, int]]:
-    """Open orders by tenant and member; those in `lock` stay as they are until the transaction ends."""
-    locked = sorted(set(lock))
+async def lock_members(db: Database, members: Iterable[Who]) -> None:
+    """The members stay as they are until the transaction ends."""
+    locked = sorted(set(members))
     if locked:
         await db.rows(LOCK_MEMBERS, {"tenants": [t for t, _ in locked], "members": [m for _, m in locked]})
-    asked = sorted({*members, *locked})
-    rows = await db.rows(OPEN_ORDERS, {"tenants": [t for t, _ in asked], "members": [m for _, m in asked]})
-    workload: dict[str, dict[str, int]] = {tenant: {} for tenant, _ in asked}
-    for tenant, member_id, open_orders in rows:
+
+
+async def workload_of(
+    db: Database, members: Iterable[Who], now: datetime, *, lock: Collection[Who] = ()
+) -> dict[str, Workload]:
+    """By tenant, what its members have to do; those in `lock` stay as they are until the transaction ends."""
+    await lock_members(db, lock)
+    asked = sorted({*members, *lock})
+    rows = await db.rows(OPEN_ORDERS, {"tenants": [t for t, _ in asked], "members": [m for _, m in asked], "now": now})
+    workload = {tenant: Workload() for tenant, _ in asked}
+    for tenant, member_id, open_orders, absent in rows:
         workload[tenant][member_id] = open_orders
+        if absent:
+            workload[tenant].absent.add(member_id)
     return workload
+
+
+async def set_absent(db: Database, until: Mapping[Who, datetime]) -> None:
+    """The members are away until then; a time that is over brings them back."""
+    who = sorted(until)
+    await db.execute(
+        SET_ABSENT,
+        {"tenants": [t for t, _ in who], "members": [m for _, m in who], "untils": [until[w] for w in who]},
+    )
 
 
 async def add_open_orders(db: Database, changes: Mapping[Who, int]) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from libs.contracts.dispatch import (
+    OrderAssigned,
     OrderChecked,
     OrderClaimed,
     OrderDispatched,
@@ -186,7 +187,7 @@ def follow(case: Standing, fact: OrderEvent) -> Standing:
     match fact:
         case OrderDispatched() | OrderExtended() | OrderResumed():
             return _promised(case, Promise(fact.occurred_at, fact.handle_by))
-        case OrderClaimed():
+        case OrderClaimed() | OrderAssigned():
             return _moved(case, Move.CLAIM, fact)
         case OrderHandled():
             return _moved(case, Move.HANDLE, fact)

@@ -15,6 +15,7 @@ from libs.contracts.dispatch import (
     AppealUpheld,
     ApprovalAsked,
     ApprovalRefused,
+    OrderAssigned,
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
@@ -37,6 +38,7 @@ from services.incident.domain.merging import unmerge
 ORDER_FACTS: tuple[type[OrderEvent], ...] = (
     OrderDispatched,
     OrderClaimed,
+    OrderAssigned,
     OrderReturned,
     OrderCancelled,
     OrderEscalated,

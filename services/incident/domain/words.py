@@ -37,6 +37,7 @@ STEP_WORDS: Mapping[str, Words] = {
     "unmerged": _words("单独办理", "Taken up on its own again"),
     "dispatched": _words("已派遣到网格", "Sent to the grid that answers for it"),
     "claimed": _words("网格成员已接单", "Taken on by somebody of the grid"),
+    "assigned": _words("已指派网格成员", "Given to somebody of the grid"),
     "returned": _words("退回重派", "Given back, being passed on"),
     "escalated": _words("已上报上一级", "Passed to the level above"),
     "started": _words("开始处置", "Work has begun"),

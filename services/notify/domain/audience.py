@@ -12,6 +12,8 @@ from libs.contracts.dispatch import (
     ApprovalAsked,
     ApprovalRefused,
     DeadlineNear,
+    MemberAbsent,
+    OrderAssigned,
     OrderCancelled,
     OrderClaimed,
     OrderEscalated,
@@ -77,12 +79,16 @@ RULES: Mapping[type[Event], Rule] = {
     CaseMerged: Rule("merged", Reporter(), ("case_no",)),
     CaseUnmerged: Rule("unmerged", Reporter(), ("case_no",)),
     OrderOffered: Rule(
-        "offered", Members("offered_to"), ("case_no", "category_name", "unit_name", "summary", "claim_by")
+        "offered", Members("newly_asked"), ("case_no", "category_name", "unit_name", "summary", "claim_by")
     ),
     OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
     CaseClosed: Rule("closed", Reporter(), ("case_no",)),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
     OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),
+    OrderAssigned: Rule(
+        "assigned", Members("member_id"), ("case_no", "category_name", "unit_name", "reason", "handle_by")
+    ),
+    MemberAbsent: Rule("member_absent", Orgs(("org_id",)), ("member_id", "until", "case_nos")),
     DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
     OrderOverdue: Rule("overdue", Members("member_ids"), ("stage", "due_at")),
     OrderEscalated: Rule("escalated", Orgs(("from_org", "to_org")), ("cause", "from_unit", "to_unit", "to_level")),

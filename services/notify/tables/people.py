@@ -65,14 +65,18 @@ FOLLOW = text(
     """
 )
 
+# LIMIT 1: each is looked up by its key, however many are asked for; else a long list would be joined to whole tables.
 RECIPIENTS = text(
     """
-    SELECT tenant, recipient_id, p.in_app, p.email, p.webhook, c.has_email, c.has_webhook,
+    SELECT asked.tenant, asked.recipient_id, p.in_app, p.email, p.webhook, c.has_email, c.has_webhook,
            k.erased_at IS NOT NULL AND k.key IS NULL AS erased
     FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS asked (tenant, recipient_id)
-    LEFT JOIN preferences p USING (tenant, recipient_id)
-    LEFT JOIN contacts c USING (tenant, recipient_id)
-    LEFT JOIN person_keys k USING (tenant, recipient_id)
+    LEFT JOIN LATERAL (SELECT * FROM preferences p WHERE (p.tenant, p.recipient_id) = (asked.tenant, asked.recipient_id)
+        LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT * FROM contacts c WHERE (c.tenant, c.recipient_id) = (asked.tenant, asked.recipient_id)
+        LIMIT 1) c ON true
+    LEFT JOIN LATERAL (SELECT * FROM person_keys k WHERE (k.tenant, k.recipient_id) = (asked.tenant, asked.recipient_id)
+        LIMIT 1) k ON true
     """
 )
 

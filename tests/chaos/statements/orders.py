@@ -18,6 +18,7 @@ from libs.contracts.dispatch import (
     ApprovalRefused,
     DeadlineNear,
     EscalationCause,
+    OrderAssigned,
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
@@ -39,6 +40,7 @@ from libs.contracts.words import Stage
 from tests.chaos.evidence import Evidence, by_id
 
 LEGAL = "every order went a legal way"
+LEASED = "every offer that is still to be widened has its lease"
 STANDS = "every order stands where its facts have led it"
 ESCALATED = "every lapse led one level up"
 TIMERS_FIRED = "no timer is overdue"
@@ -48,6 +50,7 @@ FROM_CASE = "every order says what its case said when it was registered"
 MOVES: Mapping[type[OrderEvent], tuple[tuple[str, ...], str]] = {
     OrderOffered: (("made", "offered"), "offered"),
     OrderClaimed: (("offered",), "claimed"),
+    OrderAssigned: (("offered", "claimed", "handling"), "claimed"),
     OrderReturned: (("claimed", "handling"), "offered"),
     OrderHandled: (("claimed", "handling"), "handled"),
     OrderChecked: (("handled",), "checked"),
@@ -115,6 +118,9 @@ class Path:
             case OrderClaimed():
                 self._expect(fact.member_id in self.asked, fact, f"by {fact.member_id}, who was not asked")
                 self.holder = fact.member_id
+            case OrderAssigned():
+                self._expect(fact.taken_from == self.holder, fact, f"from {fact.taken_from}, and {self.holder} has it")
+                self.holder, target = fact.member_id, "claimed" if self.state == "offered" else self.state
             case OrderReturned() | OrderHandled() | OrderStarted() | OrderSuspended() | OrderResumed():
                 self._expect(fact.member_id == self.holder, fact, f"by {fact.member_id}, and {self.holder} has it")
                 self.holder = None if isinstance(fact, OrderReturned) else self.holder
@@ -156,6 +162,7 @@ def about_orders(evidence: Evidence) -> list[Check]:
             ),
         ),
         Check(CLOCKS_SET, (*_clocks_missing(paths, rows, timers), *_clocks_too_many(rows, timers))),
+        Check(LEASED, tuple(_leases_wrong(rows, evidence.found["dispatch"]["timers"]))),
         Check(FROM_CASE, tuple(_not_as_registered(evidence, rows))),
     ]
 
@@ -209,6 +216,17 @@ def _clocks_missing(
             if (body["stage"], datetime.fromisoformat(body["stage_ends_at"])) != (stage, due_at):
                 wrong.append(f"order {order_id} is {row['state']} until {due_at}, its clock says {body}")
     return wrong
+
+
+def _leases_wrong(rows: Mapping[UUID, asyncpg.Record], timers: Sequence[asyncpg.Record]) -> list[str]:
+    """Of an offer that is over a lease may be left, which changes nothing when it ends."""
+    known = {row["key"]: datetime.fromisoformat(json.loads(row["body"])["due_at"]) for row in timers}
+    return [
+        f"order {order_id} is offered until {row['lease_ends_at']}, its lease until {known.get(key)}"
+        for order_id, row in rows.items()
+        for key in [f"{order_id}/{row['offers']}"]
+        if row["lease_ends_at"] is not None and known.get(key) != row["lease_ends_at"]
+    ]
 
 
 def _clocks_too_many(rows: Mapping[UUID, asyncpg.Record], timers: Mapping[str, asyncpg.Record]) -> list[str]:

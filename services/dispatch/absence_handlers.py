@@ -1,0 +1,102 @@
+"""Absences of members: recorded, ended, and what follows when one begins."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+from uuid import UUID
+
+from libs.chassis import timers
+from libs.chassis.database import Database
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.contracts.message import Event
+from services.dispatch.desk import Desk
+from services.dispatch.domain.absence import Absence, NotRecorded, record, tell
+from services.dispatch.domain.commands import EndAbsence, RecordAbsence
+from services.dispatch.domain.offering import offer_without
+from services.dispatch.domain.order import Order, State
+from services.dispatch.tables import absences as absence_tables
+from services.dispatch.tables import orders as order_tables
+from services.dispatch.tables import streets as street_tables
+from services.dispatch.tables import workload as workload_tables
+from services.dispatch.tables.workload import Who
+
+router = EventRouter("dispatch")
+
+
+class AbsenceBegins(Timer):
+    key_field: ClassVar[str] = "absence_id"
+
+    absence_id: UUID
+
+
+@router.answers(RecordAbsence)
+async def record_absences(commands: Batch[RecordAbsence], db: Database) -> list[Answer]:
+    members = {(c.absence.tenant, c.absence.member_id) for c in commands}
+    await workload_tables.lock_members(db, members)
+    streets = await street_tables.streets_for(db, {tenant for tenant, _ in members})
+    known = await absence_tables.not_over(db, members, commands.now)
+    new: list[Absence] = []
+    answers: list[Answer] = []
+    for wanted in (c.absence for c in commands):
+        street, others = streets.get(wanted.tenant), known[wanted.tenant, wanted.member_id]
+        member = street.members.get(wanted.member_id) if street else None
+        match record(wanted, member, others, commands.now):
+            case NotRecorded(reason):
+                answers.append(Refused(409, "Not recorded", reason))
+            case Absence() as absence:
+                if absence is wanted:
+                    others.append(absence)
+                    new.append(absence)
+                answers.append(Done(absence))
+    await absence_tables.insert(db, new)
+    await timers.schedule(db, [AbsenceBegins(due_at=a.from_at, absence_id=a.absence_id) for a in new])
+    return answers
+
+
+@router.answers(EndAbsence)
+async def end_absences(commands: Batch[EndAbsence], db: Database) -> list[Answer]:
+    known = await absence_tables.by_id(db, [c.absence_id for c in commands])
+    await workload_tables.lock_members(db, {(a.tenant, a.member_id) for a in known.values()})
+    back: dict[UUID, Absence] = {}
+    answers: list[Answer] = []
+    for command in commands:
+        absence = known.get(command.absence_id)
+        if absence is None or absence.tenant != command.tenant:
+            answers.append(Refused(404, "Not found", f"there is no absence {command.absence_id} in this street"))
+            continue
+        if absence.until_at > commands.now:
+            absence = back[absence.absence_id] = replace(absence, until_at=commands.now)
+        answers.append(Done(absence))
+    await absence_tables.shorten(db, [a for a in back.values() if a.from_at < a.until_at])
+    await absence_tables.delete(db, [a for a in back.values() if a.from_at >= a.until_at])
+    await workload_tables.set_absent(db, {(a.tenant, a.member_id): a.until_at for a in back.values()})
+    return answers
+
+
+@router.due(AbsenceBegins)
+async def begin_absences(begun: Batch[AbsenceBegins], db: Database) -> Sequence[Event]:
+    """Open offers go to others, and what the absent have claimed is told to their organisations."""
+    known = await absence_tables.by_id(db, [timer.absence_id for timer in begun])
+    away = {(a.tenant, a.member_id): a for a in known.values() if a.until_at > begun.now}
+    desk = await Desk.open(db, await order_tables.orders_of_absent(db, away), away, begun.now)
+    await workload_tables.set_absent(db, {who: absence.until_at for who, absence in away.items()})
+    for tenant, member_id in away:
+        desk.workload[tenant].absent.add(member_id)
+    claimed: dict[Who, list[Order]] = defaultdict(list)
+    facts: list[Event] = []
+    for order in list(desk.orders.values()):
+        workload = desk.workload[order.tenant]
+        if order.state is State.OFFERED:
+            now = order.next_moment(begun.now)
+            elsewhere = offer_without(order, workload.absent, desk.streets[order.tenant], workload, now)
+            desk.keep(elsewhere.order)
+            facts += elsewhere.facts
+        elif order.member_id is not None:
+            claimed[order.tenant, order.member_id].append(order)
+    await desk.record(db)
+    streets = await street_tables.streets_for(db, {tenant for tenant, _ in away})
+    members = ((a, streets[a.tenant].members.get(a.member_id)) for a in away.values())
+    return [*facts, *(tell(a, m, claimed[a.tenant, a.member_id], begun.now) for a, m in members if m)]

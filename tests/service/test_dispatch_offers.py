@@ -1,0 +1,268 @@
+"""Offers, claims and absences on real NATS and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import Stage, on_stage
+from libs.contracts.dispatch import (
+    MemberAbsent,
+    OrderAssigned,
+    OrderClaimed,
+    OrderDispatched,
+    OrderEscalated,
+    OrderOffered,
+)
+from libs.contracts.words import Reach
+from services.dispatch import app
+from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
+
+__all__ = ["dispatch"]
+
+CLAIMS = 1_000
+
+
+async def made_due(dispatch: Stage, kind: str) -> None:
+    """Fire the timers of a class as if their time had come."""
+    async with dispatch.database() as db:
+        await db.execute(text("UPDATE timers SET due_at = now() - interval '1 s' WHERE name = :name"), {"name": kind})
+    for _ in range(3):
+        await dispatch.service.timers.fire_due(200)
+
+
+async def offered(dispatch: Stage) -> OrderOffered:
+    return (await dispatch.said(OrderOffered))[-1]
+
+
+async def is_absent(dispatch: Stage, member_id: str, hours: float = 8, begins_in: float = 0) -> dict[str, Any]:
+    start = datetime.now(UTC) + timedelta(hours=begins_in)
+    body = {
+        "tenant": TENANT,
+        "member_id": member_id,
+        "from_at": start.isoformat(),
+        "until_at": (start + timedelta(hours=hours)).isoformat(),
+        "reason": "leave",
+    }
+    answer = await dispatch.http.post("/v1/absences", json=body)
+    assert answer.status_code == 201, answer.text
+    recorded: dict[str, Any] = answer.json()
+    await dispatch.service.timers.fire_due(200)
+    return recorded
+
+
+async def absent_until(dispatch: Stage, member_id: str) -> datetime | None:
+    async with dispatch.database() as db:
+        row = await db.one(text("SELECT absent_until FROM members WHERE member_id = :m"), {"m": member_id})
+    assert row is not None
+    until: datetime | None = row.absent_until
+    return until
+
+
+async def told_absent(dispatch: Stage) -> list[MemberAbsent]:
+    """The sweep of the service or the one above: one of them has fired the timer, or is about to."""
+    for _ in range(200):
+        if found := await dispatch.said(MemberAbsent):
+            return found
+        await asyncio.sleep(0.02)
+    return []
+
+
+async def test_of_a_thousand_claims_at_once_on_two_replicas_exactly_one_wins(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    order_id = (await offered(dispatch)).order_id
+    async with dispatch.database() as db:
+        for statement in RIVALS.split(";"):
+            await db.execute(text(statement), {"rivals": CLAIMS} if ":rivals" in statement else {})
+    async with on_stage(app.build()) as replica:
+        answers = await asyncio.gather(
+            *(
+                (dispatch, replica)[n % 2].http.post(
+                    f"/v1/orders/{order_id}/claim", json={"tenant": TENANT, "member_id": f"R{n}"}
+                )
+                for n in range(CLAIMS)
+            )
+        )
+    assert Counter(a.status_code for a in answers) == {200: 1, 409: CLAIMS - 1}
+    [winner] = (a.json()["member_id"] for a in answers if a.status_code == 200)
+    assert [fact.member_id for fact in await dispatch.said(OrderClaimed)] == [winner]
+    async with dispatch.database() as db:
+        rows = await db.rows(text("SELECT member_id, open_orders FROM members WHERE open_orders > 0"))
+    assert [tuple(row) for row in rows] == [(winner, 1)]
+
+
+RIVALS = """
+INSERT INTO members SELECT '370784004', 'R' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', false, '[]', 2, ''
+FROM generate_series(0, :rivals - 1) n;
+UPDATE streets SET version = version + 1;
+UPDATE orders SET offered_to = (SELECT jsonb_agg(member_id) FROM members)
+"""
+
+
+async def test_a_member_at_the_limit_but_one_wins_one_of_many_orders_on_two_replicas(dispatch: Stage) -> None:
+    await dispatch.hear(*(registered() for _ in range(21)))
+    first, *others = [fact.order_id for fact in await dispatch.said(OrderOffered) if "M1" in fact.offered_to]
+    await act(dispatch, first, "claim", "M1")
+    async with on_stage(app.build()) as replica:
+        answers = await asyncio.gather(
+            *(
+                stage.http.post(f"/v1/orders/{order_id}/claim", json={"tenant": TENANT, "member_id": "M1"})
+                for order_id in others
+                for stage in (dispatch, replica)
+            )
+        )
+    won = {a.json()["order_id"] for a in answers if a.status_code == 200}
+    assert len(won) == 1
+    async with dispatch.database() as db:
+        row = await db.one(text("SELECT open_orders FROM members WHERE member_id = 'M1'"))
+    assert row is not None
+    assert row.open_orders == 2
+
+
+async def test_an_offer_that_nobody_takes_widens_and_then_goes_up_when_red(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    await made_due(dispatch, "OfferLease")
+    first, wider = await dispatch.said(OrderOffered)
+    assert (first.reach, first.newly_asked) == (Reach.NEAREST, ("M1", "M2", "M3"))
+    assert (wider.reach, wider.newly_asked, wider.offered_to) == (Reach.MICRO_GRID, ("M4",), ("M1", "M2", "M3", "M4"))
+    await act(dispatch, wider.order_id, "claim", "M4")
+
+
+async def test_the_lease_of_an_offer_ends_with_the_claim(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    await act(dispatch, (await offered(dispatch)).order_id, "claim", "M1")
+    async with dispatch.database() as db:
+        rows = await db.rows(text("SELECT name FROM timers"))
+    assert [row.name for row in rows] == ["OrderClock"]
+
+
+async def test_a_lease_that_fires_late_changes_nothing(dispatch: Stage) -> None:
+    """As when a sweep had it in hand while somebody claimed: it is not unset then."""
+    await dispatch.hear(registered())
+    order_id = (await offered(dispatch)).order_id
+    async with dispatch.database() as db:
+        left = await db.one(text("SELECT * FROM timers WHERE name = 'OfferLease'"))
+    assert left is not None
+    await act(dispatch, order_id, "claim", "M1")
+    async with dispatch.database() as db:
+        await db.execute(
+            text(
+                "INSERT INTO timers (name, key, due_at, body) VALUES ('OfferLease', :key, now(), CAST(:body AS jsonb))"
+            ),
+            {"key": left.key, "body": json.dumps(left.body)},
+        )
+    await made_due(dispatch, "OfferLease")
+    assert len(await dispatch.said(OrderOffered)) == 1
+
+
+async def test_a_sweep_of_leases_and_a_claim_do_not_wait_for_one_another_for_ever(dispatch: Stage) -> None:
+    await dispatch.hear(*(registered() for _ in range(30)))
+    orders = [fact.order_id for fact in await dispatch.said(OrderOffered)]
+    async with dispatch.database() as db:
+        await db.execute(text("UPDATE members SET workload_limit = 100"))
+        await db.execute(text("UPDATE streets SET version = version + 1"))
+        await db.execute(text("UPDATE timers SET due_at = now() WHERE name = 'OfferLease'"))
+    claims = (act(dispatch, order_id, "claim", f"M{n % 3 + 1}") for n, order_id in enumerate(orders))
+    await asyncio.gather(*claims, *(dispatch.service.timers.fire_due(7) for _ in range(6)))
+    assert {fact.order_id for fact in await dispatch.said(OrderClaimed)} == set(orders)
+
+
+async def test_an_absent_member_is_offered_nothing_and_their_open_offers_move_to_others(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    await is_absent(dispatch, "M1")
+    await told_absent(dispatch)
+    moved = await offered(dispatch)
+    assert (moved.offered_to, moved.newly_asked) == (("M2", "M3", "M4"), ("M4",))
+    await dispatch.hear(registered())
+    assert (await offered(dispatch)).offered_to == ("M2", "M3", "M4")
+
+
+async def test_what_an_absent_member_has_claimed_is_named_to_the_party_group_and_can_be_assigned(
+    dispatch: Stage,
+) -> None:
+    await dispatch.hear(registered())
+    order_id = (await offered(dispatch)).order_id
+    await act(dispatch, order_id, "claim", "M1")
+    await is_absent(dispatch, "M1")
+    [told] = await told_absent(dispatch)
+    assert (told.org_id, told.order_ids) == ("P4", (order_id,))
+    given = await act(dispatch, order_id, "assign", "M3", to_member="M2", reason="M1 请假")
+    assert (given["member_id"], given["state"]) == ("M2", "claimed")
+    [fact] = await dispatch.said(OrderAssigned)
+    assert (fact.taken_from, fact.assigned_by) == ("M1", "M3")
+    async with dispatch.database() as db:
+        rows = await db.rows(text("SELECT member_id, open_orders FROM members WHERE open_orders > 0"))
+    assert [tuple(row) for row in rows] == [("M2", 1)]
+    await act(dispatch, order_id, "hand-in", "M2", note="lamp replaced")
+
+
+async def test_an_absence_ends_by_itself(dispatch: Stage) -> None:
+    await is_absent(dispatch, "M1", hours=0.2 / 3600)
+    await asyncio.sleep(0.3)
+    await dispatch.hear(registered())
+    assert "M1" in (await offered(dispatch)).offered_to
+
+
+async def test_absences_are_listed_until_they_are_over_and_may_end_earlier(dispatch: Stage) -> None:
+    now = await is_absent(dispatch, "M1")
+    await told_absent(dispatch)
+    later = await is_absent(dispatch, "M2", begins_in=24)
+    listed = (await dispatch.http.get("/v1/absences", params={"tenant": TENANT})).json()
+    assert [each["absence_id"] for each in listed] == [now["absence_id"], later["absence_id"]]
+    for each in (now, later):
+        ended = await dispatch.http.delete(f"/v1/absences/{each['absence_id']}", params={"tenant": TENANT})
+        assert ended.status_code == 200
+    assert (await dispatch.http.get("/v1/absences", params={"tenant": TENANT})).json() == []
+    await dispatch.hear(registered())
+    assert (await offered(dispatch)).offered_to == ("M1", "M2", "M3")
+    await made_due(dispatch, "AbsenceBegins")
+    assert len(await dispatch.said(MemberAbsent)) == 1
+
+
+async def test_an_absence_recorded_twice_is_one_and_another_at_the_same_time_is_refused(dispatch: Stage) -> None:
+    body = {
+        "tenant": TENANT,
+        "member_id": "M1",
+        "from_at": "2030-01-01T00:00:00Z",
+        "until_at": "2030-01-03T00:00:00Z",
+        "reason": "training",
+    }
+    answers = await asyncio.gather(*(dispatch.http.post("/v1/absences", json=body) for _ in range(5)))
+    assert len({a.json()["absence_id"] for a in answers}) == 1
+    other = await dispatch.http.post("/v1/absences", json={**body, "from_at": "2030-01-02T00:00:00Z"})
+    assert other.status_code == 409
+    unknown = await dispatch.http.delete(f"/v1/absences/{new_id()}", params={"tenant": TENANT})
+    assert unknown.status_code == 404
+
+
+async def test_when_an_absence_cannot_begin_nothing_is_left_of_the_attempt(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    async with dispatch.database() as db:
+        await db.execute(text("ALTER TABLE members ADD CONSTRAINT broken CHECK (absent_until IS NULL)"))
+    await is_absent(dispatch, "M1")
+    assert len(await dispatch.said(OrderOffered)) == 1
+    async with dispatch.database() as db:
+        await db.execute(text("ALTER TABLE members DROP CONSTRAINT broken"))
+    await made_due(dispatch, "AbsenceBegins")
+    [_] = await told_absent(dispatch)
+    assert "M1" not in (await offered(dispatch)).offered_to
+
+
+async def test_only_an_answering_organisation_assigns_and_to_nobody_at_their_limit(dispatch: Stage) -> None:
+    await dispatch.hear(*(registered() for _ in range(3)))
+    orders = [fact.order_id for fact in await dispatch.said(OrderDispatched)]
+
+    async def assign(order_id: UUID, by: str, to: str) -> int:
+        body = {"tenant": TENANT, "member_id": by, "to_member": to, "reason": "离现场最近"}
+        return (await dispatch.http.post(f"/v1/orders/{order_id}/assign", json=body)).status_code
+
+    assert await assign(orders[0], "nobody", "M4") == 409
+    assert [await assign(order_id, "L1", "M4") for order_id in orders] == [200, 200, 409]
+    assert not await dispatch.said(OrderEscalated)
