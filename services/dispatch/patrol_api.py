@@ -13,7 +13,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from libs.chassis.database import Database, Record
 from libs.chassis.handlers import Refused
@@ -39,8 +39,19 @@ router = APIRouter(tags=["patrols"])
 DAYS_AT_MOST = 31
 VISITS_AT_MOST = 200
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it may not hold the character U+0000; leave it out")
+    return text
+
+
+Storable = AfterValidator(_storable)
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), Storable]
+Photos = Annotated[
+    list[Annotated[str, Field(max_length=200), Storable]], Field(max_length=9, description="Ids of photos.")
+]
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
 
 
 # Campaigns
@@ -65,8 +76,8 @@ class PlanBody(BaseModel):
     recurrence: str = Field(
         max_length=500, examples=["FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"], description="A rule of RFC 5545, in street time."
     )
-    begins_at: AwareDatetime
-    ends_at: AwareDatetime | None = None
+    begins_at: Moment
+    ends_at: Moment | None = None
     exceptions: list[date] = Field([], max_length=1000, description="Days of the street without a round.")
     window_minutes: int = Field(ge=1, le=100_000, examples=[600], description="So long a round may be done.")
     kinds: list[MemberKind] = Field([], description="Who does it; empty: any member.")
@@ -197,7 +208,7 @@ async def list_rounds(
     campaign_id: UUID,
     tenant: Tenant,
     db: Reading,
-    before: AwareDatetime = datetime(9999, 1, 1, tzinfo=UTC),
+    before: Moment = datetime(2099, 12, 31, tzinfo=UTC),
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[RoundView]:
     """Its rounds, the latest first."""
@@ -231,14 +242,14 @@ class AnswerBody(BaseModel):
     """What was found for one item of the checklist."""
 
     item: Name
-    value: bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=2000)]
+    value: bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=2000), Storable]
     photos: Photos = []
 
 
 class FindingBody(BaseModel):
     """What is to become a case."""
 
-    description: Text = Field(examples=["楼道堆放杂物，堵塞消防通道。"])
+    description: Annotated[Text, Storable] = Field(examples=["楼道堆放杂物，堵塞消防通道。"])
     category: CategoryCode | None = None
     point: Point | None = None
     photos: Photos = []
@@ -251,7 +262,7 @@ class VisitBody(BaseModel):
     round_id: UUID
     unit: GridCode
     member_id: MemberId = Field(examples=["M0001"])
-    visited_at: AwareDatetime
+    visited_at: Moment
     point: Point
     answers: list[AnswerBody] = Field([], max_length=50)
     findings: list[FindingBody] = Field([], max_length=20)
@@ -276,13 +287,6 @@ class VisitBody(BaseModel):
                 for f in self.findings
             ),
         )
-
-    @model_validator(mode="after")
-    def _is_storable(self) -> VisitBody:
-        said = [a.value for a in self.answers] + [f.description for f in self.findings]
-        if any("\0" in each for each in said if isinstance(each, str)):
-            raise ValueError("answers and findings may not hold the character U+0000; leave it out")
-        return self
 
 
 class OneVisitBody(VisitBody):
@@ -384,6 +388,9 @@ async def list_visits(round_id: UUID, unit: GridCode, tenant: Tenant, db: Readin
 # Coverage
 
 
+AS_TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
 class CoverageView(BaseModel):
     """Of a day and a unit; `planned` is the sum of `visited`, `late`, `missed` and `open`."""
 
@@ -433,7 +440,7 @@ class CoverageAsked(Days):
     level: Level | None = Field(None, description="Rolled up to this level; the one below `under` without it.")
 
 
-@router.get("/v1/patrols/coverage")
+@router.get("/v1/patrols/coverage", response_model=list[CoverageView], responses=AS_TABLE)
 async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: Reading) -> Response:
     """覆盖率: visited of planned, by day, rolled up the grid tree."""
     street, under = await _where(db, asked)
@@ -443,7 +450,7 @@ async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: Reading) -
     return _table(covered, CoverageView, asked.format, "coverage")
 
 
-@router.get("/v1/patrols/missed")
+@router.get("/v1/patrols/missed", response_model=list[MissedView], responses=AS_TABLE)
 async def list_missed(asked: DaysAsked, db: Reading) -> Response:
     """Every task that nobody has visited when its time was over."""
     street, under = await _where(db, asked)

@@ -306,6 +306,22 @@ async def test_a_plan_that_does_not_fit_is_refused_with_what_would_be_right(disp
         assert [e["field"] for e in answer.json()["errors"]] == ["areas", "recurrence", "category"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name_zh": "a\0b"},
+        {"begins_at": "0001-01-01T00:00:00+08:00"},
+        {"ends_at": "9999-12-31T23:59:59-08:00"},
+        {"checklist": [{"name": "\0"}]},
+        {"areas": []},
+        {"window_minutes": 0},
+    ],
+    ids=str,
+)
+async def test_what_no_database_can_hold_is_refused_and_no_fault(dispatch: Stage, wrong: dict[str, Any]) -> None:
+    assert (await dispatch.http.post("/v1/campaigns", json=plan(**wrong))).status_code == 422
+
+
 async def test_a_preview_shows_the_next_rounds_and_makes_nothing(dispatch: Stage) -> None:
     answer = (await dispatch.http.post("/v1/campaigns/preview?count=3", json=plan(kinds=["lead"]))).json()
     assert len(answer["occurrences"]) == 3

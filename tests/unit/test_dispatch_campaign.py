@@ -112,6 +112,11 @@ def test_a_rule_that_cannot_be_followed_is_refused_with_what_would_be_right(rule
         checked(rule, PLAN.begins_at)
 
 
+def test_a_campaign_did_not_begin_longer_ago_than_can_be_counted() -> None:
+    [wrong] = what_is_wrong(replace(PLAN, begins_at=NOON - timedelta(days=4000)), STREET, NOON)
+    assert wrong.field == "begins_at"
+
+
 def test_every_unit_of_the_level_in_the_areas_is_visited() -> None:
     assert units_of(replace(PLAN, areas=(f"{ROOT}201",)), STREET) == [f"{ROOT}20101", f"{ROOT}20102"]
     assert units_of(replace(PLAN, areas=(f"{ROOT}20102", f"{ROOT}201")), STREET) == [f"{ROOT}20101", f"{ROOT}20102"]

@@ -15,6 +15,7 @@ from services.dispatch.domain.recurrence import NoRecurrence, checked, next_occu
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.tree import DEPTH
 
+LONGEST_AGO = timedelta(days=3660)
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=10), timedelta(days=31)
 
 
@@ -134,12 +135,10 @@ def upcoming(plan: Plan, after: datetime, count: int) -> list[datetime]:
 
 def units_of(plan: Plan, street: Street) -> list[str]:
     """The units that a round visits, by code: all of the plan's level in its areas."""
-    areas = frozenset(plan.areas)
-    return sorted(
-        unit.code
-        for unit in street.units.of_level(plan.level)
-        if any(above.code in areas for above in street.ancestors(unit.code))
-    )
+    tree = street.units
+    areas = frozenset(map(tree.index, plan.areas))
+    inside = (at for at in tree.indexes_of(plan.level) if not areas.isdisjoint(tree.indexes_above(at)))
+    return [tree.unit(at).code for at in inside]
 
 
 def what_is_wrong(plan: Plan, street: Street, now: datetime) -> list[Wrong]:
@@ -161,6 +160,9 @@ def _wrong_units(plan: Plan, street: Street) -> Iterator[Wrong]:
 def _wrong_times(plan: Plan, now: datetime) -> Iterator[Wrong]:
     if not SHORTEST_WINDOW <= plan.window <= LONGEST_WINDOW:
         yield Wrong("window_minutes", f"a round may be done for {SHORTEST_WINDOW} at least, {LONGEST_WINDOW} at most")
+    if plan.begins_at < now - LONGEST_AGO:
+        yield Wrong("begins_at", f"{LONGEST_AGO.days} days ago at most: every round since then is counted")
+        return
     if plan.ends_at is not None and plan.ends_at <= plan.begins_at:
         yield Wrong("ends_at", "it must be later than begins_at")
         return

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import PatrolAssigned, PatrolMissed, PatrolPlanned
 from libs.contracts.transitions import Table, Transition, Who, Words
-from libs.contracts.words import STREET_ZONE, Level, MemberKind
+from libs.contracts.words import STREET_ZONE, MemberKind
 from services.dispatch.domain.campaign import Campaign, Item, units_of
 from services.dispatch.domain.street import Street
 
@@ -94,17 +94,19 @@ def assign(
     units: Iterable[str], kinds: Sequence[MemberKind], street: Street, absent: frozenset[str] = frozenset()
 ) -> list[Task]:
     """Each unit its nearest able member: of those who serve in it, else around it, who has the fewest so far."""
-    able = defaultdict(list)
+    tree, root = street.units, street.units.index(street.tenant)
+    able: defaultdict[int, list[str]] = defaultdict(list)
     for member in street.members.values():
-        if (not kinds or member.kind in kinds) and member.member_id not in absent and member.unit in street.units:
-            # Who serves for the whole street is asked last, and is not near to every unit of it.
-            for above in street.ancestors(member.unit):
-                if above.level is not Level.STREET or above.code == member.unit:
-                    able[above.code].append(member.member_id)
+        if (not kinds or member.kind in kinds) and member.member_id not in absent:
+            at = tree.index(member.unit)
+            # Near to the whole street is only who is posted there.
+            for above in tree.indexes_above(at):
+                if above != root or at == root:
+                    able[above].append(member.member_id)
     load: Counter[str] = Counter()
     tasks = []
     for unit in units:
-        near = next((able[above.code] for above in street.ancestors(unit) if above.code in able), None)
+        near = next((able[above] for above in tree.indexes_above(tree.index(unit)) if above in able), None)
         member_id = min(near, key=lambda m: (load[m], m)) if near else None
         if member_id is not None:
             load[member_id] += 1

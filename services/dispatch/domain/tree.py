@@ -126,9 +126,23 @@ class GridTree(Mapping[str, Unit]):
             index = self._parents[index]
         return index
 
+    def indexes_above(self, index: int) -> Iterator[int]:
+        """The unit and those above it, from the bottom to the street."""
+        yield index
+        while self._depths[index]:
+            index = self._parents[index]
+            yield index
+
+    def codes_above(self, index: int) -> list[str]:
+        return [self.unit(above).code for above in self.indexes_above(index)]
+
     def of_level(self, level: Level) -> Iterator[Unit]:
+        """The units of a level by code."""
+        return map(self._unpacked, self.indexes_of(level))
+
+    def indexes_of(self, level: Level) -> Iterator[int]:
         depth = DEPTH[level]
-        return (self._unpacked(index) for index, each in enumerate(self._depths) if each == depth)
+        return (index for index, each in enumerate(self._depths) if each == depth)
 
     def _unpacked(self, index: int) -> Unit:
         start = self._ends[index - 1] if index else 0
