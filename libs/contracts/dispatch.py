@@ -15,6 +15,16 @@ class EscalationCause(StrEnum):
     OVERDUE = "overdue"
     RETURNED = "returned"
     REOPENED = "reopened"
+    BY_HAND = "by_hand"
+
+
+class RaiseReason(StrEnum):
+    """Why an organisation hands an order to the level above: 超出能力, 跨网格, 情况危急, 需执法权限."""
+
+    BEYOND_MEANS = "beyond_means"
+    SEVERAL_UNITS = "several_units"
+    DANGEROUS = "dangerous"
+    NEEDS_AUTHORITY = "needs_authority"
 
 
 class CancelCause(StrEnum):
@@ -92,7 +102,7 @@ class OrderReturned(OrderEvent, fact="returned"):
 
 
 class OrderEscalated(OrderEvent, fact="escalated"):
-    """The order goes one level up; both organisations are told."""
+    """The order goes one level up; both organisations are told. Raised by hand, it is with nobody any more."""
 
     cause: EscalationCause
     from_unit: GridCode
@@ -100,6 +110,20 @@ class OrderEscalated(OrderEvent, fact="escalated"):
     to_unit: GridCode
     to_org: OrgId
     to_level: Level
+    reason: RaiseReason | None = None
+    by_member: MemberId | None = None
+
+
+class OrderSentDown(OrderEvent, fact="sent_down"):
+    """An organisation hands the order to a unit below it, whose members hear of it; both organisations are told."""
+
+    from_unit: GridCode
+    from_org: OrgId
+    to_unit: GridCode
+    to_org: OrgId
+    to_level: Level
+    reason: str
+    by_member: MemberId
 
 
 class OrderCancelled(OrderEvent, fact="cancelled"):

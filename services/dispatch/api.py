@@ -8,11 +8,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from libs.chassis.database import Database
 from libs.chassis.http import Asking, Reading, not_found
-from libs.contracts.message import CategoryCode, MemberId, Tenant
+from libs.contracts.dispatch import RaiseReason
+from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.words import Level, Place, Reach
 from services.dispatch import absence_api, patrol_api
 from services.dispatch.domain.calendar import Light
@@ -22,8 +23,11 @@ from services.dispatch.domain.commands import (
     ClaimOrder,
     GiveBackOrder,
     HandInOrder,
+    RaiseOrder,
+    SendOrderDown,
     StartOrder,
 )
+from services.dispatch.domain.escalation import within_community
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import route_all
 from services.dispatch.domain.street import Street
@@ -103,6 +107,30 @@ class AssignBody(ByMember):
     reason: str = Field(min_length=1, max_length=500, examples=["The member who had it is absent"])
 
 
+class RaiseBody(ByMember):
+    """Who of an answering organisation raises the order, and why."""
+
+    reason: RaiseReason
+
+
+class SendDownBody(ByMember):
+    """Who of an answering organisation sends the order down, where to, and why."""
+
+    unit: GridCode = Field(examples=["370784004201"])
+    reason: str = Field(
+        min_length=1, max_length=500, examples=["The village can do it with the equipment of the street"]
+    )
+
+
+class EndedByLevel(BaseModel):
+    """Orders that passed their check in the period, by the level that answered for them at the end."""
+
+    ended: dict[Level, int]
+    within_community: str | None = Field(
+        description="小事不出社区: the share that did not go to the street, in percent."
+    )
+
+
 class CheckBody(ByMember):
     """What somebody else found when they looked."""
 
@@ -173,6 +201,18 @@ async def assign(order_id: UUID, body: AssignBody, desk: Asking) -> OrderView:
     return view(await desk.ask(AssignOrder(body.tenant, order_id, body.member_id, body.to_member, body.reason)))
 
 
+@router.post("/v1/orders/{order_id}/raise")
+async def raise_order(order_id: UUID, body: RaiseBody, desk: Asking) -> OrderView:
+    """上交. An organisation that answers for the order hands it to the level above."""
+    return view(await desk.ask(RaiseOrder(body.tenant, order_id, body.member_id, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/send-down")
+async def send_down(order_id: UUID, body: SendDownBody, desk: Asking) -> OrderView:
+    """下派. An organisation that answers for the order hands it to a unit below."""
+    return view(await desk.ask(SendOrderDown(body.tenant, order_id, body.member_id, body.unit, body.reason)))
+
+
 @router.post("/v1/orders/{order_id}/check")
 async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
     """核查. Somebody else has looked: done, or rework."""
@@ -192,6 +232,13 @@ async def list_orders(
     """Orders of a street in the sequence in which they were made."""
     found = await order_tables.list_orders(db, tenant, state, member_id, after, limit)
     return await _shown(found, tenant, request, db)
+
+
+@router.get("/v1/orders/ended-by-level")
+async def ended_by_level(db: Reading, tenant: Tenant, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
+    """小事不出社区，大事不出街道: at which level orders ended that passed their check in [since, until)."""
+    ended = await order_tables.ended_by_level(db, tenant, since, until)
+    return EndedByLevel(ended=ended, within_community=within_community(ended))
 
 
 @router.get("/v1/orders/counts")

@@ -29,6 +29,8 @@ from services.dispatch.domain.commands import (
     ClaimOrder,
     GiveBackOrder,
     HandInOrder,
+    RaiseOrder,
+    SendOrderDown,
     StartOrder,
 )
 from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked, widen
@@ -219,6 +221,22 @@ async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list
 async def assign_orders(commands: Batch[AssignOrder], db: Database) -> list[Answer]:
     def decide(c: AssignOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         return work.assign(order, member, street.members.get(c.to_member), c.reason, street, workload, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
+@router.answers(RaiseOrder)
+async def raise_orders(commands: Batch[RaiseOrder], db: Database) -> list[Answer]:
+    def decide(c: RaiseOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return escalation.raise_by_hand(order, member, c.reason, street, workload, commands.now)
+
+    return await _carry_out(commands, db, decide)
+
+
+@router.answers(SendOrderDown)
+async def send_orders_down(commands: Batch[SendOrderDown], db: Database) -> list[Answer]:
+    def decide(c: SendOrderDown, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return escalation.send_down(order, member, c.unit, c.reason, street, workload, commands.now)
 
     return await _carry_out(commands, db, decide)
 

@@ -301,6 +301,7 @@ class Life:
         for service, url in (
             ("incident", "/v1/cases/counts"),
             ("dispatch", "/v1/orders/counts"),
+            ("dispatch", "/v1/orders/ended-by-level?since=2020-01-01T00:00:00Z&until=2040-01-01T00:00:00Z"),
             ("notify", "/v1/deliveries/counts"),
             ("notify", "/v1/deliveries/latency"),
             ("scoring", "/v1/ledger/check"),

@@ -203,6 +203,28 @@ async def test_what_an_absent_member_has_claimed_is_named_to_the_party_group_and
     await act(dispatch, order_id, "hand-in", "M2", note="lamp replaced")
 
 
+async def test_an_order_goes_up_by_hand_and_down_again_and_where_it_ended_is_counted(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    order_id = (await offered(dispatch)).order_id
+    await act(dispatch, order_id, "claim", "M1")
+    up = await act(dispatch, order_id, "raise", "M2", reason="beyond_means")
+    assert (up["unit"], up["member_id"], up["state"]) == ("370784004201", None, "offered")
+    down = await act(dispatch, order_id, "send-down", "L1", unit="37078400420101", reason="设备已到位")
+    assert (down["unit"], down["level"]) == ("37078400420101", "micro_grid")
+    who = down["offered_to"][0]
+    await act(dispatch, order_id, "claim", who)
+    await act(dispatch, order_id, "hand-in", who, note="lamp replaced")
+    await act(dispatch, order_id, "check", "L1", passed=True)
+    period = {"tenant": TENANT, "since": "2020-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"}
+    counted = (await dispatch.http.get("/v1/orders/ended-by-level", params=period)).json()
+    assert counted["within_community"] == "100.00"
+    assert counted["ended"]["micro_grid"] == 1
+    async with dispatch.database() as db:
+        row = await db.one(text("SELECT sum(open_orders) AS open FROM members"))
+    assert row is not None
+    assert row.open == 0
+
+
 async def test_an_absence_ends_by_itself(dispatch: Stage) -> None:
     await is_absent(dispatch, "M1", hours=0.2 / 3600)
     await asyncio.sleep(0.3)

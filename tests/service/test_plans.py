@@ -64,6 +64,7 @@ A_CHUNK = {
 READ_EVERYTHING = {
     "services.incident.tables.views.COUNTS": "counts every case of a street",
     "services.dispatch.tables.orders.COUNTS": "counts every order of a street",
+    "services.dispatch.tables.orders.ENDED_BY_LEVEL": "counts the orders that ended in a period",
     "services.notify.tables.inbox.COUNTS": "counts every delivery of a street",
     "services.notify.tables.inbox.LATENCY": "percentiles over every case of a street",
     "services.scoring.tables.views.CHECK": "the audit: replays every posting of a street",

@@ -8,9 +8,16 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.ids import new_id
-from libs.contracts.dispatch import OrderAssigned, OrderOffered
-from libs.contracts.words import Reach
-from services.dispatch.domain import work
+from libs.contracts.dispatch import (
+    EscalationCause,
+    OrderAssigned,
+    OrderEscalated,
+    OrderOffered,
+    OrderSentDown,
+    RaiseReason,
+)
+from libs.contracts.words import Level, Reach
+from services.dispatch.domain import escalation, work
 from services.dispatch.domain.absence import Absence, AbsenceReason, NotRecorded, record, tell
 from services.dispatch.domain.offering import LEASE_SHARE, choose, offer_without, widen
 from services.dispatch.domain.order import Order, Refuse, State
@@ -106,6 +113,39 @@ def test_an_order_is_not_assigned(
     refused = work.assign(claimed(), organiser, member, reason, STREET, workload, LATER)  # type: ignore[arg-type]
     assert isinstance(refused, Refuse)
     assert because in refused.reason
+
+
+def test_an_organisation_raises_an_order_by_hand_and_it_is_with_nobody_then() -> None:
+    up = changed(escalation.raise_by_hand(claimed(), M2, RaiseReason.BEYOND_MEANS, STREET, FREE, LATER))
+    fact, offered = up.facts
+    assert isinstance(fact, OrderEscalated)
+    assert isinstance(offered, OrderOffered)
+    assert (fact.cause, fact.reason, fact.by_member) == (EscalationCause.BY_HAND, RaiseReason.BEYOND_MEANS, "M2")
+    assert (up.order.state, up.order.member_id, up.order.unit) == (State.OFFERED, None, f"{ROOT}201")
+
+
+def test_at_the_street_nobody_raises_an_order_any_further() -> None:
+    order = replace(new_order(), unit=ROOT, level=Level.STREET)
+    lead = replace(M1, org_id=STREET.root.org_id)
+    assert isinstance(escalation.raise_by_hand(order, lead, RaiseReason.DANGEROUS, STREET, FREE, LATER), Refuse)
+    assert isinstance(escalation.raise_by_hand(new_order(), M3, RaiseReason.DANGEROUS, STREET, FREE, LATER), Refuse)
+
+
+def test_an_order_is_sent_down_to_a_unit_below_and_offered_there() -> None:
+    order = changed(escalation.raise_by_hand(claimed(), M2, RaiseReason.DANGEROUS, STREET, FREE, LATER)).order
+    down = changed(escalation.send_down(order, LEAD, f"{ROOT}20102", "能处置", STREET, FREE, LATER))
+    fact, offered = down.facts
+    assert isinstance(fact, OrderSentDown)
+    assert isinstance(offered, OrderOffered)
+    assert (fact.from_unit, fact.to_unit, offered.offered_to[0]) == (f"{ROOT}201", f"{ROOT}20102", "M3")
+    assert isinstance(escalation.send_down(order, LEAD, f"{ROOT}201", "能处置", STREET, FREE, LATER), Refuse)
+    assert isinstance(escalation.send_down(order, LEAD, f"{ROOT}20201", "能处置", STREET, FREE, LATER), Refuse)
+    assert isinstance(escalation.send_down(order, M1, f"{ROOT}20102", "能处置", STREET, FREE, LATER), Refuse)
+
+
+def test_small_matters_that_stay_in_the_community_are_a_share_of_all() -> None:
+    assert escalation.within_community({Level.STREET: 1, Level.GRID: 2}) == "66.67"
+    assert escalation.within_community({}) is None
 
 
 def away(days: int, until: int) -> Absence:

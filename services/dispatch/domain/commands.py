@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from libs.contracts.dispatch import RaiseReason
 from services.dispatch.domain.absence import Absence
 from services.dispatch.domain.approval import Wish
 
@@ -60,6 +61,23 @@ class AssignOrder:
     order_id: UUID
     member_id: str
     to_member: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseOrder:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    reason: RaiseReason
+
+
+@dataclass(frozen=True, slots=True)
+class SendOrderDown:
+    tenant: str
+    order_id: UUID
+    member_id: str
+    unit: str
     reason: str
 
 

@@ -34,6 +34,8 @@ class Move(StrEnum):
     HAND_IN = "hand_in"
     GIVE_BACK = "give_back"
     ASSIGN = "assign"
+    RAISE = "raise"
+    SEND_DOWN = "send_down"
     PASS_CHECK = "pass_check"
     FAIL_CHECK = "fail_check"
     EXTEND = "extend"
@@ -70,6 +72,8 @@ MOVES: Table[State, Move] = Table(
         Transition(Move.GIVE_BACK, "回退", HELD, State.OFFERED, Who.HANDLER, (Need.REASON,)),
         Transition(Move.ASSIGN, "指派", (State.OFFERED,), State.CLAIMED, Who.ORGANISATION, (Need.REASON,)),
         Transition(Move.ASSIGN, "改派", HELD, None, Who.ORGANISATION, (Need.REASON,)),
+        Transition(Move.RAISE, "上交", (State.OFFERED, *HELD), State.OFFERED, Who.ORGANISATION, (Need.LISTED_REASON,)),
+        Transition(Move.SEND_DOWN, "下派", (State.OFFERED, *HELD), State.OFFERED, Who.ORGANISATION, (Need.REASON,)),
         Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.ANOTHER_MEMBER, action="check"),
         Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.ANOTHER_MEMBER, action="check"),
         Transition(Move.EXTEND, "延期", HELD, None, Who.HANDLER, _GRANTED, "approvals"),

@@ -147,6 +147,7 @@ CREATE TABLE orders (
     UNIQUE (tenant, case_id, opening)
 );
 CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state NOT IN ('checked', 'cancelled');
+CREATE INDEX orders_ended ON orders (tenant, stage_began_at, level) WHERE state = 'checked';
 CREATE INDEX orders_state ON orders (tenant, state, order_id NULLS FIRST);
 CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL;
 

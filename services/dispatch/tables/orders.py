@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +107,13 @@ OF_ABSENT = text(
                 AND state IN ('claimed', 'handling')) o
     """
 )
+ENDED_BY_LEVEL = text(
+    """
+    SELECT level, count(*) AS orders FROM orders
+    WHERE tenant = :tenant AND state = 'checked' AND stage_began_at >= :since AND stage_began_at < :until
+    GROUP BY level ORDER BY level
+    """
+)
 COUNTS = text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state")
 
 
@@ -129,6 +137,11 @@ async def orders_of_absent(db: Database, members: Iterable[tuple[str, str]]) -> 
     away = sorted(members)
     rows = await db.rows(OF_ABSENT, {"tenants": [t for t, _ in away], "members": [m for _, m in away]})
     return {row.order_id for row in rows}
+
+
+async def ended_by_level(db: Database, tenant: str, since: datetime, until: datetime) -> dict[Level, int]:
+    rows = await db.rows(ENDED_BY_LEVEL, {"tenant": tenant, "since": since, "until": until})
+    return dict.fromkeys(Level, 0) | {Level(row.level): row.orders for row in rows}
 
 
 async def count_orders(db: Database, tenant: str) -> dict[str, int]:

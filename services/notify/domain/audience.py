@@ -21,6 +21,7 @@ from libs.contracts.dispatch import (
     OrderOffered,
     OrderOverdue,
     OrderResumed,
+    OrderSentDown,
     OrderSupervised,
     OrderSuspended,
     PatrolAssigned,
@@ -107,6 +108,7 @@ RULES: Mapping[type[Event], Rule] = {
     OrderSuspended: Rule("suspended", Members("member_id"), ("until",)),
     OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
     AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
+    OrderSentDown: Rule("sent_down", Orgs(("from_org", "to_org")), ("from_unit", "to_unit", "to_level", "reason")),
     PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
 }
 

@@ -30,6 +30,7 @@ from libs.contracts.dispatch import (
     OrderOverdue,
     OrderResumed,
     OrderReturned,
+    OrderSentDown,
     OrderStarted,
     OrderSupervised,
     OrderSuspended,
@@ -104,6 +105,10 @@ class Path:
                 self._expect(fact.stage == stage, fact, f"of {fact.stage} when it was {self.state}")
                 self._expect((type(fact), fact.due_at) not in self.told, fact, "twice")
                 self.told.add((type(fact), fact.due_at))
+            case OrderSentDown() | OrderEscalated(cause=EscalationCause.BY_HAND):
+                self._expect(self.state in ("offered", "claimed", "handling"), fact, f"when it was {self.state}")
+                self.state, self.holder = "offered", None
+                self.told.clear()
             case _ if type(fact) in STAYS:
                 self._expect(self.state in STAYS[type(fact)], fact, f"when it was {self.state}")
             case _:
