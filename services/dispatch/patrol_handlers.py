@@ -19,6 +19,7 @@ from services.dispatch.domain.campaign_commands import BeginCampaign, MoveCampai
 from services.dispatch.domain.patrol import Round, State, Task
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.visit import RecordVisit, Visit, fact_of, fingerprint, metres_off, visit
+from services.dispatch.tables import absences as absence_tables
 from services.dispatch.tables import campaigns as campaign_tables
 from services.dispatch.tables import patrols as tables
 from services.dispatch.tables import streets as street_tables
@@ -118,12 +119,13 @@ async def begin_rounds(clocks: Batch[NextRound], db: Database) -> list[Event]:
     """Plan a round for each campaign whose time has come: its tasks, its end, and the campaign's next one."""
     campaigns = await campaign_tables.campaigns_by_id(db, {clock.campaign_id for clock in clocks})
     streets = await street_tables.streets_for(db, {c.tenant for c in campaigns.values()})
+    away = await absence_tables.away(db, streets, clocks.now)
     planned: list[tuple[Round, list[Task]]] = []
     changed: list[Campaign] = []
     for clock in clocks:
         here = campaigns.get(clock.campaign_id)
         if here is not None and here.next_at == clock.due_at:
-            planned.append(patrol.plan_round(new_id(), here, clock.due_at, streets[here.tenant]))
+            planned.append(patrol.plan_round(new_id(), here, clock.due_at, streets[here.tenant], away[here.tenant]))
             changed.append(campaign.after_round(here, clock.due_at))
     new = await tables.insert_rounds(db, planned)
     await campaign_tables.update_campaigns(db, changed)

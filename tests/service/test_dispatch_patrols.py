@@ -169,6 +169,18 @@ async def test_a_round_gives_each_unit_one_task_and_tells_each_member_once(dispa
     assert (mine["unit"], mine["checklist"][0]["name"]) == (UNITS[1], "灭火器在位")
 
 
+async def test_who_is_absent_has_no_task_and_another_has_theirs(dispatch: Stage) -> None:
+    async with dispatch.database() as db:
+        columns = "(absence_id, tenant, member_id, from_at, until_at, reason)"
+        times = "now() - interval '1 hour', now() + interval '1 day'"
+        await db.execute(
+            text(f"INSERT INTO absences {columns} VALUES (gen_random_uuid(), '{TENANT}', 'M1', {times}, 'leave')")
+        )
+    await round_now(dispatch)
+    told = await dispatch.said(PatrolAssigned)
+    assert [(fact.tasks, fact.member_ids) for fact in told] == [(1, ("M0",)), (2, ("M2",))]
+
+
 async def test_a_round_that_is_made_twice_is_there_once(dispatch: Stage) -> None:
     """As when a timer fires again that had fired already."""
     campaign_id = await begin(dispatch)

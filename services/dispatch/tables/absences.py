@@ -36,6 +36,12 @@ NOT_OVER = text(
     WHERE a.until_at > :now ORDER BY a.tenant, a.member_id, a.from_at
     """
 )
+AWAY = text(
+    """
+    SELECT tenant, member_id FROM absences
+    WHERE tenant = ANY(CAST(:tenants AS text[])) AND from_at <= :now AND until_at > :now
+    """
+)
 OF_STREET = text(
     """
     SELECT * FROM absences
@@ -78,6 +84,15 @@ async def not_over(
     for row in await db.rows(NOT_OVER, parameters):
         found[row.tenant, row.member_id].append(_absence(row))
     return found
+
+
+async def away(db: Database, tenants: Iterable[str], now: datetime) -> dict[str, frozenset[str]]:
+    """Who of each street is away now."""
+    asked = sorted(set(tenants))
+    found: dict[str, set[str]] = {tenant: set() for tenant in asked}
+    for row in await db.rows(AWAY, {"tenants": asked, "now": now}):
+        found[row.tenant].add(row.member_id)
+    return {tenant: frozenset(members) for tenant, members in found.items()}
 
 
 def _absence(row: Record) -> Absence:
