@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -14,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from libs.chassis.commands import NotTakenNow
 from libs.chassis.database import Database, is_outage, transaction
-from libs.chassis.handlers import Done, Refused
+from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.incident import Problem
@@ -49,6 +51,14 @@ class Desk:
         if isinstance(answer, Done):
             return answer.reply
         raise RefusedRequest(answer)
+
+    async def ask_all(self, wishes: Sequence[Any]) -> list[Answer]:
+        """An answer for each command of one type, refusals among them; they are committed together."""
+        state = self._request.app.state
+        if not wishes:
+            return []
+        with state.telemetry.span(type(wishes[0]).__name__, self._request.headers.get(TRACEPARENT)) as traceparent:
+            return list(await asyncio.gather(*(state.commands.send(wish, traceparent) for wish in wishes)))
 
 
 async def _desk(request: Request) -> Desk:
@@ -146,8 +156,31 @@ def _too_large() -> Refused:
     return Refused(413, "Too large", f"A request may have {MAX_BODY_BYTES // 1024} KiB at most.")
 
 
+REFUSAL = {
+    "description": "A refusal, or a fault: what is wrong, and what would be right (RFC 9457).",
+    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, in which every operation may be refused as this service refuses."""
+    if app.openapi_schema is None:
+        schema = FastAPI.openapi(app)
+        problem = {**Problem.model_json_schema(), "additionalProperties": True}
+        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = problem
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(unused, None)
+        for path in schema["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+                operation["responses"]["default"] = REFUSAL
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
 def install(app: FastAPI, service: str) -> None:
     """Give an application the answers that every service gives."""
+    app.openapi = partial(described, app)  # type: ignore[method-assign]
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, ValidationError
 from starlette.types import Receive, Scope, Send
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
 from libs.chassis.ids import new_id
+from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, page, position
 from libs.chassis.seal import Sealer
 from libs.contracts.incident import EndReason, Receipt, ReportCase
 from libs.contracts.message import Tenant
@@ -149,15 +150,40 @@ async def evaluate(code: str, body: bodies.Feedback, desk: Asking) -> bodies.Eva
 
 
 @router.get("/v1/cases", tags=["staff"])
-async def cases(
-    tenant: OfStreet,
-    db: Reading,
-    state: Annotated[State | None, Query(description="Only cases in this state.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> list[bodies.CaseLine]:
-    """The newest cases of a street."""
-    states = [state] if state else list(State)
-    return [bodies.CaseLine(**row) for row in await views.newest_cases(db, tenant, states, limit)]
+async def cases(wanted: Annotated[bodies.WantedPage, Query()], db: Reading) -> Page[bodies.CaseLine]:
+    """Cases of a street, a page at a time, by when they were reported."""
+    after, asked = position(wanted.after), wanted.parameters()
+    newest = wanted.sort == "newest"
+    rows = await views.cases(db, asked, after, wanted.limit, newest=newest)
+    count = counter(db, views.COUNT, asked) if after is None else None
+    return await page(rows, wanted.limit, "case_id", bodies.case_line, count)
+
+
+@router.get("/v1/cases.csv", tags=["staff"], response_class=StreamingResponse, responses=CSV_ANSWER)
+async def cases_as_csv(wanted: Annotated[bodies.Wanted, Query()], request: Request) -> StreamingResponse:
+    """The same as a file for spreadsheets, all of them, from the oldest on."""
+    return as_csv(
+        request.app.state.engine,
+        views.EXPORT,
+        wanted.parameters(),
+        bodies.CSV_COLUMNS,
+        bodies.csv_line,
+        f"cases-{wanted.tenant}",
+    )
+
+
+@router.post("/v1/cases/moves", tags=["staff"])
+async def move_cases(body: bodies.Moving, desk: Asking) -> list[bodies.Moved]:
+    """Accept, reject or void many cases at once; each is answered on its own, in the order in which it was named."""
+    move = Move(body.move)
+    if (body.reason is None) == (move in REASONS_FOR):
+        wrong = f"body.reason: {'needed' if body.reason is None else 'not for'} to {move} a case."
+        raise RefusedRequest(Refused(422, "Unfit reason", wrong))
+    if body.reason is not None:
+        _fits(body.reason, move)
+    numbers = list(dict.fromkeys(body.case_nos))
+    wishes = [DecideCase(body.tenant, n, move, body.by_member, body.reason, body.note) for n in numbers]
+    return [bodies.moved(n, answer) for n, answer in zip(numbers, await desk.ask_all(wishes), strict=True)]
 
 
 @router.get("/v1/cases/counts", tags=["staff"])
@@ -255,10 +281,14 @@ async def put_under(case_no: CaseNo, body: bodies.Parent, desk: Asking) -> bodie
     return bodies.Decided.model_validate(done)
 
 
-async def _end(desk: Asking, case_no: CaseNo, body: bodies.Rejection, move: Move) -> bodies.Decided:
-    if body.reason not in REASONS_FOR[move]:
+def _fits(reason: EndReason, move: Move) -> None:
+    if reason not in REASONS_FOR[move]:
         fitting = ", ".join(REASONS_FOR[move])
         raise RefusedRequest(Refused(422, "Unfit reason", f"body.reason: to {move} a case, one of {fitting}."))
+
+
+async def _end(desk: Asking, case_no: CaseNo, body: bodies.Rejection, move: Move) -> bodies.Decided:
+    _fits(body.reason, move)
     return await _decide(desk, case_no, body, move, body.reason, body.note)
 
 

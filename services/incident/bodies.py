@@ -7,18 +7,19 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from sqlalchemy import Row
 
+from libs.chassis.handlers import Answer, Done
 from libs.contracts.incident import EndReason, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
-from libs.contracts.words import Place, Registration, RequestKind
+from libs.contracts.words import STREET_ZONE, Place, Registration, RequestKind
 from services.incident.domain.case import Move, State
 from services.incident.domain.feedback import FEEDBACK_DAYS
 from services.incident.domain.history import Entry, standing_at
 from services.incident.domain.likeness import Candidate
 from services.incident.domain.reasons import REASON_WORDS
-from services.incident.domain.redaction import redact
+from services.incident.domain.redaction import redact, summarise
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 
 CASE_NO = r"^\d{8}-\d{6,12}$"
@@ -165,6 +166,73 @@ class CategoryView(BaseModel):
     registration: Registration
 
 
+class Wanted(BaseModel):
+    """Which cases a list shows. What is left out is not asked about."""
+
+    tenant: Tenant = Field(description="The street's 9-digit code.", examples=["370784004"])
+    state: list[State] = Field([], description="Any of these.", examples=[["registered", "in_progress"]])
+    category: CategoryCode | None = Field(None, examples=["11001"])
+    request_kind: RequestKind | None = None
+    since: AwareDatetime | None = Field(None, description="Reported then or later, with an offset or Z.")
+    until: AwareDatetime | None = Field(None, description="Reported before.")
+    words: Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=r"^[^\x00]*$")] | None = Field(
+        None, description="Their text holds this, in capital or small letters.", examples=["路灯"]
+    )
+    settled: bool | None = Field(None, description="Whether the reporter's time to say something is over.")
+
+    def parameters(self) -> dict[str, Any]:
+        return {**self.model_dump(exclude={"state"}), "states": [str(state) for state in self.state or State]}
+
+
+class WantedPage(Wanted):
+    sort: Literal["newest", "oldest"] = "newest"
+    after: str | None = Field(None, description="`next` of the page before.", max_length=100)
+    limit: int = Field(50, ge=1, le=500)
+
+
+CSV_COLUMNS = (
+    "case_no",
+    "state",
+    "request_kind",
+    "category",
+    "category_name",
+    "place_name",
+    "reported_at",
+    "handle_by",
+    "reopened_times",
+    "summary",
+)
+
+
+def csv_line(row: Row[Any]) -> list[Any]:
+    """Times as the street reads them; what the reporter wrote, without anything that looks like a contact."""
+    times = {name: _in_the_street(getattr(row, name)) for name in ("reported_at", "handle_by")}
+    shown = {**row._mapping, **times, "summary": summarise(row.text)}
+    return [shown[name] for name in CSV_COLUMNS]
+
+
+def _in_the_street(time: datetime | None) -> str | None:
+    return f"{time.astimezone(STREET_ZONE):%Y-%m-%d %H:%M}" if time else None
+
+
+class Moving(Acceptance):
+    """The same decision on many cases; each is answered on its own."""
+
+    case_nos: list[Annotated[str, Field(pattern=CASE_NO)]] = Field(
+        min_length=1, max_length=200, examples=[["20261123-000041", "20261123-000042"]]
+    )
+    move: Literal["accept", "reject", "void"]
+    reason: EndReason | None = Field(None, description="Needed to reject and to void.")
+    note: Reason | None = None
+
+
+class Moved(BaseModel):
+    case_no: str
+    status: int = Field(description="As the same decision on this case alone would have been answered: 200, 404, 409.")
+    state: State | None = Field(description="The case as it is now; null when there is none.")
+    detail: str | None = Field(description="Why not.")
+
+
 class CaseLine(BaseModel):
     case_no: str
     state: State
@@ -175,6 +243,7 @@ class CaseLine(BaseModel):
     reported_at: datetime
     handle_by: datetime | None
     reopened_times: int
+    changed_at: datetime
 
 
 class Step(BaseModel):
@@ -251,6 +320,16 @@ def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) ->
         "settled_at": stood.settled_at,
     }
     return staff_view(case, known).model_copy(update=then)
+
+
+def case_line(row: Row[Any]) -> CaseLine:
+    return CaseLine.model_validate(dict(row._mapping))
+
+
+def moved(case_no: str, answer: Answer) -> Moved:
+    if isinstance(answer, Done):
+        return Moved(case_no=case_no, status=200, state=answer.reply.state, detail=None)
+    return Moved(case_no=case_no, status=answer.status, state=answer.extra.get("state"), detail=answer.detail)
 
 
 def candidate_view(case: Row[Any], candidate: Candidate) -> CandidateView:

@@ -285,6 +285,9 @@ class Life:
         states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}
         for service, what in (("incident", "cases"), ("dispatch", "orders")):
             await self.ask(service, "GET", f"/v1/{what}")
+            if service == "incident":
+                await self.ask(service, "GET", "/v1/cases?sort=oldest&limit=2")
+                await self.ask(service, "GET", "/v1/cases.csv?state=void")
             for state in states[service]:
                 await self.ask(service, "GET", f"/v1/{what}?state={state}")
         page = (await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}")).json()

@@ -372,14 +372,11 @@ async def test_a_reopening_comes_after_the_closing_though_that_was_by_a_clock_th
     assert evaluated.occurred_at == reopened.occurred_at == closing.occurred_at
 
 
-async def test_cases_are_listed_and_counted_by_state(incident: Stage) -> None:
+async def test_cases_are_counted_by_state(incident: Stage) -> None:
     first, second = await report(incident), await report(incident)
     await incident.hear(Orders(first).claimed())
     counts = (await incident.http.get("/v1/cases/counts", params={"tenant": STREET})).json()
     assert (counts["in_progress"], counts["registered"], counts["closed"]) == (1, 1, 0)
-    listed = (await incident.http.get("/v1/cases", params={"tenant": STREET, "state": "registered"})).json()
-    assert [c["case_no"] for c in listed] == [second.case_no]
-    assert len((await incident.http.get("/v1/cases", params={"tenant": STREET, "limit": 1})).json()) == 1
     missing = await incident.http.get("/v1/cases/20261123-999999", params={"tenant": STREET})
     assert missing.status_code == 404
     staff = await view(incident, second)

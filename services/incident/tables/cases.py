@@ -58,9 +58,10 @@ SURVIVORS = text(
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
     """
 )
+# That it is not null is asked afterwards, or all of cases_merged_into would be read.
 MERGED_INTO = text(
     """
-    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE merged_into IS NOT NULL AND (tenant, case_no) IN (
+    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE (tenant, case_no) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
     """
 )
@@ -142,7 +143,8 @@ async def parents(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[st
 
 async def _named(db: Database, statement: TextClause, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     tenants, numbers = columns_of(sorted(set(keys)), 2)
-    return {(row.tenant, row.case_no) for row in await db.rows(statement, {"tenants": tenants, "numbers": numbers})}
+    rows = await db.rows(statement, {"tenants": tenants, "numbers": numbers})
+    return {(row.tenant, row.case_no) for row in rows if row.case_no is not None}
 
 
 async def recorded(db: Database, entries: Iterable[tuple[str, UUID, UUID]]) -> set[UUID]:

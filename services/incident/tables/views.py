@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from services.incident.domain import likeness
 from services.incident.domain.history import Entry
 from services.incident.domain.likeness import LATELY, Box, Candidate, Sighting, box_around
@@ -47,18 +48,42 @@ NEAR = text(
     ORDER BY reported_at DESC LIMIT :limit
     """
 )
-# A page of each state, by cases_state; the newest of all states are among them. No id is null: NULLS LAST keeps the
+# What is wanted of each state, by cases_state; the first of all states are among them. No id is null: NULLS keeps the
 # primary key out, by which PostgreSQL would look for the few cases of a rare state among all that there are.
-LIST = text(
-    """
-    SELECT case_no, newest.state, request_kind, category, category_name, place_name, reported_at, handle_by,
-        reopened_times
+_WANTED = """
     FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
-        SELECT * FROM cases WHERE tenant = :tenant AND state = wanted.state
-        ORDER BY case_id DESC NULLS LAST LIMIT :limit) newest
-    ORDER BY case_id DESC LIMIT :limit
-    """
+        SELECT * FROM cases WHERE tenant = :tenant AND state = wanted.state AND {beyond}
+            AND (CAST(:category AS text) IS NULL OR category = :category)
+            AND (CAST(:request_kind AS text) IS NULL OR request_kind = :request_kind)
+            AND (CAST(:since AS timestamptz) IS NULL OR reported_at >= :since)
+            AND (CAST(:until AS timestamptz) IS NULL OR reported_at < :until)
+            AND (CAST(:words AS text) IS NULL OR position(lower(:words) IN lower(cases.text)) > 0)
+            AND (CAST(:settled AS boolean) IS NULL OR (settled_at IS NOT NULL) = :settled)
+        {order}) found
+"""
+_LINE = """
+    SELECT case_id, case_no, found.state, request_kind, category, category_name, place_name, reported_at, handle_by,
+        reopened_times, changed_at, text
+"""
+_NEWEST = "case_id DESC NULLS LAST"
+_OLDEST = "case_id NULLS FIRST"
+NEWEST = text(
+    _LINE
+    + _WANTED.format(
+        beyond="(CAST(:after AS uuid) IS NULL OR case_id < :after)", order=f"ORDER BY {_NEWEST} LIMIT :limit"
+    )
+    + f"ORDER BY {_NEWEST} LIMIT :limit"
 )
+OLDEST = text(
+    _LINE
+    + _WANTED.format(
+        beyond="case_id > coalesce(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')",
+        order=f"ORDER BY {_OLDEST} LIMIT :limit",
+    )
+    + f"ORDER BY {_OLDEST} LIMIT :limit"
+)
+COUNT = text(f"SELECT count(*) FROM (SELECT 1 {_WANTED.format(beyond='true', order='')} LIMIT :most) AS counted")
+EXPORT = text(_LINE + _WANTED.format(beyond="true", order="") + "ORDER BY case_id")
 COUNTS = text("SELECT state, count(*) AS count FROM cases WHERE tenant = :tenant GROUP BY state")
 CATEGORIES = text(
     """
@@ -129,9 +154,11 @@ def _sighting(row: Row[Any]) -> Sighting:
     return Sighting(row.case_no, row.longitude, row.latitude, row.place_name, row.reported_at, row.text)
 
 
-async def newest_cases(db: Database, tenant: str, states: Sequence[str], limit: int) -> Sequence[Mapping[str, Any]]:
-    rows = await db.rows(LIST, {"tenant": tenant, "states": list(states), "limit": limit})
-    return [dict(row._mapping) for row in rows]
+async def cases(
+    db: Database, wanted: Mapping[str, Any], after: UUID | None, limit: int, *, newest: bool
+) -> Sequence[Record]:
+    """A page of the cases that are wanted (see _WANTED), and one more where there is one."""
+    return await db.rows(NEWEST if newest else OLDEST, {**wanted, "after": after, "limit": limit + 1})
 
 
 async def counts(db: Database, tenant: str) -> dict[str, int]:

@@ -1,0 +1,125 @@
+"""Lists over HTTP: pages behind opaque cursors, totals that are exact up to a limit, and CSV that streams."""
+
+from __future__ import annotations
+
+import csv
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable, Sequence
+from io import StringIO
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from sqlalchemy import TextClause
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis.database import Database, Record, transaction
+from libs.chassis.handlers import Refused
+from libs.chassis.http import RefusedRequest
+
+T = TypeVar("T")
+
+COUNTED_AT_MOST = 10_000
+"""So many are counted one by one; for more, "more than" is enough."""
+
+ROWS_AT_ONCE = 500
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""A spreadsheet takes a cell that begins with one of these for a formula, and obeys it."""
+
+
+class Total(BaseModel):
+    """How many there are: `count`, or more than that."""
+
+    count: int = Field(examples=[128])
+    more: bool = Field(description=f"There are more than `count`, which is counted up to {COUNTED_AT_MOST}.")
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list. What is added while somebody turns pages moves nothing from one page to another."""
+
+    items: list[T]
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+    total: Total | None = Field(description="Only on the first page.")
+
+
+def cursor(id: UUID) -> str:
+    """Where a page ends, in a form that nobody is tempted to take apart."""
+    return urlsafe_b64encode(id.bytes).decode().rstrip("=")
+
+
+def position(after: str | None) -> UUID | None:
+    """The id that a cursor stands for. Raises RefusedRequest for what was never given out."""
+    if after is None:
+        return None
+    try:
+        return UUID(bytes=urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+    except ValueError:
+        detail = "query.after: this is no cursor; send `next` of the page before, or leave it out for the first page."
+        raise RefusedRequest(Refused(422, "Unfit cursor", detail)) from None
+
+
+async def page(
+    rows: Sequence[Record], limit: int, id_of: str, view: Callable[[Record], T], count: Callable[[], Any] | None
+) -> Page[T]:
+    """The first `limit` of the rows, of which one more was asked for; `count` counts up to COUNTED_AT_MOST + 1."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    total = None
+    if count is not None:
+        counted = await count() if more else len(rows)
+        total = Total(count=min(counted, COUNTED_AT_MOST), more=counted > COUNTED_AT_MOST)
+    return Page(
+        items=[view(row) for row in shown],
+        next=cursor(getattr(shown[-1], id_of)) if more else None,
+        total=total,
+    )
+
+
+def safe(value: Any) -> str:
+    """A cell as text that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in FORMULA else text
+
+
+def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
+    """Lines of RFC 4180."""
+    out = StringIO()
+    csv.writer(out).writerows([safe(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def as_csv(
+    engine: AsyncEngine,
+    statement: TextClause,
+    parameters: dict[str, Any],
+    columns: Sequence[str],
+    view: Callable[[Record], Sequence[Any]],
+    name: str,
+) -> StreamingResponse:
+    """Every row of a statement, all as they were at one moment, a few hundred at a time, however many there are."""
+
+    async def content() -> AsyncIterator[str]:
+        # With the mark without which spreadsheets do not take it for UTF-8.
+        yield "\ufeff" + csv_lines([columns])
+        async with transaction(engine) as db:
+            async for rows in db.chunks(statement, ROWS_AT_ONCE, parameters):
+                yield csv_lines([view(row) for row in rows])
+
+    disposition = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(content(), media_type="text/csv; charset=utf-8", headers=disposition)
+
+
+CSV_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The list as CSV (RFC 4180, UTF-8).", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+
+
+def counter(db: Database, statement: TextClause, parameters: dict[str, Any]) -> Callable[[], Any]:
+    """Counts the rows of a statement that stops at :most."""
+
+    async def count() -> int:
+        row = await db.one(statement, {**parameters, "most": COUNTED_AT_MOST + 1})
+        return int(row[0]) if row is not None else 0
+
+    return count

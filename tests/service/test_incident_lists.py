@@ -1,0 +1,105 @@
+"""Lists of cases: filters, pages, totals, files and decisions on many at once, on real NATS and PostgreSQL."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from libs.chassis import pages
+from libs.chassis.ids import new_id
+from libs.chassis.testing import Stage
+from libs.contracts.incident import CaseRegistered, CaseRejected
+from tests.service.test_incident_cases import MEMBER, STREET, Orders, incident, report
+
+__all__ = ["incident"]
+
+
+async def listed(stage: Stage, **wanted: Any) -> dict[str, Any]:
+    answer = await stage.http.get("/v1/cases", params={"tenant": STREET, **wanted})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def numbers(page: dict[str, Any]) -> list[str]:
+    return [item["case_no"] for item in page["items"]]
+
+
+async def test_pages_follow_one_another_whatever_is_reported_meanwhile(incident: Stage) -> None:
+    cases = [(await report(incident)).case_no for _ in range(5)]
+    first = await listed(incident, limit=2)
+    assert (numbers(first), first["total"]) == (cases[:2:-1], {"count": 5, "more": False})
+    added = (await report(incident, "11002")).case_no
+    second = await listed(incident, limit=2, after=first["next"])
+    third = await listed(incident, limit=2, after=second["next"])
+    assert numbers(second) + numbers(third) == cases[2::-1]
+    assert (second["total"], third["next"]) == (None, None)
+    assert numbers(await listed(incident, sort="oldest", limit=4)) == cases[:4]
+    assert numbers(await listed(incident))[0] == added
+
+
+async def test_filters_leave_what_was_asked_for(incident: Stage) -> None:
+    registered, waiting = await report(incident), await report(incident, "11002")
+    working = await report(incident)
+    await incident.hear(Orders(working).claimed())
+    assert numbers(await listed(incident, state=["registered", "reported"])) == [waiting.case_no, registered.case_no]
+    assert numbers(await listed(incident, category="11002")) == [waiting.case_no]
+    assert numbers(await listed(incident, words="路灯不亮")) == [working.case_no, waiting.case_no, registered.case_no]
+    assert numbers(await listed(incident, words="井盖")) == []
+    assert numbers(await listed(incident, request_kind="errand")) == []
+    assert numbers(await listed(incident, settled=True)) == []
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    assert numbers(await listed(incident, since=tomorrow)) == []
+    assert len(numbers(await listed(incident, until=tomorrow))) == 3
+    for unfit in ({"after": "no cursor"}, {"limit": 501}, {"state": "lost"}, {"since": "yesterday"}, {"words": "灯"}):
+        answer = await incident.http.get("/v1/cases", params={"tenant": STREET, **unfit})
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_beyond_a_limit_there_are_more_than_that(incident: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "COUNTED_AT_MOST", 2)
+    for _ in range(4):
+        await report(incident)
+    assert (await listed(incident, limit=1))["total"] == {"count": 2, "more": True}
+
+
+async def test_a_file_has_every_case_and_no_formula(incident: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "ROWS_AT_ONCE", 2)
+    place = {"name": '=HYPERLINK("http://x")'}
+    body = {"tenant": STREET, "category": "11001", "text": "=1+1 打13800000000", "place": place}
+    cases = [(await report(incident)).case_no for _ in range(4)]
+    await incident.http.post("/v1/reports", json=body, headers={"Idempotency-Key": str(new_id())})
+    answer = await incident.http.get("/v1/cases.csv", params={"tenant": STREET})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(StringIO(answer.text.removeprefix("\ufeff"))))
+    assert [row["case_no"] for row in rows[:4]] == cases
+    assert rows[4]["place_name"].startswith("'=")
+    assert rows[4]["summary"] == "'=1+1 打…"
+    only = await incident.http.get("/v1/cases.csv", params={"tenant": STREET, "state": "closed"})
+    assert len(only.text.splitlines()) == 1
+
+
+async def test_a_decision_on_many_cases_answers_for_each(incident: Stage) -> None:
+    waiting = [await report(incident, "11002") for _ in range(3)]
+    registered = await report(incident)
+    named = [*(case.case_no for case in waiting), registered.case_no, "20261123-999999", waiting[0].case_no]
+    body = {"tenant": STREET, "by_member": MEMBER, "case_nos": named, "move": "accept"}
+    answers = (await incident.http.post("/v1/cases/moves", json=body)).json()
+    assert [(a["status"], a["state"]) for a in answers] == [
+        *[(200, "registered")] * 3,
+        (409, "registered"),
+        (404, None),
+    ]
+    assert "registered" in answers[3]["detail"]
+    assert len(await incident.said(CaseRegistered)) == 4
+    for unfit in ({"move": "reject"}, {"move": "accept", "reason": "test"}, {"move": "void", "reason": "untrue"}):
+        assert (await incident.http.post("/v1/cases/moves", json={**body, **unfit})).status_code == 422
+    more = [(await report(incident, "11002")).case_no for _ in range(2)]
+    rejecting = {**body, "case_nos": more, "move": "reject", "reason": "not_ours"}
+    assert {a["status"] for a in (await incident.http.post("/v1/cases/moves", json=rejecting)).json()} == {200}
+    assert len(await incident.said(CaseRejected)) == 2
