@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -20,7 +21,7 @@ from libs.chassis.http import RefusedRequest
 
 T = TypeVar("T")
 
-COUNTED_AT_MOST = 10_000
+COUNTED_AT_MOST = 1_000
 """So many are counted one by one; for more, "more than" is enough."""
 
 ROWS_AT_ONCE = 500
@@ -59,21 +60,23 @@ def position(after: str | None) -> UUID | None:
         raise RefusedRequest(Refused(422, "Unfit cursor", detail)) from None
 
 
-async def page(
-    rows: Sequence[Record], limit: int, id_of: str, view: Callable[[Record], T], count: Callable[[], Any] | None
-) -> Page[T]:
-    """The first `limit` of the rows, of which one more was asked for; `count` counts up to COUNTED_AT_MOST + 1."""
-    shown = rows[:limit]
-    more = len(rows) > limit
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """The rows of a page, where the next one begins, and how many there are on all of them."""
+
+    rows: Sequence[T]
+    next: str | None
+    total: Total | None
+
+
+async def part(rows: Sequence[T], limit: int, id_of: str, count: Callable[[], Awaitable[int]] | None) -> Part[T]:
+    """The first `limit` of the rows, of which one more was asked for. `count`: see `counter`."""
+    shown, more = rows[:limit], len(rows) > limit
     total = None
     if count is not None:
         counted = await count() if more else len(rows)
         total = Total(count=min(counted, COUNTED_AT_MOST), more=counted > COUNTED_AT_MOST)
-    return Page(
-        items=[view(row) for row in shown],
-        next=cursor(getattr(shown[-1], id_of)) if more else None,
-        total=total,
-    )
+    return Part(shown, cursor(getattr(shown[-1], id_of)) if more else None, total)
 
 
 def safe(value: Any) -> str:
@@ -115,7 +118,7 @@ CSV_ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def counter(db: Database, statement: TextClause, parameters: dict[str, Any]) -> Callable[[], Any]:
+def counter(db: Database, statement: TextClause, parameters: dict[str, Any]) -> Callable[[], Awaitable[int]]:
     """Counts the rows of a statement that stops at :most."""
 
     async def count() -> int:

@@ -8,13 +8,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BaseModel, Field, WithJsonSchema
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from libs.chassis.http import Asking, Reading, not_found
+from libs.chassis.pages import CSV_ANSWER, Page, as_csv, position
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import Level, Place, Reach
+from libs.contracts.words import STREET_ZONE, Level, Place, Reach
 from services.dispatch import absence_api, patrol_api
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import (
@@ -153,9 +155,13 @@ class Route(BaseModel):
     because: list[str]
 
 
+ClockTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d:\d\d$"})]
+"""In the street's zone: what JSON Schema calls a time has an offset."""
+
+
 class HoursView(BaseModel):
-    opens: time
-    closes: time
+    opens: ClockTime
+    closes: ClockTime
 
 
 class YearView(BaseModel):
@@ -219,19 +225,47 @@ async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
     return view(await desk.ask(CheckOrder(body.tenant, order_id, body.member_id, body.passed)))
 
 
+AnyOfStates = Annotated[tuple[State, ...], Query(alias="state", description="Any of these; without it, all.")]
+InUnit = Annotated[GridCode | None, Query(description="Of this grid unit and all below it.")]
+DueBefore = Annotated[AwareDatetime | None, Query(description="To be handled before, with an offset or Z.")]
+
+
 @router.get("/v1/orders")
 async def list_orders(
     request: Request,
     db: Reading,
     tenant: Tenant,
-    state: State | None = None,
+    state: AnyOfStates = (),
     member_id: Annotated[MemberId | None, Query(description="What this member may claim or has claimed.")] = None,
-    after: Annotated[UUID | None, Query(description="The last order id of the page before.")] = None,
+    category: CategoryCode | None = None,
+    unit: InUnit = None,
+    due_before: DueBefore = None,
+    after: Annotated[str | None, Query(description="`next` of the page before.", max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> list[OrderShown]:
-    """Orders of a street in the sequence in which they were made."""
-    found = await order_tables.list_orders(db, tenant, state, member_id, after, limit)
-    return await _shown(found, tenant, request, db)
+) -> Page[OrderShown]:
+    """Orders of a street in the sequence in which they were made, a page at a time."""
+    units = await _units(db, tenant, unit)
+    wanted = order_tables.Wanted(tenant, state or tuple(State), member_id, category, units, due_before)
+    found = await order_tables.list_orders(db, wanted, position(after), limit)
+    shown = await _shown(found.rows, tenant, request, db)
+    return Page(items=shown, next=found.next, total=found.total)
+
+
+@router.get("/v1/orders.csv", response_class=StreamingResponse, responses=CSV_ANSWER)
+async def orders_as_csv(
+    request: Request,
+    db: Reading,
+    tenant: Tenant,
+    state: AnyOfStates = (),
+    category: CategoryCode | None = None,
+    unit: InUnit = None,
+    due_before: DueBefore = None,
+) -> StreamingResponse:
+    """The same as a file for spreadsheets, all of them."""
+    units = await _units(db, tenant, unit)
+    wanted = order_tables.Wanted(tenant, state or tuple(State), None, category, units, due_before)
+    engine = request.app.state.engine
+    return as_csv(engine, order_tables.EXPORT, wanted.parameters(), CSV_COLUMNS, _csv_line, f"orders-{tenant}")
 
 
 @router.get("/v1/orders/ended-by-level")
@@ -286,6 +320,37 @@ async def _street(db: Database, tenant: str) -> Street:
     if street is None:
         raise not_found(f"there is no street {tenant} here")
     return street
+
+
+async def _units(db: Database, tenant: str, unit: str | None) -> list[str] | None:
+    """The codes of the unit and of all below it; none for a unit that the street does not have."""
+    if unit is None:
+        return None
+    street = await _street(db, tenant)
+    return [code for code in street.units if any(above.code == unit for above in street.ancestors(code))]
+
+
+CSV_COLUMNS = (
+    "case_no",
+    "state",
+    "category",
+    "category_name",
+    "summary",
+    "unit",
+    "org_id",
+    "member_id",
+    "claim_by",
+    "handle_by",
+    "check_by",
+    "handled_at",
+    "rework_count",
+)
+
+
+def _csv_line(row: Record) -> list[object]:
+    """Times as the street reads them."""
+    values = [getattr(row, name) for name in CSV_COLUMNS]
+    return [f"{v.astimezone(STREET_ZONE):%Y-%m-%d %H:%M}" if isinstance(v, datetime) else v for v in values]
 
 
 async def _shown(orders: Sequence[Order], tenant: str, request: Request, db: Database) -> list[OrderShown]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +17,7 @@ from libs.chassis.database import Database, Record
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
 from libs.chassis.ids import new_id
+from libs.chassis.pages import csv_lines
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.words import STREET_ZONE, Level, MemberKind, Point
@@ -481,18 +480,13 @@ def _table(rows: Sequence[BaseModel], kind: type[BaseModel], format: str, name: 
     """As JSON, or as CSV that a spreadsheet opens: with a byte order mark, and times of the street."""
     if format == "json":
         return JSONResponse([row.model_dump(mode="json") for row in rows])
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(kind.model_fields)
-    writer.writerows(_cells(row.model_dump().values()) for row in rows)
+    lines = csv_lines([list(kind.model_fields), *(_cells(row.model_dump().values()) for row in rows)])
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return Response(file.getvalue().encode("utf-8-sig"), headers=headers, media_type="text/csv; charset=utf-8")
+    return Response(lines.encode("utf-8-sig"), headers=headers, media_type="text/csv; charset=utf-8")
 
 
 def _cells(values: Iterable[Any]) -> list[Any]:
-    """A text that begins like a formula would be one."""
-    cells = [v.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M") if isinstance(v, datetime) else v for v in values]
-    return [f"'{v}" if isinstance(v, str) and v.startswith(("=", "+", "-", "@", "\t")) else v for v in cells]
+    return [v.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M") if isinstance(v, datetime) else v for v in values]
 
 
 def _missed(row: Record, street: Street) -> MissedView:

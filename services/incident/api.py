@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
 from libs.chassis.ids import new_id
-from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, page, position
+from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, part, position
 from libs.chassis.seal import Sealer
 from libs.contracts.incident import EndReason, Receipt, ReportCase
 from libs.contracts.message import Tenant
@@ -156,7 +156,8 @@ async def cases(wanted: Annotated[bodies.WantedPage, Query()], db: Reading) -> P
     newest = wanted.sort == "newest"
     rows = await views.cases(db, asked, after, wanted.limit, newest=newest)
     count = counter(db, views.COUNT, asked) if after is None else None
-    return await page(rows, wanted.limit, "case_id", bodies.case_line, count)
+    found = await part(rows, wanted.limit, "case_id", count)
+    return Page(items=[bodies.case_line(row) for row in found.rows], next=found.next, total=found.total)
 
 
 @router.get("/v1/cases.csv", tags=["staff"], response_class=StreamingResponse, responses=CSV_ANSWER)

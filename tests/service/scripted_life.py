@@ -16,6 +16,7 @@ import httpx
 from deploy.local.local_street import TENANT
 from libs.chassis import housekeeping
 from libs.chassis.ids import new_id
+from libs.chassis.pages import cursor
 from libs.chassis.testing import PATIENCE_SECONDS, NotSettled, Stage, stamped
 from libs.contracts import cloudevents, streams
 from libs.contracts.incident import CaseEvaluated, Receipt
@@ -284,14 +285,12 @@ class Life:
         await self.ask("notify", "GET", f"/v1/recipients/{member}/preferences")
         states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}
         for service, what in (("incident", "cases"), ("dispatch", "orders")):
-            await self.ask(service, "GET", f"/v1/{what}")
-            if service == "incident":
-                await self.ask(service, "GET", "/v1/cases?sort=oldest&limit=2")
-                await self.ask(service, "GET", "/v1/cases.csv?state=void")
-            for state in states[service]:
-                await self.ask(service, "GET", f"/v1/{what}?state={state}")
+            for asked in ("", "sort=oldest", *(f"state={state}" for state in states[service])):
+                await self.ask(service, "GET", f"/v1/{what}?{asked}&after={cursor(new_id())}")
         page = (await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}")).json()
-        await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&after={page[0]['order_id']}")
+        beyond = cursor(UUID(page["items"][0]["order_id"]))
+        await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1&after={beyond}")
+        await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1")
         await self.ask("incident", "GET", "/v1/categories")
         dry_run = {"category": AUTOMATIC, "place": {"name": "儒林"}}
         await self.ask("dispatch", "POST", "/v1/routing/dry-run", dry_run)
@@ -302,6 +301,10 @@ class Life:
     async def count_everything(self) -> None:
         """What reads all that there is, and is asked for now and then."""
         for service, url in (
+            ("incident", "/v1/cases?limit=1"),
+            ("incident", "/v1/cases.csv"),
+            ("dispatch", "/v1/orders?limit=1"),
+            ("dispatch", "/v1/orders.csv"),
             ("incident", "/v1/cases/counts"),
             ("dispatch", "/v1/orders/counts"),
             ("dispatch", "/v1/orders/ended-by-level?since=2020-01-01T00:00:00Z&until=2040-01-01T00:00:00Z"),

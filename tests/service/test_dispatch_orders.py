@@ -178,7 +178,7 @@ async def test_deadlines_stand_on_the_street_s_calendar_and_do_not_move_with_it(
 async def test_an_order_shows_the_light_of_its_stage(dispatch: Stage) -> None:
     await dispatch.hear(registered(), registered(at=datetime.now(UTC) - timedelta(days=30)))
     shown = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json()
-    assert {"green"} <= {order["light"] for order in shown} <= {"green", "red"}
+    assert {"green"} <= {order["light"] for order in shown["items"]} <= {"green", "red"}
 
 
 async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_has_it(dispatch: Stage) -> None:
@@ -251,19 +251,40 @@ async def test_a_dry_run_says_where_and_why_and_makes_nothing(dispatch: Stage) -
     body = {"tenant": TENANT, "category": "11001", "place": {"name": "凌河边上"}}
     answer = await dispatch.http.post("/v1/routing/dry-run", json=body)
     assert (answer.json()["unit"], answer.json()["org_id"]) == ("370784004201", "P3")
-    assert (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json() == []
+    assert (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json()["items"] == []
 
 
 async def test_orders_are_listed_for_a_member_and_counted(dispatch: Stage) -> None:
     await dispatch.hear(*(registered() for _ in range(3)))
     mine = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "member_id": "M1", "limit": 2})).json()
-    rest = {"tenant": TENANT, "member_id": "M1", "after": mine[-1]["order_id"]}
-    assert len(mine) == 2
-    assert len((await dispatch.http.get("/v1/orders", params=rest)).json()) == 1
-    assert (await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "member_id": "L1"})).json() == []
+    rest = {"tenant": TENANT, "member_id": "M1", "after": mine["next"]}
+    assert (len(mine["items"]), mine["total"]) == (2, {"count": 3, "more": False})
+    last = (await dispatch.http.get("/v1/orders", params=rest)).json()
+    assert (len(last["items"]), last["next"], last["total"]) == (1, None, None)
+    none = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "member_id": "L1"})).json()
+    assert (none["items"], none["total"]["count"]) == ([], 0)
     assert (await dispatch.http.get("/v1/orders/counts", params={"tenant": TENANT})).json() == {"offered": 3}
     missing = await dispatch.http.get(f"/v1/orders/{new_id()}", params={"tenant": TENANT})
     assert missing.status_code == 404
+
+
+async def test_orders_are_looked_for_by_unit_category_and_deadline_and_exported(dispatch: Stage) -> None:
+    await dispatch.hear(*(registered() for _ in range(3)))
+
+    async def count(**wanted: str) -> int:
+        answer = await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "limit": 1, **wanted})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["total"]["count"])
+
+    assert [await count(unit=unit) for unit in (TENANT, "37078400401", "370784004201", "370784004999")] == [3, 3, 3, 0]
+    assert [await count(category=category) for category in ("11001", "11002")] == [3, 0]
+    far, past = (datetime.now(UTC) + timedelta(days=99)).isoformat(), "2020-01-01T00:00:00Z"
+    assert [await count(due_before=time) for time in (far, past)] == [3, 0]
+    assert [await count(state=state) for state in ("offered", "checked")] == [3, 0]
+    file = await dispatch.http.get("/v1/orders.csv", params={"tenant": TENANT, "state": "offered"})
+    assert len(file.text.splitlines()) == 4
+    refused = await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "after": "no cursor"})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
 
 
 async def test_the_order_of_a_merged_case_is_cancelled_and_an_unmerged_case_gets_another(dispatch: Stage) -> None:
@@ -277,13 +298,13 @@ async def test_the_order_of_a_merged_case_is_cancelled_and_an_unmerged_case_gets
         from_case_no="20261123-000002",
         opening=1,
     )
-    await dispatch.hear(unmerged, merged)
-    assert {given_up for _, given_up in await dispatch.kept()} == {False}
     await dispatch.hear(case)
     [offer] = await dispatch.said(OrderOffered)
     await act(dispatch, offer.order_id, "claim", "M1")
-    for _ in range(2):
-        await dispatch.retry_now()
+    await dispatch.hear(unmerged)
+    assert len(await dispatch.said(OrderDispatched)) == 1
+    await dispatch.hear(merged)
+    await dispatch.retry_now()
     [cancelled] = await dispatch.said(OrderCancelled)
     assert (cancelled.order_id, cancelled.member_ids, cancelled.because) == (offer.order_id, ("M1",), "merged")
     first, second = await dispatch.said(OrderDispatched)
@@ -296,3 +317,17 @@ async def test_the_order_of_a_merged_case_is_cancelled_and_an_unmerged_case_gets
     async with dispatch.database() as db:
         assert await db.rows(text("SELECT 1 FROM members WHERE open_orders <> 0")) == []
         assert await db.rows(text("SELECT 1 FROM timers")) == []
+
+
+async def test_an_order_is_cancelled_though_its_case_was_voided_before_it_was_heard_of(dispatch: Stage) -> None:
+    case = registered()
+    about = {"tenant": TENANT, "occurred_at": case.occurred_at, "case_id": case.case_id, "case_no": case.case_no}
+    await dispatch.hear(CaseVoided(**about, category_name="路灯不亮", end_reason=EndReason.TEST, opening=0))
+    [(reason, given_up)] = await dispatch.kept()
+    assert (str(case.case_id) in reason, given_up) == (True, False)
+    await dispatch.hear(case)
+    await dispatch.retry_now()
+    assert len(await dispatch.said(OrderCancelled)) == 1
+    never_registered = {**about, "case_id": new_id()}
+    await dispatch.hear(CaseVoided(**never_registered, category_name="路灯不亮", end_reason=EndReason.TEST))
+    assert await dispatch.kept() == []

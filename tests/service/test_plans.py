@@ -62,6 +62,8 @@ A_CHUNK = {
 """Statements and indexes that read a part of fixed size, though it is no small one."""
 
 READ_EVERYTHING = {
+    "services.incident.tables.views.EXPORT": "every case that is wanted, into a file",
+    "services.dispatch.tables.orders.EXPORT": "every order that is wanted, into a file",
     "services.incident.tables.views.COUNTS": "counts every case of a street",
     "services.dispatch.tables.orders.COUNTS": "counts every order of a street",
     "services.dispatch.tables.orders.ENDED_BY_LEVEL": "counts the orders that ended in a period",

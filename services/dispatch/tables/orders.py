@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
+from libs.chassis.pages import Part, counter, part
 from libs.contracts.words import Level, Reach
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
@@ -73,29 +74,41 @@ async def of_openings(db: Database, openings: Collection[tuple[str, UUID, int]])
     return {(r.tenant, r.case_id, r.opening): _order(r) for r in await db.rows(OPENINGS, parameters)}
 
 
+_AND = """
+    AND order_id > :after
+    AND (CAST(:category AS text) IS NULL OR category = :category)
+    AND (CAST(:units AS text[]) IS NULL OR unit = ANY(CAST(:units AS text[])))
+    AND (CAST(:due_before AS timestamptz) IS NULL OR handle_by < :due_before)
+"""
 # A page of each state, by orders_state; what of all states comes first is among them. No id is null: NULLS FIRST keeps
 # the primary key out, by which PostgreSQL would look for the few orders of a rare state among all that there are.
+_OF_STREET = """
+    FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
+        SELECT * FROM orders WHERE tenant = :tenant AND state = wanted.state {wanted} {order}) found
+"""
+_OF_MEMBER = """
+    FROM (
+        (SELECT * FROM orders WHERE tenant = :tenant AND state = 'offered' AND 'offered' = ANY(CAST(:states AS text[]))
+            AND offered_to @> jsonb_build_array(CAST(:member_id AS text)) {wanted} {order})
+        UNION ALL
+        (SELECT * FROM orders WHERE tenant = :tenant AND member_id = :member_id
+            AND state = ANY(CAST(:states AS text[])) {wanted} {order})) found
+"""
 OF_STREET = text(
-    """
-    SELECT found.* FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
-        SELECT * FROM orders WHERE tenant = :tenant AND state = wanted.state AND order_id > :after
-        ORDER BY order_id NULLS FIRST LIMIT :limit) found
-    ORDER BY order_id LIMIT :limit
-    """
+    "SELECT *"
+    + _OF_STREET.format(wanted=_AND, order="ORDER BY order_id NULLS FIRST LIMIT :limit")
+    + "ORDER BY order_id LIMIT :limit"
 )
 OF_MEMBER = text(
-    """
-    SELECT * FROM (
-        (SELECT * FROM orders WHERE tenant = :tenant AND state = 'offered' AND 'offered' = ANY(CAST(:states AS text[]))
-            AND offered_to @> jsonb_build_array(CAST(:member_id AS text)) AND order_id > :after
-        ORDER BY order_id LIMIT :limit)
-        UNION ALL
-        (SELECT * FROM orders WHERE tenant = :tenant AND member_id = :member_id AND order_id > :after
-            AND state = ANY(CAST(:states AS text[]))
-        ORDER BY order_id LIMIT :limit)) found
-    ORDER BY order_id LIMIT :limit
-    """
+    "SELECT *"
+    + _OF_MEMBER.format(wanted=_AND, order="ORDER BY order_id LIMIT :limit")
+    + "ORDER BY order_id LIMIT :limit"
 )
+_MOST_OF_STREET = _OF_STREET.format(wanted=_AND, order="ORDER BY order_id NULLS FIRST LIMIT :most")
+_MOST_OF_MEMBER = _OF_MEMBER.format(wanted=_AND, order="ORDER BY order_id LIMIT :most")
+COUNT_OF_STREET = text(f"SELECT count(*) FROM (SELECT 1 {_MOST_OF_STREET} LIMIT :most) AS counted")
+COUNT_OF_MEMBER = text(f"SELECT count(*) FROM (SELECT 1 {_MOST_OF_MEMBER} LIMIT :most) AS counted")
+EXPORT = text("SELECT *" + _OF_STREET.format(wanted=_AND, order="") + "ORDER BY order_id")
 OF_ABSENT = text(
     """
     SELECT o.order_id FROM unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS away (tenant, member_id)
@@ -117,19 +130,30 @@ ENDED_BY_LEVEL = text(
 COUNTS = text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state")
 
 
-async def list_orders(
-    db: Database, tenant: str, state: State | None, member_id: str | None, after: UUID | None, limit: int
-) -> list[Order]:
-    """By order id, which follows the time they were made in. With a member: what they may claim or have claimed."""
-    page = {
-        "tenant": tenant,
-        "states": [state] if state is not None else list(State),
-        "after": after or UUID(int=0),
-        "limit": limit,
-    }
-    if member_id is None:
-        return [_order(row) for row in await db.rows(OF_STREET, page)]
-    return [_order(row) for row in await db.rows(OF_MEMBER, {**page, "member_id": member_id})]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders of a street. With a member: what they may claim or have claimed. `units`: any of these codes."""
+
+    tenant: str
+    states: Sequence[State]
+    member_id: str | None = None
+    category: str | None = None
+    units: Sequence[str] | None = None
+    due_before: datetime | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        wanted = asdict(self) | {"states": [str(s) for s in self.states], "after": UUID(int=0)}
+        return wanted if self.member_id is not None else {k: v for k, v in wanted.items() if k != "member_id"}
+
+
+async def list_orders(db: Database, wanted: Wanted, after: UUID | None, limit: int) -> Part[Order]:
+    """A page of them by order id, which follows the time they were made in."""
+    of_member = wanted.member_id is not None
+    asked = wanted.parameters()
+    page = {**asked, "after": after or UUID(int=0), "limit": limit + 1}
+    rows = [_order(row) for row in await db.rows(OF_MEMBER if of_member else OF_STREET, page)]
+    count = counter(db, COUNT_OF_MEMBER if of_member else COUNT_OF_STREET, asked) if after is None else None
+    return await part(rows, limit, "order_id", count)
 
 
 async def orders_of_absent(db: Database, members: Iterable[tuple[str, str]]) -> set[UUID]:

@@ -82,7 +82,8 @@ OLDEST = text(
     )
     + f"ORDER BY {_OLDEST} LIMIT :limit"
 )
-COUNT = text(f"SELECT count(*) FROM (SELECT 1 {_WANTED.format(beyond='true', order='')} LIMIT :most) AS counted")
+_MOST = _WANTED.format(beyond="true", order=f"ORDER BY {_NEWEST} LIMIT :most")
+COUNT = text(f"SELECT count(*) FROM (SELECT 1 {_MOST} LIMIT :most) AS counted")
 EXPORT = text(_LINE + _WANTED.format(beyond="true", order="") + "ORDER BY case_id")
 COUNTS = text("SELECT state, count(*) AS count FROM cases WHERE tenant = :tenant GROUP BY state")
 CATEGORIES = text(
