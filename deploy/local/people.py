@@ -161,7 +161,8 @@ class People:
 
     async def _handle(self, order: Order) -> None:
         photos = ["photo-after"] if order["evidence"] == "photo" else []
-        await self._do(order, "hand-in", {"note": "已到现场处置完毕。", "photos": photos}, "handled")
+        done = {"note": "已到现场处置完毕。", "photos": photos, "documents_returned": order["documents"]}
+        await self._do(order, "hand-in", done, "handled")
         await self._pass(CHECK_MINUTES)
 
     async def _check(self, order: Order, *, passed: bool) -> None:

@@ -65,6 +65,7 @@ class PlannedReport:
     at_fraction: float
     outcome: Outcome
     satisfied: bool | None
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Wording:
     category: str
     request_kind: RequestKind
     text: str
+    documents: tuple[str, ...]
 
 
 def morning(street: Street, count: int = 600, seed: int = 1) -> list[PlannedReport]:
@@ -115,6 +117,7 @@ def morning(street: Street, count: int = 600, seed: int = 1) -> list[PlannedRepo
                 at_fraction=at_fraction,
                 outcome=outcome,
                 satisfied=_satisfied(sender, outcome, rng),
+                documents=wording.documents,
             )
         )
     return reports
@@ -158,7 +161,8 @@ def _wordings_by_sender() -> dict[str, list[Wording]]:
     wordings: dict[str, list[Wording]] = {}
     for row in csv.DictReader(TEXTS.read_text(encoding="utf-8").splitlines()):
         kind = cast(RequestKind, row["request_kind"])
-        wordings.setdefault(row["sender"], []).append(Wording(row["category"], kind, row["text"]))
+        documents = tuple(row["documents"].split("、")) if row["documents"] else ()
+        wordings.setdefault(row["sender"], []).append(Wording(row["category"], kind, row["text"], documents))
     return wordings
 
 

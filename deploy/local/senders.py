@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from deploy.local.reports import PlannedReport
 from libs.chassis.clock import Clock
 from libs.chassis.seal import Sealer
 from libs.contracts.incident import Problem, Receipt, ReportCase
-from libs.contracts.words import Place, Point, RequestKind, SealedContact
+from libs.contracts.words import Appointment, Place, Point, RequestKind, SealedContact
 
 
 class Bus(Protocol):
@@ -55,7 +56,10 @@ class Senders:
             "place": _place(plan).model_dump(mode="json", exclude_none=True),
             "request_kind": plan.request_kind,
             "reported_by_member": plan.reported_by_member,
+            "documents": plan.documents,
         }
+        if expected := self._expected(plan):
+            body["appointment"] = expected.model_dump(mode="json")
         if contact := _contact(plan):
             body["contact"] = contact
         headers = {"Idempotency-Key": plan.idempotency_key, "Wangge-Sender": plan.sender}
@@ -82,6 +86,8 @@ class Senders:
             reporter_id=uuid4() if sealed else None,
             sealed_contact=sealed,
             reported_by_member=plan.reported_by_member,
+            appointment=self._expected(plan),
+            documents=plan.documents,
         )
         body = wish.model_dump_json().encode()
 
@@ -99,6 +105,13 @@ class Senders:
     def _sealed(self, plan: PlannedReport) -> SealedContact | None:
         contact = _contact(plan)
         return self._sealer.seal(contact) if contact else None
+
+    def _expected(self, plan: PlannedReport) -> Appointment | None:
+        """Who asks for an errand is at home from one hour from now on, for two."""
+        if plan.request_kind != "errand":
+            return None
+        starts_at = self._clock.now() + timedelta(hours=1)
+        return Appointment(starts_at=starts_at, ends_at=starts_at + timedelta(hours=2))
 
 
 def _contact(plan: PlannedReport) -> dict[str, str] | None:

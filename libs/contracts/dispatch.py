@@ -8,7 +8,17 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from libs.contracts.message import CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
-from libs.contracts.words import Level, MemberKind, OrgKind, Reach, Registration, SealedContact, Stage
+from libs.contracts.words import (
+    Appointment,
+    Documents,
+    Level,
+    MemberKind,
+    OrgKind,
+    Reach,
+    Registration,
+    SealedContact,
+    Stage,
+)
 
 
 class EscalationCause(StrEnum):
@@ -67,6 +77,8 @@ class OrderOffered(OrderEvent, fact="offered"):
     offered_to: tuple[MemberId, ...]
     newly_asked: tuple[MemberId, ...]
     claim_by: AwareDatetime
+    appointment: Appointment | None = None
+    documents: Documents = ()
 
 
 class OrderClaimed(OrderEvent, fact="claimed"):
@@ -91,6 +103,8 @@ class OrderAssigned(OrderEvent, fact="assigned"):
     assigned_by_org: OrgId
     reason: str
     handle_by: AwareDatetime
+    appointment: Appointment | None = None
+    documents: Documents = ()
 
 
 class OrderReturned(OrderEvent, fact="returned"):
@@ -229,6 +243,7 @@ class OrderHandled(OrderEvent, fact="handled"):
     org_id: OrgId
     category: CategoryCode
     on_time: bool
+    documents_returned: Documents = ()
 
 
 class OrderChecked(OrderEvent, fact="checked"):

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, Value
-from libs.contracts.words import Place, RequestKind, SealedContact
+from libs.contracts.words import Appointment, Documents, Place, RequestKind, SealedContact
 
 TEXT_MAX_LENGTH = 5000
 
@@ -53,6 +53,8 @@ class CaseOpened(CaseEvent):
     reporter_id: UUID | None = None
     reported_by_member: MemberId | None = None
     opening: int = Field(0, ge=0, description="0: the first order of the case; one more each time it is opened again.")
+    appointment: Appointment | None = None
+    documents: Documents = ()
 
 
 class CaseRegistered(CaseOpened, fact="registered"):
@@ -144,6 +146,8 @@ class ReportCase(Command, command="report"):
     reporter_id: UUID | None = None
     sealed_contact: SealedContact | None = None
     reported_by_member: MemberId | None = None
+    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
+    documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
 
 class Receipt(Value):

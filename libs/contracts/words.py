@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
 
@@ -20,6 +20,13 @@ class RequestKind(StrEnum):
     ERRAND = "errand"
     PATROL = "patrol"
     REFERRAL = "referral"
+
+
+Document = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""The name of a paper, such as 户口簿: never what is written on it."""
+
+Documents = Annotated[tuple[Document, ...], Field(max_length=20)]
+"""The papers that the resident hands over, or that the member must bring."""
 
 
 class Registration(StrEnum):
@@ -94,6 +101,22 @@ class Place(Value):
     def _is_somewhere(self) -> Self:
         if self.point is None and self.name is None:
             raise ValueError("a place needs a point (longitude, latitude) or a name")
+        return self
+
+
+APPOINTMENT_LENGTH = timedelta(hours=24)
+
+
+class Appointment(Value):
+    """The window in which a resident expects somebody: shorter than a day, so that it says when."""
+
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _is_a_window(self) -> Self:
+        if not timedelta(0) < self.ends_at - self.starts_at <= APPOINTMENT_LENGTH:
+            raise ValueError("an appointment ends after it starts, and no more than 24 hours later")
         return self
 
 

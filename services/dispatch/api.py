@@ -16,7 +16,7 @@ from libs.chassis.http import Asking, Reading, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, position
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import STREET_ZONE, Level, Place, Reach
+from libs.contracts.words import STREET_ZONE, Documents, Level, Place, Reach
 from services.dispatch import absence_api, patrol_api
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import (
@@ -68,6 +68,9 @@ class OrderView(BaseModel):
     rework_count: int
     opening: int
     because: list[str]
+    appointment_starts_at: datetime | None
+    appointment_ends_at: datetime | None
+    documents: list[str] = Field(description="Papers that the resident hands over, or that the member must bring.")
 
 
 class OrderShown(OrderView):
@@ -94,6 +97,7 @@ class HandInBody(ByMember):
 
     note: str = Field("", max_length=2000, examples=["Lamp replaced, works"])
     photos: list[Annotated[str, Field(max_length=200)]] = Field([], max_length=9, description="Ids of photos.")
+    documents_returned: Documents = Field((), description="Every document of the order: the resident has them again.")
 
 
 class GiveBackBody(ByMember):
@@ -192,7 +196,8 @@ async def start(order_id: UUID, body: StartBody, desk: Asking) -> OrderView:
 @router.post("/v1/orders/{order_id}/hand-in")
 async def hand_in(order_id: UUID, body: HandInBody, desk: Asking) -> OrderView:
     """处置反馈. It is done, and waits to be checked."""
-    return view(await desk.ask(HandInOrder(body.tenant, order_id, body.member_id, body.note, tuple(body.photos))))
+    photos, returned = tuple(body.photos), body.documents_returned
+    return view(await desk.ask(HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned)))
 
 
 @router.post("/v1/orders/{order_id}/give-back")
@@ -227,6 +232,7 @@ async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
 
 AnyOfStates = Annotated[tuple[State, ...], Query(alias="state", description="Any of these; without it, all.")]
 InUnit = Annotated[GridCode | None, Query(description="Of this grid unit and all below it.")]
+AppointmentBefore = Annotated[AwareDatetime | None, Query(description="Somebody is expected before, with an offset.")]
 DueBefore = Annotated[AwareDatetime | None, Query(description="To be handled before, with an offset or Z.")]
 
 
@@ -240,12 +246,14 @@ async def list_orders(
     category: CategoryCode | None = None,
     unit: InUnit = None,
     due_before: DueBefore = None,
+    appointment_before: AppointmentBefore = None,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[OrderShown]:
     """Orders of a street in the sequence in which they were made, a page at a time."""
     units = await _units(db, tenant, unit)
-    wanted = order_tables.Wanted(tenant, state or tuple(State), member_id, category, units, due_before)
+    states = state or tuple(State)
+    wanted = order_tables.Wanted(tenant, states, member_id, category, units, due_before, appointment_before)
     found = await order_tables.list_orders(db, wanted, position(after), limit)
     shown = await _shown(found.rows, tenant, request, db)
     return Page(items=shown, next=found.next, total=found.total)
@@ -260,10 +268,11 @@ async def orders_as_csv(
     category: CategoryCode | None = None,
     unit: InUnit = None,
     due_before: DueBefore = None,
+    appointment_before: AppointmentBefore = None,
 ) -> StreamingResponse:
     """The same as a file for spreadsheets, all of them."""
     units = await _units(db, tenant, unit)
-    wanted = order_tables.Wanted(tenant, state or tuple(State), None, category, units, due_before)
+    wanted = order_tables.Wanted(tenant, state or tuple(State), None, category, units, due_before, appointment_before)
     engine = request.app.state.engine
     return as_csv(engine, order_tables.EXPORT, wanted.parameters(), CSV_COLUMNS, _csv_line, f"orders-{tenant}")
 
@@ -344,6 +353,8 @@ CSV_COLUMNS = (
     "check_by",
     "handled_at",
     "rework_count",
+    "appointment_starts_at",
+    "appointment_ends_at",
 )
 
 

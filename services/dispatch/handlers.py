@@ -137,6 +137,8 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
             before.summary,
             before.reported_by_member,
             case.opening,
+            before.appointment if before.appointment and before.appointment.ends_at > case.occurred_at else None,
+            before.documents,
         )
         unit = street.root if case.to_street else street.units[before.unit]
         because = (f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",)
@@ -163,6 +165,8 @@ def _new_case(case: CaseOpened) -> NewCase:
         case.summary,
         case.reported_by_member,
         case.opening,
+        case.appointment,
+        case.documents,
     )
 
 
@@ -201,7 +205,7 @@ async def start_orders(commands: Batch[StartOrder], db: Database) -> list[Answer
 @router.answers(HandInOrder)
 async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.hand_in(order, member, c.note, len(c.photos), commands.now)
+        return work.hand_in(order, member, c.note, len(c.photos), commands.now, c.documents_returned)
 
     answers = await _carry_out(commands, db, decide)
     done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}

@@ -80,6 +80,8 @@ async def report(
         reporter_id=new_id() if sealed else None,
         sealed_contact=sealed,
         reported_by_member=body.reported_by_member,
+        appointment=body.appointment,
+        documents=body.documents,
     )
     receipt: Receipt = await Desk(request).ask(TakeReport(wish, code))
     return receipt

@@ -13,7 +13,8 @@ from sqlalchemy import Row
 from libs.chassis.handlers import Answer, Done
 from libs.contracts.incident import EndReason, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
-from libs.contracts.words import STREET_ZONE, Place, Registration, RequestKind
+from libs.contracts.words import STREET_ZONE, Appointment, Documents, Place, Registration, RequestKind
+from services.incident.domain.appointment import window
 from services.incident.domain.case import Move, State
 from services.incident.domain.feedback import FEEDBACK_DAYS
 from services.incident.domain.history import Entry, standing_at
@@ -71,6 +72,8 @@ class Report(BaseModel):
     request_kind: RequestKind = RequestKind.SNAPSHOT
     contact: Contact | None = None
     reported_by_member: MemberId | None = None
+    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
+    documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
 
 class Feedback(BaseModel):
@@ -267,6 +270,8 @@ class StaffView(CaseLine):
     closed_at: datetime | None
     merged_into: str | None = Field(description="The case that survives, where this one was merged.")
     parent: str | None
+    appointment: Appointment | None
+    documents: list[str]
     settled_at: datetime | None = Field(description="Since then the reporter can say nothing more.")
     joined: list[str] = Field([], description="Cases that were merged into this one, as they are now.")
     children: list[ChildView] = Field([], description="Cases that belong to this one, as they are now.")
@@ -295,13 +300,21 @@ class PublicView(BaseModel):
     joined: bool = Field(description="It goes on together with other reports of the same matter.")
     reported_at: datetime
     handle_by: datetime | None = Field(description="Until when it shall be done.")
+    appointment: Appointment | None = Field(description="When somebody is expected.")
+    documents: list[str] = Field(description="Names of the papers that were handed over, or shall be brought.")
     timeline: list[PublicStep]
     feedback: FeedbackState
 
 
 def staff_view(case: Row[Any], timeline: Sequence[Entry]) -> StaffView:
     steps = [Step.model_validate(entry) for entry in in_order(timeline)]
-    return StaffView.model_validate({**case._mapping, "timeline": steps})
+    return StaffView.model_validate(
+        {
+            **case._mapping,
+            "appointment": window(case.appointment_starts_at, case.appointment_ends_at),
+            "timeline": steps,
+        }
+    )
 
 
 def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) -> StaffView | None:
@@ -349,7 +362,7 @@ def public_view(
 
     `followed` is the case itself, or the one that it was merged into: that one's progress is shown.
     """
-    state = State(followed.state)
+    state, joined = State(followed.state), case.case_no != followed.case_no
     until = followed.closed_at + timedelta(days=FEEDBACK_DAYS) if followed.closed_at else None
     [ended] = [e.details for e in timeline if e.step == state and e.details.get("reason")] or [{}]
     reason = REASON_WORDS[EndReason(ended["reason"])] if ended else None
@@ -360,9 +373,12 @@ def public_view(
         state_in_words=InWords(**STATE_WORDS[state]),
         reason=InWords(zh=reason.zh, en=reason.en) if reason else None,
         note=redact(ended["note"]) if ended.get("note") else None,
-        joined=case.case_no != followed.case_no,
+        joined=joined,
         reported_at=case.reported_at,
         handle_by=followed.handle_by,
+        # Of a case that was merged the other's window holds, which is that reporter's affair.
+        appointment=None if joined else window(case.appointment_starts_at, case.appointment_ends_at),
+        documents=case.documents,
         timeline=[
             PublicStep(happened_at=row.happened_at, **STEP_WORDS[row.step])
             for row in in_order(timeline)

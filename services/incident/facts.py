@@ -19,6 +19,7 @@ from libs.contracts.incident import (
 )
 from libs.contracts.message import Event, OrderEvent
 from libs.contracts.words import Place, Point, RequestKind
+from services.incident.domain.appointment import window
 from services.incident.domain.case import Closing, Standing, State
 from services.incident.domain.feedback import REOPENED_AT_MOST, Evaluation
 from services.incident.domain.redaction import redact, summarise
@@ -111,4 +112,6 @@ def _content(case: Known) -> dict[str, Any]:
         "place": Place(point=point, name=row["place_name"]),
         "summary": summarise(row["text"]),
         "reported_by_member": row["reported_by_member"],
+        "appointment": window(row["appointment_starts_at"], row["appointment_ends_at"]),
+        "documents": tuple(row["documents"]),
     }

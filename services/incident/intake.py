@@ -12,6 +12,7 @@ from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
 from libs.contracts.message import Event
 from services.incident.domain import history
+from services.incident.domain.appointment import unfit
 from services.incident.domain.case import State, begin
 from services.incident.domain.history import Entry
 from services.incident.domain.intake import (
@@ -42,7 +43,7 @@ async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[An
     policies = await tables.policies(db, ((r.tenant, r.category) for r, _ in reports))
     first: dict[Scope, Coded] = {}
     for report, code in reports:
-        if (report.tenant, report.category) in policies and unstorable(report) is None:
+        if (report.tenant, report.category) in policies and _unfit(report, now) is None:
             first.setdefault(scope(report), (report, code))
     numbers = case_numbers(now, await tables.next_numbers(db, len(first)))
     # Sorted, so that two groups with the same keys wait for one another instead of for ever.
@@ -62,7 +63,7 @@ async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[An
     return [
         _done(report, new[key])
         if (key := scope(report)) in new and first[key][0] is report
-        else _not_new(report, known.get(key), streets, in_use=(report.tenant, report.category) in policies)
+        else _not_new(report, known.get(key), streets, now, in_use=(report.tenant, report.category) in policies)
         for report, _ in reports
     ]
 
@@ -95,16 +96,24 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
                 summary=summarise(report.text),
                 reporter_id=row["reporter_id"],
                 reported_by_member=report.reported_by_member,
+                appointment=report.appointment,
+                documents=report.documents,
             )
         )
     return Done(receipt, facts)
 
 
-def _not_new(report: ReportCase, known: tuple[bytes, Receipt] | None, streets: set[str], *, in_use: bool) -> Answer:
+def _unfit(report: ReportCase, now: datetime) -> Refusal | None:
+    return unstorable(report) or unfit(report, now)
+
+
+def _not_new(
+    report: ReportCase, known: tuple[bytes, Receipt] | None, streets: set[str], now: datetime, *, in_use: bool
+) -> Answer:
     """What was taken under the key before decides, even where its category has gone since."""
     if known is not None and known[0] == fingerprint(report):
         return Done(known[1])
-    refusal = unstorable(report)
+    refusal = _unfit(report, now)
     if refusal is None and not in_use:
         refusal = unknown_category(report, street_known=report.tenant in streets)
     if refusal is None and known is not None:
@@ -141,6 +150,9 @@ def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Poli
         "reported_at": now,
         "state": stands.state.value,
         "opened": stands.opened,
+        "appointment_starts_at": report.appointment.starts_at if report.appointment else None,
+        "appointment_ends_at": report.appointment.ends_at if report.appointment else None,
+        "documents": list(report.documents),
     }
 
 

@@ -286,15 +286,16 @@ def _resumed(order: Order, to: OrderState, street: Street, now: datetime) -> Cha
     assert order.suspended_at is not None
     assert order.member_id is not None
     calendar, unit = street.calendar, order.clocks.handle.unit
-    left = calendar.elapsed(order.suspended_at, order.handle_by, unit)
-    after = order if left <= timedelta(0) else _due(order, calendar.after(now, left, unit), street)
+    began = order.handling_from
+    left = calendar.elapsed(max(began, order.suspended_at), order.handle_by, unit)
+    after = order if left <= timedelta(0) else _due(order, calendar.after(max(began, now), left, unit), street)
     after = replace(
         after,
         state=to,
         suspended_at=None,
         suspended_until=None,
         stage_began_at=now,
-        spent=order.spent + calendar.elapsed(order.stage_began_at, order.suspended_at, unit),
+        spent=order.spent + calendar.elapsed(began, max(began, order.suspended_at), unit),
         moved_at=now,
     )
     fact = OrderResumed(

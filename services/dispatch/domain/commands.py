@@ -43,6 +43,7 @@ class HandInOrder:
     member_id: str
     note: str
     photos: tuple[str, ...]
+    documents_returned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

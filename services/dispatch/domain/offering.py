@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.words import Level, Reach
+from libs.contracts.words import Appointment, Level, Reach
+from services.dispatch.domain.appointment import claim_deadline, explained, handle_deadline
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.domain.order import Changed, Order, State, about
 from services.dispatch.domain.routing import Assign, ToDesk
@@ -48,6 +49,8 @@ class NewCase:
     reported_by_member: str | None
     opening: int = 0
     """0 for the first order of the case, one more each time that the case was opened again."""
+    appointment: Appointment | None = None
+    documents: tuple[str, ...] = ()
 
 
 def dispatch(
@@ -61,8 +64,8 @@ def dispatch(
     """Make the order and offer it. `now` is when the case was registered (or reopened), so a redelivery agrees."""
     row = routed.responsibility
     clocks = row.clocks if row else DESK_CLOCKS
-    claim_by = deadline(now, clocks.claim, street.calendar)
-    handle_by = deadline(claim_by, clocks.handle, street.calendar)
+    claim_by = claim_deadline(now, clocks.claim, case.appointment, street.calendar)
+    handle_by = handle_deadline(claim_by, clocks.handle, case.appointment, street.calendar)
     check_by = deadline(handle_by, clocks.check, street.calendar)
     near = candidates(routed.unit.code, row.skills if row else ANYBODY, street)
     order = Order(
@@ -96,7 +99,10 @@ def dispatch(
         handled_at=None,
         rework_count=0,
         opening=case.opening,
-        because=(*routed.because, *unpublished(now, check_by, street.calendar)),
+        because=(*routed.because, *explained(case.appointment), *unpublished(now, check_by, street.calendar)),
+        appointment_starts_at=case.appointment.starts_at if case.appointment else None,
+        appointment_ends_at=case.appointment.ends_at if case.appointment else None,
+        documents=case.documents,
     )
     dispatched = OrderDispatched(
         **about(order, now),
@@ -166,6 +172,8 @@ def _offered(order: Order, members: Sequence[str], reach: Reach, street: Street,
         offered_to=offered.offered_to,
         newly_asked=tuple(m for m in members if m not in order.offered_to),
         claim_by=order.claim_by,
+        appointment=order.appointment,
+        documents=order.documents,
     )
     return Changed(offered, (fact,))
 
@@ -207,4 +215,4 @@ def choose(
 
 
 def new_claim_by(order: Order, street: Street, now: datetime) -> datetime:
-    return deadline(now, order.clocks.claim, street.calendar)
+    return claim_deadline(now, order.clocks.claim, order.appointment, street.calendar)

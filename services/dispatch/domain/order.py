@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
-from libs.contracts.words import Level, Reach, Stage
+from libs.contracts.words import Appointment, Level, Reach, Stage
 from services.dispatch.domain.calendar import Clocks, Running
 
 INSTANT = timedelta(microseconds=1)
@@ -146,6 +146,20 @@ class Order:
     suspended_at: datetime | None = None
     suspended_until: datetime | None = None
     in_kpis: bool = True
+    appointment_starts_at: datetime | None = None
+    appointment_ends_at: datetime | None = None
+    documents: tuple[str, ...] = ()
+
+    @property
+    def appointment(self) -> Appointment | None:
+        if self.appointment_starts_at is None or self.appointment_ends_at is None:
+            return None
+        return Appointment(starts_at=self.appointment_starts_at, ends_at=self.appointment_ends_at)
+
+    @property
+    def handling_from(self) -> datetime:
+        """When the clock of handling begins, of an order that somebody has: not before the resident expects them."""
+        return max(self.stage_began_at, self.appointment_starts_at or self.stage_began_at)
 
     @property
     def stage(self) -> Stage | None:
@@ -158,7 +172,7 @@ class Order:
             case Stage.CLAIM:
                 return Running(self.stage_began_at, self.claim_by, self.clocks.claim.unit, self.spent)
             case Stage.HANDLE:
-                return Running(self.stage_began_at, self.handle_by, self.clocks.handle.unit, self.spent)
+                return Running(self.handling_from, self.handle_by, self.clocks.handle.unit, self.spent)
             case Stage.CHECK:
                 return Running(self.stage_began_at, self.check_by, self.clocks.check.unit, self.spent)
             case None:

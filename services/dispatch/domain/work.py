@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -61,8 +62,10 @@ def start(order: Order, member: Member | None, now: datetime) -> Decision:
     return Changed(replace(order, state=to, moved_at=now), (fact,))
 
 
-def hand_in(order: Order, member: Member | None, note: str, photos: int, now: datetime) -> Decision:
-    """The member says it is done, with the evidence that the responsibility list asks for."""
+def hand_in(
+    order: Order, member: Member | None, note: str, photos: int, now: datetime, returned: Collection[str] = ()
+) -> Decision:
+    """The member says it is done, with the evidence that the list asks for and with all papers given back."""
     if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
         return Changed(order, ())
     to = move_to(order, Move.HAND_IN)
@@ -74,6 +77,10 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
         return refuse(order, "a photo of the result is needed: the responsibility list asks for it")
     if order.evidence in ("note", "photo") and not note.strip():
         return refuse(order, "a note on what was done is needed")
+    if missing := [d for d in order.documents if d not in returned]:
+        return refuse(order, f"documents_returned must name every document of the order; missing: {', '.join(missing)}")
+    if strange := [d for d in returned if d not in order.documents]:
+        return refuse(order, f"documents_returned names what the order does not have: {', '.join(strange)}")
     now = order.next_moment(now)
     handled = order.begin(to, now, handled_at=now)
     fact = OrderHandled(
@@ -82,6 +89,7 @@ def hand_in(order: Order, member: Member | None, note: str, photos: int, now: da
         org_id=member.org_id,
         category=order.category,
         on_time=now <= order.handle_by,
+        documents_returned=order.documents,
     )
     return Changed(handled, (fact,))
 
@@ -187,6 +195,8 @@ def assign(
         assigned_by_org=organiser.org_id,
         reason=reason.strip(),
         handle_by=order.handle_by,
+        appointment=order.appointment,
+        documents=order.documents,
     )
     return Changed(assigned, (fact,))
 

@@ -43,7 +43,7 @@ def _row(order: Order) -> dict[str, Any]:
 
 def _order(row: Record) -> Order:
     values = {name: getattr(row, name) for name in _ORDER_FIELDS}
-    for name in ("offered_to", "given_back_by", "because"):
+    for name in ("offered_to", "given_back_by", "because", "documents"):
         values[name] = tuple(values[name])
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
     words = {"state": State(values["state"]), "level": Level(values["level"]), "reach": Reach(values["reach"])}
@@ -79,6 +79,7 @@ _AND = """
     AND (CAST(:category AS text) IS NULL OR category = :category)
     AND (CAST(:units AS text[]) IS NULL OR unit = ANY(CAST(:units AS text[])))
     AND (CAST(:due_before AS timestamptz) IS NULL OR handle_by < :due_before)
+    AND (CAST(:appointment_before AS timestamptz) IS NULL OR appointment_starts_at < :appointment_before)
 """
 # A page of each state, by orders_state; what of all states comes first is among them. No id is null: NULLS FIRST keeps
 # the primary key out, by which PostgreSQL would look for the few orders of a rare state among all that there are.
@@ -140,6 +141,7 @@ class Wanted:
     category: str | None = None
     units: Sequence[str] | None = None
     due_before: datetime | None = None
+    appointment_before: datetime | None = None
 
     def parameters(self) -> dict[str, Any]:
         wanted = asdict(self) | {"states": [str(s) for s in self.states], "after": UUID(int=0)}

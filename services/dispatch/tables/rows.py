@@ -163,6 +163,9 @@ class OrderRow(DispatchTable, table=True):
     rework_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
     opening: int = Field(sa_column=Column(SmallInteger, nullable=False))
     because: list[str] = _json()
+    appointment_starts_at: datetime | None = _time(nullable=True)
+    appointment_ends_at: datetime | None = _time(nullable=True)
+    documents: list[str] = _json()
 
 
 class ApprovalRow(DispatchTable, table=True):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from libs.contracts.incident import ReportCase
-from libs.contracts.words import STREET_ZONE
+from libs.contracts.words import STREET_ZONE, Appointment
 
 # China has had one zone without summer time since 1991, so no zone file is needed.
 
 TRACKING_BITS = 65
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ALPHABET = frozenset(_CROCKFORD)
 _MISREAD = str.maketrans("OIL", "011", "- ")
@@ -41,8 +43,17 @@ def fingerprint(report: ReportCase) -> bytes:
         report.place.name,
         (point.longitude, point.latitude) if point else None,
         report.reported_by_member,
+        _instants(report.appointment),
+        report.documents,
     ]
     return sha256(json.dumps(parts).encode()).digest()
+
+
+def _instants(appointment: Appointment | None) -> list[int] | None:
+    """The same in every offset, and of any year."""
+    if appointment is None:
+        return None
+    return [(at - _EPOCH) // _MICROSECOND for at in (appointment.starts_at, appointment.ends_at)]
 
 
 def case_numbers(now: datetime, numbers: list[int]) -> list[str]:

@@ -32,7 +32,8 @@ _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
         reporter_id, reported_by_member, tracking_code, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, opened, merged_into,
-        parent, settled_at, timeline_length, timeline_hash, changed_at
+        parent, settled_at, appointment_starts_at, appointment_ends_at, documents, timeline_length, timeline_hash,
+        changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
 """
 LOCK_BY_ID = text(

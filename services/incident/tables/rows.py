@@ -72,6 +72,9 @@ class Case(IncidentTable, table=True):
     merged_into: str | None = None
     parent: str | None = None
     settled_at: datetime | None = _time(nullable=True)
+    appointment_starts_at: datetime | None = _time(nullable=True)
+    appointment_ends_at: datetime | None = _time(nullable=True)
+    documents: list[str] = Field(sa_column=Column(JSONB, nullable=False))
     timeline_length: int
     timeline_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     changed_at: datetime = _time()

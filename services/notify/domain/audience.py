@@ -38,7 +38,7 @@ from libs.contracts.incident import (
 )
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.words import STREET_ZONE, Channel
+from libs.contracts.words import STREET_ZONE, Appointment, Channel
 
 # China has had one zone without summer time since 1991, so no zone file is needed.
 
@@ -74,20 +74,24 @@ class Rule:
 
 
 RULES: Mapping[type[Event], Rule] = {
-    CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name")),
+    CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name", "appointment", "documents")),
     CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "end_reason", "note")),
     CaseVoided: Rule("voided", Reporter(), ("case_no", "category_name", "end_reason", "note")),
     CaseMerged: Rule("merged", Reporter(), ("case_no",)),
     CaseUnmerged: Rule("unmerged", Reporter(), ("case_no",)),
     OrderOffered: Rule(
-        "offered", Members("newly_asked"), ("case_no", "category_name", "unit_name", "summary", "claim_by")
+        "offered",
+        Members("newly_asked"),
+        ("case_no", "category_name", "unit_name", "summary", "claim_by", "appointment", "documents"),
     ),
     OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
     CaseClosed: Rule("closed", Reporter(), ("case_no",)),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
     OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),
     OrderAssigned: Rule(
-        "assigned", Members("member_id"), ("case_no", "category_name", "unit_name", "reason", "handle_by")
+        "assigned",
+        Members("member_id"),
+        ("case_no", "category_name", "unit_name", "reason", "handle_by", "appointment", "documents"),
     ),
     MemberAbsent: Rule("member_absent", Orgs(("org_id",)), ("member_id", "until", "case_nos")),
     DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
@@ -149,6 +153,8 @@ def parameters(fact: Event, rule: Rule) -> dict[str, str]:
 def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, Appointment):
+        return f"{_as_text(value.starts_at)} – {_as_text(value.ends_at)}"
     if isinstance(value, tuple):
         return ", ".join(value)
     return "" if value is None else str(value)

@@ -38,8 +38,14 @@ class _Blank(dict[str, str]):
 
 
 def say(wording: Wording, template: str, values: Mapping[str, str]) -> Said:
-    """The subject is one line, whatever the values hold."""
+    """The subject is one line, whatever the values hold. A line of the text that has nothing to say is left out."""
     words = wording.words
     spoken = _Blank({name: words.get(name, {}).get(value, value) for name, value in values.items()})
     chosen = wording.templates[template]
-    return Said(" ".join(chosen.subject.format_map(spoken).split()), chosen.text.format_map(spoken).strip() + "\n")
+    lines = [line.format_map(spoken) for line in chosen.text.splitlines() if not _is_blank(line, spoken)]
+    return Said(" ".join(chosen.subject.format_map(spoken).split()), "\n".join(lines).strip() + "\n")
+
+
+def _is_blank(line: str, spoken: Mapping[str, str]) -> bool:
+    names = [name for _, name, _, _ in Formatter().parse(line) if name]
+    return bool(names) and not any(spoken[name] for name in names)

@@ -1,0 +1,58 @@
+"""What a service order (点单) or an errand (代办) may say of when somebody is expected, and of papers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from libs.contracts.incident import ReportCase
+from libs.contracts.words import Appointment, RequestKind
+from services.incident.domain.intake import Refusal
+from services.incident.domain.redaction import redact
+
+AHEAD_DAYS = 60
+WITH_APPOINTMENT = frozenset({RequestKind.SERVICE_ORDER, RequestKind.ERRAND})
+
+
+def window(starts_at: datetime | None, ends_at: datetime | None) -> Appointment | None:
+    return Appointment(starts_at=starts_at, ends_at=ends_at) if starts_at and ends_at else None
+
+
+def unfit(report: ReportCase, now: datetime) -> Refusal | None:
+    """Why a report with this window and these papers is not taken."""
+    if report.appointment is None and not report.documents:
+        return None
+    if report.request_kind not in WITH_APPOINTMENT:
+        kinds = " and ".join(sorted(WITH_APPOINTMENT))
+        detail = f"request_kind {report.request_kind}: only {kinds} have an appointment or documents; leave them out."
+        return Refusal("Not for this kind of report", detail)
+    return unfit_window(report.appointment, now) or _unfit_documents(report.documents)
+
+
+def unfit_window(appointment: Appointment | None, now: datetime) -> Refusal | None:
+    """A window that has begun is still one, a window that is over is none."""
+    if appointment is None:
+        return None
+    if appointment.ends_at <= now:
+        detail = f"appointment: it ends at {appointment.ends_at.isoformat()}, which is over; name a later one."
+        return Refusal("Appointment is over", detail)
+    if appointment.starts_at > now + timedelta(days=AHEAD_DAYS):
+        return Refusal("Appointment too far ahead", f"appointment: it may start at most {AHEAD_DAYS} days from now.")
+    return None
+
+
+def _unfit_documents(documents: Sequence[str]) -> Refusal | None:
+    """Names of papers only: a number of one is as good as the paper to whoever misuses it. It is not repeated here."""
+    for place, name in enumerate(documents):
+        if "\0" in name:
+            return Refusal("Invalid text", f"documents.{place}: it may not hold the character U+0000; leave it out.")
+        if redact(name) != name:
+            return Refusal(
+                "Number in a document",
+                f"documents.{place}: it looks as if it held a phone or identity number or an address. Name the paper "
+                "only, such as 身份证 or 户口簿.",
+            )
+    if len(set(documents)) < len(documents):
+        detail = "documents: each may be named once; say which is whose, such as 户口簿（本人）."
+        return Refusal("Document named twice", detail)
+    return None

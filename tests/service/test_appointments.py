@@ -1,0 +1,193 @@
+"""Errands and service orders with a window and papers, on real NATS and PostgreSQL: incident and dispatch together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import Stage
+from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered
+from libs.contracts.incident import CaseRegistered, CaseReopened, ReportCase
+from libs.contracts.words import Place, RequestKind
+from tests.conftest import MakeStage
+from tests.service.test_dispatch_orders import STREET, TENANT, act
+from tests.service.test_incident_reports import category
+
+PAPERS = ["户口簿", "授权委托书"]
+
+
+@dataclass(frozen=True)
+class Both:
+    incident: Stage
+    dispatch: Stage
+
+    async def settled(self) -> None:
+        """Twice: what one says the other hears."""
+        for service in (self.incident, self.dispatch, self.incident, self.dispatch):
+            await service.settled()
+
+    async def case(self, receipt: dict[str, str]) -> dict[str, Any]:
+        answer = await self.incident.http.get(f"/v1/cases/{receipt['case_no']}", params={"tenant": TENANT})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture
+async def both(stage: MakeStage) -> Both:
+    dispatch = await stage("dispatch", "incident")
+    async with dispatch.database() as db:
+        for statement in STREET.split(";"):
+            await db.execute(text(statement))
+    incident = await stage("incident")
+    await incident.hear(category("11001"))
+    return Both(incident, dispatch)
+
+
+def window(starts_in: timedelta, length: timedelta = timedelta(hours=2)) -> dict[str, str]:
+    starts_at = datetime.now(UTC).replace(microsecond=0) + starts_in
+    return {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + length).isoformat()}
+
+
+async def report(both: Both, key: str = "k-1", **more: object) -> httpx.Response:
+    body = {"tenant": TENANT, "category": "11001", "text": "请帮老人代办", "request_kind": "errand", **more}
+    place = {"place": {"point": {"longitude": 0.5, "latitude": 0.5}}}
+    return await both.incident.http.post("/v1/reports", json={**body, **place}, headers={"Idempotency-Key": key})
+
+
+async def orders(both: Both, **wanted: str) -> Sequence[dict[str, Any]]:
+    answer = await both.dispatch.http.get("/v1/orders", params={"tenant": TENANT, **wanted})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+async def test_an_errand_for_tomorrow_is_offered_claimed_handed_in_with_every_paper_and_closed(both: Both) -> None:
+    expected = window(timedelta(days=1))
+    taken = await report(both, appointment=expected, documents=PAPERS)
+    assert taken.status_code == 201, taken.text
+    await both.settled()
+    starts_at = datetime.fromisoformat(expected["starts_at"])
+    [offer] = await both.dispatch.said(OrderOffered)
+    assert offer.appointment is not None
+    assert (offer.appointment.starts_at, list(offer.documents)) == (starts_at, PAPERS)
+    [order] = await orders(both)
+    assert datetime.fromisoformat(order["claim_by"]) <= starts_at < datetime.fromisoformat(order["handle_by"])
+    assert datetime.fromisoformat(order["appointment_starts_at"]) == starts_at
+    assert order["documents"] == PAPERS
+
+    order_id = offer.order_id
+    await act(both.dispatch, order_id, "claim", "M1")
+    body = {"tenant": TENANT, "member_id": "M1", "note": "办好了", "documents_returned": PAPERS[:1]}
+    missing = await both.dispatch.http.post(f"/v1/orders/{order_id}/hand-in", json=body)
+    assert (missing.status_code, PAPERS[1] in missing.json()["detail"]) == (409, True)
+    await act(both.dispatch, order_id, "hand-in", "M1", note="办好了", documents_returned=PAPERS)
+    await act(both.dispatch, order_id, "check", "M2", passed=True)
+    await both.settled()
+
+    [handled] = await both.dispatch.said(OrderHandled)
+    assert (handled.on_time, list(handled.documents_returned)) == (True, PAPERS)
+    case = await both.case(taken.json())
+    assert (case["state"], case["documents"]) == ("closed", PAPERS)
+    assert datetime.fromisoformat(case["appointment"]["starts_at"]) == starts_at
+    assert [s["details"]["documents_returned"] for s in case["timeline"] if s["step"] == "handled"] == [PAPERS]
+    shown = (await both.incident.http.get(f"/v1/track/{taken.json()['tracking_code']}")).json()
+    assert (shown["documents"], shown["appointment"]) == (PAPERS, case["appointment"])
+    assert shown["handle_by"] == case["handle_by"]
+
+
+async def test_another_system_reports_an_errand_alike(both: Both) -> None:
+    wish = ReportCase(
+        tenant=TENANT,
+        occurred_at=datetime.now(UTC),
+        sender="hotline",
+        key="c-1",
+        category="11001",
+        text="代办老年卡",
+        place=Place(name="凌河"),
+        request_kind=RequestKind.SERVICE_ORDER,
+        appointment=window(timedelta(days=2)),
+        documents=PAPERS,
+    )
+    connection = await both.incident.service.broker.connect()
+    await connection.request(wish.subject, wish.model_dump_json().encode(), timeout=10)
+    await both.settled()
+    [case] = await both.incident.said(CaseRegistered)
+    assert (case.appointment, list(case.documents)) == (wish.appointment, PAPERS)
+
+
+async def test_orders_are_looked_for_by_their_appointment(both: Both) -> None:
+    for days in (1, 3):
+        await report(both, f"k-{days}", appointment=window(timedelta(days=days)))
+    await report(both, "k-any")
+    await both.settled()
+    assert len(await orders(both)) == 3
+    soon = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    assert len(await orders(both, appointment_before=soon)) == 1
+    file = await both.dispatch.http.get("/v1/orders.csv", params={"tenant": TENANT, "appointment_before": soon})
+    assert len(file.text.splitlines()) == 2
+
+
+async def test_what_does_not_fit_is_refused_and_says_what_would(both: Both) -> None:
+    tomorrow = window(timedelta(days=1))
+    for more, says in (
+        ({"appointment": window(timedelta(days=-1))}, "over"),
+        ({"appointment": window(timedelta(days=61))}, "60 days"),
+        ({"appointment": window(timedelta(days=1), timedelta(hours=25))}, "24 hours"),
+        ({"appointment": window(timedelta(days=1), timedelta(hours=-1))}, "24 hours"),
+        ({"appointment": tomorrow, "request_kind": "snapshot"}, "service_order"),
+        ({"documents": ["身份证 370784199001010017"]}, "Name the paper"),
+        ({"documents": ["户口簿"] * 2}, "once"),
+        ({"documents": ["x" * 101]}, "100"),
+        ({"documents": [str(n) for n in range(21)]}, "20"),
+    ):
+        refused = await report(both, **more)
+        assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+        assert says in refused.text, refused.text
+        assert "19900101" not in refused.text
+    assert (await report(both, appointment=tomorrow)).status_code == 201
+
+
+async def test_the_window_is_part_of_what_a_key_stands_for_and_an_answer_outlives_it(both: Both) -> None:
+    tomorrow = window(timedelta(days=1))
+    first = await report(both, appointment=tomorrow, documents=PAPERS)
+    assert (await report(both, appointment=tomorrow, documents=PAPERS)).json() == first.json()
+    for other in ({"appointment": window(timedelta(days=2))}, {"documents": PAPERS}, {}):
+        assert (await report(both, **other)).json()["title"] == "Key used for another report"
+    short = window(timedelta(0), timedelta(seconds=1))
+    taken = await report(both, "k-2", appointment=short)
+    assert taken.status_code == 201, taken.text
+    async with both.incident.database() as db:
+        await db.rows(text("SELECT pg_sleep(1.1)"))
+    again = await report(both, "k-2", appointment=short)
+    assert (again.status_code, again.json()) == (201, taken.json())
+
+
+async def test_a_case_that_is_opened_again_keeps_its_papers_and_not_its_past_window(both: Both) -> None:
+    short = window(timedelta(0), timedelta(seconds=1))
+    taken = (await report(both, appointment=short, documents=PAPERS)).json()
+    await both.settled()
+    [order] = await both.dispatch.said(OrderDispatched)
+    await act(both.dispatch, order.order_id, "claim", "M1")
+    await act(both.dispatch, order.order_id, "hand-in", "M1", note="办好了", documents_returned=PAPERS)
+    await act(both.dispatch, order.order_id, "check", "M2", passed=True)
+    again = CaseReopened(
+        tenant=TENANT,
+        occurred_at=datetime.now(UTC) + timedelta(seconds=2),
+        case_id=order.case_id,
+        case_no=taken["case_no"],
+        order_id=order.order_id,
+        opening=1,
+        times=1,
+        to_street=False,
+    ).stamped(new_id(), order.case_id)
+    await both.dispatch.hear(again, again)
+    [second] = await orders(both, state="offered")
+    assert (second["documents"], second["appointment_starts_at"]) == (PAPERS, None)
