@@ -331,6 +331,7 @@ def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) ->
         "merged_into": stood.merged_into,
         "parent": stood.parent,
         "settled_at": stood.settled_at,
+        "changed_at": known[-1].recorded_at,
     }
     return staff_view(case, known).model_copy(update=then)
 
