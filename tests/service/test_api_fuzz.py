@@ -139,6 +139,8 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
         "into": [case["case_no"] for case in cases],
         "order_id": [order["order_id"] for order in orders],
         "member_id": members,
+        "to_member": members,
+        "documents_returned": [[]],
         "by_member": members,
         "category": list(CATEGORIES),
         "recipient_id": [f"member:{member}" for member in members],
