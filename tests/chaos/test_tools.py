@@ -14,6 +14,8 @@ import pytest
 from deploy.local.local_street import ROOT
 from deploy.local.trouble import free_port
 from tests.chaos.faults import Happened
+from tests.chaos.planted.bugs import Patches
+from tests.chaos.planted.catalogue import BUGS
 from tests.chaos.provider import WELL, Provider
 from tests.chaos.proxy import Link, Proxy
 from tests.chaos.recovery import recovery
@@ -144,3 +146,12 @@ def test_a_system_that_never_answers_again_has_not_recovered() -> None:
     planned = Planned(0, "wire reset", ("a", "b"), 0, 0, ("a→b",))
     found = recovery([5], [Happened(planned, begun_at=10, healed_at=12)], until=40, lag_zero_at=None)
     assert (found.after, found.lag_zero) == ({"wire reset": 28}, None)
+
+
+@pytest.mark.parametrize("name", sorted(BUGS))
+def test_the_code_that_a_bug_replaces_is_there(name: str) -> None:
+    patches = Patches()
+    try:
+        BUGS[name].plant(patches)
+    finally:
+        patches.take_out()

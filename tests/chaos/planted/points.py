@@ -8,6 +8,7 @@ from typing import Any
 
 from libs.chassis.ids import new_id
 from services.scoring import handlers
+from services.scoring.domain import ledger as domain
 from services.scoring.domain.ledger import Kind, Transaction
 from services.scoring.tables import ledger
 from tests.chaos.planted.bugs import Patches, bug
@@ -36,7 +37,7 @@ def reversed_twice(patches: Patches) -> None:
 
         return doubled
 
-    patches.set(handlers, "reversal", make)
+    patches.set(domain, "reversal", make)
 
 
 @bug("scoring", "nothing is taken back", TAKEN_BACK)
