@@ -70,11 +70,9 @@ class Senders:
 
     async def _rest(self, service: Service) -> None:
         """Until there may be work: woken by what this process queued, or by the clock for all other deliveries."""
-        if self._running:
-            await asyncio.sleep(BUSY_SECONDS)
-            return
+        pause = BUSY_SECONDS if self._running else self._settings.send_poll_seconds
         with suppress(TimeoutError):
-            await asyncio.wait_for(service.handled.wait(), self._settings.send_poll_seconds)
+            await asyncio.wait_for(service.handled.wait(), pause)
 
     async def _lease(self, service: Service) -> int:
         """Start attempts for due deliveries, as far as there are places; the number of them."""
