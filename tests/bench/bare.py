@@ -43,15 +43,7 @@ async def consume(nats_url: str, database_url: str, count: int, write: Write, *,
     async def pull() -> None:
         handled = 0
         while handled < count:
-            try:
-                messages = await subscription.fetch(BATCH, timeout=1)
-            except TimeoutError:
-                continue
-            async with pool.acquire() as db, db.transaction():
-                await write(db, messages)
-            for m in messages:
-                await m.ack()
-            handled += len(messages)
+            handled += await handle_batch(subscription, pool, write)
             woken.set()
         consumed.set()
         woken.set()
@@ -72,6 +64,19 @@ async def consume(nats_url: str, database_url: str, count: int, write: Write, *,
     await connection.close()
     await pool.close()
     return count / seconds
+
+
+async def handle_batch(subscription: Any, pool: asyncpg.Pool[Any], write: Write) -> int:
+    """Pull once, write, commit, ack; the number of messages."""
+    try:
+        messages = await subscription.fetch(BATCH, timeout=1)
+    except TimeoutError:
+        return 0
+    async with pool.acquire() as db, db.transaction():
+        await write(db, messages)
+    for m in messages:
+        await m.ack()
+    return len(messages)
 
 
 async def drain(nats_url: str, database_url: str) -> float:

@@ -6,18 +6,28 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import uvicorn
+from asyncpg.pool import PoolConnectionProxy
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from libs.chassis.ids import new_id
 
+Also = Callable[[PoolConnectionProxy, Sequence[UUID]], Awaitable[None]]
+"""Writes what else belongs to reports, by their ids, in the transaction that is open."""
 
-def intake_app(database_url: str) -> FastAPI:
-    """FastAPI, asyncpg and a grouped commit of one row with a unique key: no validation, no facts."""
+
+async def nothing(db: PoolConnectionProxy, ids: Sequence[UUID]) -> None:
+    """One row is all that is written."""
+
+
+def intake_app(database_url: str, also: Also = nothing, stored: Callable[[], None] = lambda: None) -> FastAPI:
+    """FastAPI, asyncpg and a grouped commit of one row with a unique key: no validation. `stored` is told."""
     pending: list[tuple[dict[str, Any], str, asyncio.Future[str]]] = []
     running: list[asyncio.Task[None]] = []
     pools: list[asyncpg.Pool[Any]] = []
@@ -48,12 +58,14 @@ def intake_app(database_url: str) -> FastAPI:
                         ids,
                         [body["text"] for body, _, _ in group],
                     )
+                    await also(db, ids)
             except asyncpg.PostgresError as error:
                 for _, _, answer in group:
                     answer.set_exception(error)
                 continue
             for (_, _, answer), id in zip(group, ids, strict=True):
                 answer.set_result(str(id))
+            stored()
         running.clear()
 
     return app
