@@ -41,7 +41,7 @@ TAKE = text(
     SELECT array_agg(p) AS mine, set_config('synchronous_commit', 'off', true) FROM mine
     """
 )
-"""Nothing is lost with a turn's commit, so it does not wait for the disk: what a crash takes back is published again."""
+"""Nothing is lost with a turn's commit, so it does not wait for the disk: what a crash undoes is published again."""
 LOCK = 0x77616E67
 
 ROWS = text(

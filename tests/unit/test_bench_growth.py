@@ -24,8 +24,8 @@ def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_size() -> Non
     assert markdown(run(0.5)).splitlines() == [
         "| figure | 62,500 cases | 250,000 cases | last to first |",
         "|---|---|---|---|",
-        "| consumer hop | 2,001 events/s | 1,000 events/s | 0.50 |",
-        "| idle sweep | 1.50 ms | 1.50 ms | 1.00 |",
+        "| [consumer hop](hop-consumer-hop.svg) | 2,001 events/s | 1,000 events/s | 0.50 |",
+        "| [idle sweep](timers-idle-sweep.svg) | 1.50 ms | 1.50 ms | 1.00 |",
     ]
 
 
