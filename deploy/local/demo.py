@@ -8,16 +8,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local import patrols, reconcile, reports, street, summary
+from deploy.local import journal, patrols, reconcile, reports, street, summary
 from deploy.local.at_rest import wait_until_at_rest
 from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows, empty
 from deploy.local.play import Played, play
+from deploy.local.plots import with_plots
 from deploy.local.progress import STREET_ZONE, Display, Tally
 from deploy.local.run import told
 from services.dispatch.domain.calendar import NATIONAL
 
 FOLDER = Path(".wangge/demo")
 REPORTS = 600
+TIMES = 4
+"""How often each plot is played."""
 SPEED = 360.0
 BEGINS, LASTS = timedelta(hours=8), timedelta(hours=4)
 SETTING_UP = timedelta(seconds=8)
@@ -29,7 +32,7 @@ def main() -> int:
     console, begun = Console(), time.monotonic()
     empty(FOLDER)
     here = street.build()
-    plans = reports.morning(here, REPORTS)
+    plans = with_plots(reports.morning(here, REPORTS), here, TIMES)
     at = datetime.now(UTC) + SETTING_UP
     clock = clock_that_shows(_last_working_day() + BEGINS, at, SPEED)
     with LocalStreet(FOLDER, durable=False, clock=clock, settings=SETTINGS, say=console.print) as local:
@@ -55,9 +58,12 @@ async def conclude(local: LocalStreet, played: Played, console: Console) -> bool
     """Waits until all is at rest, shows what it came to, and reconciles; whether every check holds."""
     left = await wait_until_at_rest(local)
     console.print()
-    await summary.show(local, played, console)
+    ended = await summary.ended_by_level(local)
+    plots, of_day = await journal.of_day(local.database_url, TENANT, played.sent, ended)
+    await summary.show(local, played, plots, ended, console)
     console.print("\nReconciliation of what was sent and what the four databases hold:")
     checks = await reconcile.reconcile(local.database_url, TENANT, played.sent, played.visits)
+    checks += of_day
     checks.append(reconcile.Check("nothing is under way any more", tuple(left)))
     checks.append(reconcile.Check("nothing happened that must not happen", tuple(played.surprises)))
     return reconcile.show(checks, console)

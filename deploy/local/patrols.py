@@ -11,9 +11,10 @@ from uuid import UUID
 from shapely.geometry import Polygon
 
 from deploy.local.asking import Asking, until_answered
-from deploy.local.people import Surprise, at_bell
+from deploy.local.people import at_bell
 from deploy.local.reports import PlannedReport
 from deploy.local.stories import Stories
+from deploy.local.story import Surprise
 from deploy.local.street import Street
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import PatrolPlanned

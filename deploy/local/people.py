@@ -1,9 +1,7 @@
 """What the people of the street do during a morning: accept, verify, claim, handle, check, and say how it was."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 from random import Random
@@ -13,11 +11,12 @@ from uuid import UUID
 import httpx
 
 from deploy.local.asking import Asking
-from deploy.local.reports import Outcome, PlannedReport
+from deploy.local.organisations import Order, Organisations
+from deploy.local.reports import Outcome
+from deploy.local.story import Story, Surprise
 from deploy.local.street import Street
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import OrderOffered
-from libs.contracts.incident import Receipt
 from libs.contracts.words import Reach
 
 # Of domain time: how long people take for each step.
@@ -26,27 +25,6 @@ BUSY_MINUTES = (10, 30)
 BELL_SECONDS = 0.5  # of real time
 CONTESTED = 0.15
 """Share of the offers that two or more claim at once."""
-
-
-Order = Mapping[str, Any]
-"""As dispatch shows it."""
-
-
-class Surprise(Exception):
-    """Something that must never happen in this system has happened; the argument says what."""
-
-
-@dataclass
-class Story:
-    """One report on its way through the morning. `finished` is set when nobody has anything to do about it any more."""
-
-    plan: PlannedReport
-    receipt: Receipt
-    orders: list[UUID] = field(default_factory=list)
-    offers: Counter[UUID] = field(default_factory=Counter)
-    closings: int = 0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class People:
@@ -71,6 +49,7 @@ class People:
         self._rng, self._rivals_at_most, self._contested = Random(1), rivals_at_most, contested
         self._desk = [m.member_id for m in street.members if m.unit == tenant]
         self._checkers = [m.member_id for m in street.members if m.kind == "full_time"]
+        self._organisations = Organisations(street, tenant, incident, dispatch, clock)
         self.contested = 0
 
     async def decide(self, story: Story, registration: str) -> None:
@@ -99,21 +78,26 @@ class People:
         if order_id not in story.orders:
             story.orders.append(order_id)
         outcome: Outcome = story.plan.outcome if order_id == story.orders[0] else "handled"
-        first_offer = story.offers[order_id] == 1
-        if outcome == "nobody_claims" and first_offer:
+        if outcome in ("nobody_claims", "lapses") and story.offers[order_id] == 1:
             # The clock runs out and the level above is asked; what is still open at noon is claimed after all.
             await self._until(self._noon())
+        if not await self._organisations.on_offer(story, offered):
+            return
         await self._pass(CLAIM_MINUTES)
         # After an escalation somebody may be asked again who has the order already, and would hand it in twice.
         async with story.turn:
-            await self._work(offered, outcome, gives_back=outcome == "returned_first" and first_offer)
+            await self._work(story, offered, outcome)
 
-    async def _work(self, offered: OrderOffered, outcome: Outcome, *, gives_back: bool) -> None:
+    async def _work(self, story: Story, offered: OrderOffered, outcome: Outcome) -> None:
         order = await self._claim(offered.order_id, offered.offered_to)
-        if order is None:
+        if order is None or not await self._organisations.on_claim(story, order):
+            return
+        if outcome == "everybody_returns" and order["level"] != "street":
+            await self._do(order, "give-back", {"reason": "不熟悉此类业务。"}, "offered")
             return
         await self._pass(WORK_MINUTES)
-        if gives_back:
+        if outcome == "returned_first" and not story.gave_back:
+            story.gave_back = True
             await self._do(order, "give-back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
             return
         await self._handle(order)
@@ -126,6 +110,8 @@ class People:
         """The reporter says how it was, of the first closing as planned, of a later one that it is well now."""
         story.closings += 1
         satisfied = story.plan.satisfied if story.closings == 1 else True
+        if story.plan.outcome == "dissatisfied_twice":
+            satisfied = story.closings > 2
         if satisfied is not None:
             await self._pass(RATE_MINUTES)
             words = "处理得很好。" if satisfied else "没有修好，又坏了。"
@@ -154,8 +140,14 @@ class People:
                 if winners:
                     return winners[0]
             order = await self._dispatch.look(f"/v1/orders/{order_id}")
-            if order["state"] != "offered" or not set(order["offered_to"]) >= set(offered_to):
+            if order["state"] != "offered":
                 return None
+            if not set(order["offered_to"]) >= set(offered_to):
+                if order["reach"] == Reach.NEAREST:
+                    return None
+                # Somebody is absent since, and nobody but those who were asked before acts on a wider offer.
+                offered_to = tuple(order["offered_to"])
+                continue
             # Everybody has as many open orders as they may have: somebody will hand one in.
             await self._pass(BUSY_MINUTES)
 

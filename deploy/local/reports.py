@@ -14,7 +14,27 @@ from deploy.local.street_map import GridUnit, Point, outer_edges
 Via = Literal["http", "nats"]
 RequestKind = Literal["snapshot", "service_order", "errand", "patrol", "referral"]
 Lies = Literal["inside", "near", "far", "named", "unknown_name"]
-Outcome = Literal["handled", "returned_first", "check_fails_first", "nobody_claims"]
+Outcome = Literal[
+    "handled",
+    "returned_first",
+    "check_fails_first",
+    "nobody_claims",
+    "lapses",
+    "everybody_returns",
+    "raised",
+    "sent_down",
+    "survives",
+    "merged",
+    "takes_wrongly",
+    "unmerged",
+    "voided",
+    "extended",
+    "suspended",
+    "appealed",
+    "supervised",
+    "absent",
+    "dissatisfied_twice",
+]
 
 Key = TypeVar("Key", bound=str)
 
@@ -66,6 +86,8 @@ class PlannedReport:
     outcome: Outcome
     satisfied: bool | None
     documents: tuple[str, ...] = ()
+    same_as: str | None = None
+    """Key of the report that was made of the same matter before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from deploy.local.asking import NoAnswer
 from deploy.local.facts import Facts
-from deploy.local.people import People, Story, Surprise, at_bell
+from deploy.local.people import People, at_bell
 from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
 from deploy.local.senders import NotTaken, Senders, Sent
+from deploy.local.story import Story, Surprise
 from deploy.local.street import RESPONSIBILITY
 from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered, PatrolVisited
 from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, Receipt
@@ -38,6 +39,7 @@ class Stories:
     def __init__(self, senders: Senders, people: People, tally: Tally) -> None:
         self._senders, self._people, self._tally = senders, people, tally
         self._stories: dict[UUID, Story] = {}
+        self._by_key: dict[str, Story] = {}
         self._early: dict[UUID, list[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: list[asyncio.Task[None]] = []
@@ -110,20 +112,22 @@ class Stories:
         await at_bell(at - asyncio.get_running_loop().time())
         while self._begun - self._ended() >= UNDER_WAY_AT_MOST:
             await at_bell(0)
+        while plan.same_as is not None and plan.same_as not in self._by_key:
+            await at_bell(0)
         self._begun += 1
         sent = await self._senders.send(plan)
         self.sent.append(sent)
         if len({*sent.receipts}) != 1:
             raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
         receipt = sent.receipts[0]
-        story = self._tell(Story(plan, receipt))
+        story = self._tell(Story(plan, receipt, self._by_key[plan.same_as] if plan.same_as else None))
         registration = self._registration[plan.category]
         if registration != "automatic":
             await self._people.decide(story, registration)
 
     def _tell(self, story: Story) -> Story:
         case_id = story.receipt.case_id
-        self._stories[case_id] = story
+        self._stories[case_id] = self._by_key[story.plan.idempotency_key] = story
         self._tally.cases["sent"].add(case_id)
         for fact in self._early.pop(case_id, ()):
             self._act(story, fact)
@@ -132,12 +136,12 @@ class Stories:
     def _act(self, story: Story, fact: Message) -> None:
         match fact:
             case OrderOffered():
-                self._do(self._people.take_up(story, fact))
+                self._do(self._until_finished(story, self._people.take_up(story, fact)))
             case CaseClosed():
-                self._do(self._rate(story))
+                self._do(self._until_finished(story, self._people.rate(story)))
 
-    async def _rate(self, story: Story) -> None:
-        await self._people.rate(story)
+    async def _until_finished(self, story: Story, work: Awaitable[None]) -> None:
+        await work
         if story.finished.is_set():
             self._tally.cases["finished"].add(story.receipt.case_id)
 

@@ -1,6 +1,6 @@
 """What a morning came to, as tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -8,6 +8,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.lives import Plotted
 from deploy.local.local_street import TENANT, LocalStreet
 from deploy.local.play import Played
 from libs.cli.settings import SERVICES
@@ -26,14 +27,25 @@ LATENCY = """
         GROUP BY c.case_id, c.reported_at
         HAVING min(n.occurred_at) = c.reported_at) AS waited
 """
+EVER = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
 PARKED = "SELECT count(*) FROM retries WHERE parked_at IS NOT NULL"
 
 
-async def show(local: LocalStreet, played: Played, console: Console) -> None:
+async def ended_by_level(local: LocalStreet) -> dict[str, int]:
+    """As dispatch counts them, whenever they ended."""
+    answer = await _get(local, "dispatch", "/v1/orders/ended-by-level", since=EVER[0], until=EVER[1])
+    return dict(answer["ended"])
+
+
+async def show(
+    local: LocalStreet, played: Played, plots: Sequence[Plotted], ended: Mapping[str, int], console: Console
+) -> None:
     cases = await _get(local, "incident", "/v1/cases/counts")
     channels = await _get(local, "notify", "/v1/deliveries/counts")
-    ranking = await _get(local, "scoring", "/v1/ranking", limit=10)
+    ranking = await _get(local, "scoring", "/v1/ranking", limit="10")
     console.print(_counts("Cases", {state: count for state, count in cases.items() if count}))
+    console.print(_plots(plots))
+    console.print(_counts("Orders by the level at which they ended", ended))
     console.print(_deliveries(channels))
     console.print(_ranking(ranking))
     requests = sum(len(each.receipts) for each in played.sent)
@@ -47,7 +59,7 @@ async def show(local: LocalStreet, played: Played, console: Console) -> None:
     console.print(f"Dead letters: {await _parked(local)}")
 
 
-async def _get(local: LocalStreet, service: str, path: str, **query: int) -> Any:
+async def _get(local: LocalStreet, service: str, path: str, **query: str) -> Any:
     async with httpx.AsyncClient(base_url=local.urls[service], timeout=20) as client:
         answer = await client.get(path, params={"tenant": TENANT, **query})
         return answer.raise_for_status().json()
@@ -82,6 +94,15 @@ def _counts(title: str, counts: Mapping[str, int]) -> Table:
     for state in counts:
         table.add_column(state, justify="right")
     table.add_row(*map(str, counts.values()))
+    return table
+
+
+def _plots(plots: Sequence[Plotted]) -> Table:
+    table = Table("story", "", title="What became of the reports", title_justify="left")
+    table.add_column("played", justify="right")
+    table.add_column("ended as planned", justify="right")
+    for plot in plots:
+        table.add_row(plot.words.en, plot.words.zh, str(plot.planned), str(plot.planned - len(plot.astray)))
     return table
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from shapely import Point, Polygon, STRtree, union_all
 
+from deploy.local.plots import PLOTS, SAME_AS, with_plots
 from deploy.local.reports import PHONE_NUMBER, TEXTS, UNKNOWN_PLACES, PlannedReport, morning
 from deploy.local.street import RESPONSIBILITY, Street, build, write
 from deploy.local.street_map import COMMUNITIES, DIVISIONS, FORMER_NAMES, URBAN_GRIDS
@@ -256,3 +257,26 @@ def test_place_names_mean_what_the_plan_says(street: Street, reports: list[Plann
 def test_a_short_morning_is_as_long_as_asked(street: Street) -> None:
     assert len(morning(street, count=7)) == 7
     assert morning(street, count=0) == []
+
+
+def test_each_plot_is_played_as_often_as_asked_and_nothing_else_changes(
+    street: Street, reports: list[PlannedReport]
+) -> None:
+    played = with_plots(reports, street, 3)
+    outcomes = Counter(report.outcome for report in played)
+    assert {outcome: outcomes[outcome] for outcome in PLOTS} == dict.fromkeys(PLOTS, 3)
+    assert [report.idempotency_key for report in played] == [report.idempotency_key for report in reports]
+    assert all(after == before for before, after in zip(reports, played, strict=True) if after.outcome not in PLOTS)
+
+
+def test_who_reports_the_same_matter_does_so_after_another_and_at_the_same_place(
+    street: Street, reports: list[PlannedReport]
+) -> None:
+    played = with_plots(reports, street, 3)
+    number = {report.idempotency_key: n for n, report in enumerate(played)}
+    again = [(n, report) for n, report in enumerate(played) if report.same_as is not None]
+    assert len({report.same_as for _, report in again}) == len(again) == 3 * len(SAME_AS)
+    for n, report in again:
+        first = played[number[report.same_as or ""]]
+        assert number[first.idempotency_key] < n
+        assert (first.point, first.place_name, first.category) == (report.point, report.place_name, report.category)

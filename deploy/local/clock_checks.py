@@ -1,0 +1,112 @@
+"""Whether clocks were kept: moved and stopped only by approval, each fired or unset, none too early."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from deploy.local.lives import Entry, of_orders
+from deploy.local.reconcile import Check, Found, Rows
+from services.dispatch.domain.calendar import NATIONAL, TimeUnit
+from services.incident.domain.feedback import FEEDBACK_TIME
+
+LATE = timedelta(minutes=30)
+"""Of the street's: a few seconds of a demonstration, in which a sweep must have found what was due."""
+
+
+def about_approvals(orders: Rows, entries: Sequence[Entry]) -> list[Check]:
+    promised = of_orders(entries, "dispatched", "extended", "resumed")
+    stood_still = of_orders(entries, "suspended", "resumed")
+    other_deadline, lost = [], []
+    extended = suspended = 0
+    for order in orders:
+        mine = promised[str(order["order_id"])]
+        times = [e for e in mine if e.step == "extended"]
+        extended += len(times)
+        earlier = [b for a, b in pairwise(mine) if b.step == "extended" and _handle_by(b) <= _handle_by(a)]
+        if earlier or len(times) != order["extended_times"] or not mine or _handle_by(mine[-1]) != order["handle_by"]:
+            other_deadline.append(f"the order of {order['case_no']} is to be handled by {order['handle_by']}")
+        still = stood_still[str(order["order_id"])]
+        suspended += order["suspended_times"]
+        if len(still) != 2 * order["suspended_times"]:
+            lost.append(f"the order of {order['case_no']} was suspended {order['suspended_times']} times")
+        for pause, resumed in zip(still[::2], still[1::2], strict=False):
+            before = _handle_by([e for e in mine if e.at < pause.at][-1])
+            unit = TimeUnit(json.loads(order["clocks"])["handle"]["unit"])
+            left = NATIONAL.elapsed(pause.at, before, unit), NATIONAL.elapsed(resumed.at, _handle_by(resumed), unit)
+            if left[0] != left[1]:
+                lost.append(f"the order of {order['case_no']} had {left[0]} left, and then {left[1]}")
+    return [
+        Check(f"{extended} extensions moved a deadline on, and nothing else moved one", tuple(other_deadline)),
+        Check(f"{suspended} suspensions did not count: what was left is left still", tuple(lost)),
+    ]
+
+
+def _handle_by(entry: Entry) -> datetime:
+    return datetime.fromisoformat(entry.details["handle_by"])
+
+
+def appeals_hold(orders: Rows, entries: Iterable[Entry], taken: Rows) -> Check:
+    upheld = of_orders(entries, "appeal_upheld")
+    counted = [
+        f"the order of {order['case_no']} {'counts' if order['in_kpis'] else 'does not count'}"
+        for order in orders
+        if order["in_kpis"] == (str(order["order_id"]) in upheld)
+    ]
+    kept = [
+        f"order {row['order_id']}: {row['taken']} points taken, {row['given_back'] or 0} given back"
+        for row in taken
+        if (row["given_back"] or 0) != (row["taken"] if str(row["order_id"]) in upheld else 0)
+    ]
+    back = sum(row["given_back"] or 0 for row in taken)
+    return Check(
+        f"{len(upheld)} upheld appeals left the KPIs, and {back} points were given back",
+        (*counted, *kept),
+    )
+
+
+def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[Check]:
+    live = {str(o["order_id"]): o for o in orders if o["state"] not in ("checked", "cancelled")}
+    overdue = of_orders(entries, "overdue")
+    clocks = {row["order_id"] for row in found["dispatch"]["clocks"]}
+    leases = {row["key"] for row in found["dispatch"]["leases"]}
+    leased = {f"{o['order_id']}/{o['offers']}" for o in orders if o["lease_ends_at"] is not None}
+    astray = [f"order {id}: its clock is left" for id in clocks - live.keys()]
+    astray += [f"order {id} has no clock" for id in live.keys() - clocks - overdue.keys()]
+    astray += [f"lease {key}" for key in leases ^ leased]
+    told = {(e.order_id, e.at) for mine in overdue.values() for e in mine}
+    silent = [
+        f"order {e.order_id} went up at {e.at}, and nobody heard that its time was over"
+        for e in entries
+        if e.step == "escalated" and e.details["cause"] == "overdue" and (e.order_id, e.at) not in told
+    ]
+    early = [f"order {id} at {e.at}" for id, mine in overdue.items() for e in mine if e.at < _due(e)]
+    claim_by = {
+        id: datetime.fromisoformat(made.details["claim_by"])
+        for id, [made, *_] in of_orders(entries, "dispatched").items()
+    }
+    first = of_orders(entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "overdue")
+    late = [
+        f"order {id} was {then.step} at {then.at}, and was to be claimed by {claim_by[id]}"
+        for id, [then, *_] in first.items()
+        if then.step != "overdue" and then.at > claim_by[id] + LATE
+    ]
+    waiting = {row["key"]: row["due_at"] for row in found["incident"]["clocks"]}
+    unsettled = [c for c in found["incident"]["cases"] if c["state"] == "closed" and c["settled_at"] is None]
+    endless = [
+        f"case {case['case_no']}"
+        for case in unsettled
+        if waiting.get(str(case["closed_by"])) != case["closed_at"] + FEEDBACK_TIME
+    ]
+    return [
+        Check("each clock and lease of an order has fired or was unset with it", tuple(astray)),
+        Check(
+            f"{sum(map(len, overdue.values()))} deadlines were told when they were over, and none was passed over",
+            (*early, *silent, *late),
+        ),
+        Check(f"{len(unsettled)} closed cases wait for their reporters as long as was said", tuple(endless)),
+    ]
+
+
+def _due(entry: Entry) -> datetime:
+    return datetime.fromisoformat(entry.details["due_at"])

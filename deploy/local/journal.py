@@ -1,0 +1,173 @@
+"""What the timelines tell, compared with how orders, clocks and messages stand."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from deploy.local import clock_checks, lives
+from deploy.local.lives import Entry, Plotted, of_orders
+from deploy.local.reconcile import Check, Found, Rows, load
+from deploy.local.senders import Sent
+from libs.contracts.words import Level
+
+QUERIES: Mapping[str, Mapping[str, str]] = {
+    "incident": {
+        "cases": "SELECT case_id, case_no, state, request_kind, merged_into, reporter_id, closed_at, closed_by, "
+        "settled_at FROM cases WHERE tenant = $1",
+        "timeline": "SELECT entry_id, case_id, step, happened_at, details FROM timeline WHERE tenant = $1 "
+        "ORDER BY happened_at, position",
+        "clocks": "SELECT key, due_at FROM timers WHERE name = 'FeedbackClock' AND body ->> 'tenant' = $1",
+    },
+    "dispatch": {
+        "orders": "SELECT order_id, case_id, case_no, state, unit, level, handle_by, claim_by, check_by, clocks, "
+        "extended_times, suspended_times, in_kpis, offers, lease_ends_at, suspended_until FROM orders "
+        "WHERE tenant = $1 ORDER BY opening",
+        "clocks": "SELECT key AS order_id, body ->> 'stage' AS stage, due_at FROM timers WHERE name = 'OrderClock' "
+        "AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
+        "leases": "SELECT key FROM timers WHERE name = 'OfferLease' AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
+        "absences": "SELECT member_id, from_at, until_at FROM absences WHERE tenant = $1",
+    },
+    "scoring": {
+        "taken": "SELECT order_id, sum(points) FILTER (WHERE kind = 'reversal') AS taken, "
+        "sum(points) FILTER (WHERE kind = 'restore') AS given_back FROM transactions "
+        "WHERE tenant = $1 AND order_id IS NOT NULL AND kind <> 'earn' GROUP BY order_id",
+    },
+    "notify": {
+        "told": "SELECT event_id, case_id, template, occurred_at, recipient_id FROM notices "
+        "JOIN deliveries USING (tenant, event_id) WHERE tenant = $1 AND template IN ('escalated', 'sent_down', "
+        "'supervised', 'approval_asked', 'extended', 'suspended', 'resumed', 'appeal_upheld', 'cancelled', 'closed')",
+        "away": "SELECT parameters ->> 'member_id' AS member_id, occurred_at FROM notices "
+        "WHERE tenant = $1 AND template = 'member_absent'",
+        "asked": "SELECT recipient_id, occurred_at FROM notices JOIN deliveries USING (tenant, event_id) "
+        "WHERE tenant = $1 AND template = 'offered'",
+    },
+}
+TOLD: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "escalated": ("org", ("from_org", "to_org")),
+    "sent_down": ("org", ("from_org", "to_org")),
+    "supervised": ("member", ("member_ids",)),
+    "approval_asked": ("org", ("decided_by_org",)),
+    "extended": ("member", ("member_id",)),
+    "suspended": ("member", ("member_id",)),
+    "resumed": ("member", ("member_id",)),
+    "appeal_upheld": ("member", ("member_id",)),
+    "cancelled": ("member", ("member_ids",)),
+}
+"""Whom a step concerns: those who are named in these fields of its details."""
+AT_THE_SAME_TIME = timedelta(minutes=5)
+"""Of the street's: an offer that is decided while an absence begins may still go to who is about to leave."""
+
+
+async def of_day(
+    database_url: Callable[[str], str], tenant: str, sent: Sequence[Sent], ended: Mapping[str, int] | None = None
+) -> tuple[list[Plotted], list[Check]]:
+    """The plots, and every check. `ended`: as dispatch counts orders by the level at which they ended."""
+    found = await load(database_url, tenant, QUERIES)
+    entries = [lives.entry(row) for row in found["incident"]["timeline"]]
+    orders = found["dispatch"]["orders"]
+    plots = lives.plots(sent, found["incident"]["cases"], orders, entries)
+    checks = [
+        Check(f"{len(sent)} cases went as planned", tuple(a for p in plots for a in p.astray)),
+        _where_orders_are(orders, entries),
+        _everybody_was_told(found["notify"]["told"], entries),
+        *_about_merges(found, orders, entries),
+        *clock_checks.about_approvals(orders, entries),
+        clock_checks.appeals_hold(orders, entries, found["scoring"]["taken"]),
+        _nobody_absent_was_asked(found),
+        *clock_checks.about_timers(found, orders, entries),
+    ]
+    return plots, checks + ([_levels_agree(ended, orders, entries)] if ended is not None else [])
+
+
+def _where_orders_are(orders: Rows, entries: Iterable[Entry]) -> Check:
+    moved = of_orders(entries, "dispatched", "escalated", "sent_down")
+    astray, count = [], Counter[str]()
+    for order in orders:
+        mine = moved[str(order["order_id"])]
+        count.update(entry.step for entry in mine)
+        last = mine[-1].details if mine else {}
+        went_to = last.get("to_unit", last.get("unit")), last.get("to_level", last.get("level"))
+        if went_to != (order["unit"], order["level"]):
+            astray.append(f"the order of {order['case_no']} is with {order['unit']}, and went to {went_to} at last")
+    return Check(
+        f"{len(orders)} orders are where they went at last: {count['escalated']} times up, {count['sent_down']} down",
+        tuple(astray),
+    )
+
+
+def _levels_agree(ended: Mapping[str, int], orders: Rows, entries: Sequence[Entry]) -> Check:
+    went = {id: mine[-1].details for id, mine in of_orders(entries, "dispatched", "escalated", "sent_down").items()}
+    told = Counter(went[id].get("to_level", went[id].get("level")) for id in of_orders(entries, "passed"))
+    differ = [
+        f"{level}: {ended.get(level, 0)}, and {told[level]} by their timelines"
+        for level in Level
+        if ended.get(level, 0) != told[level]
+    ]
+    return Check(f"{told.total()} orders ended at the level that their timelines tell", tuple(differ))
+
+
+def _everybody_was_told(told: Rows, entries: Iterable[Entry]) -> Check:
+    heard: dict[UUID, set[str]] = defaultdict(set)
+    for row in told:
+        heard[row["event_id"]].add(row["recipient_id"])
+    steps, silent = 0, []
+    for entry in entries:
+        if entry.step in TOLD:
+            steps += 1
+            kind, fields = TOLD[entry.step]
+            named = [entry.details[field] for field in fields]
+            concerned = {f"{kind}:{one}" for each in named for one in ([each] if isinstance(each, str) else each)}
+            if heard[entry.entry_id] != concerned:
+                silent.append(f"{entry.step} concerns {sorted(concerned)}, and {sorted(heard[entry.entry_id])} heard")
+    return Check(f"of {steps} escalations, approvals and the like those heard whom they concern", tuple(silent))
+
+
+def _about_merges(found: Found, orders: Rows, entries: Iterable[Entry]) -> list[Check]:
+    cases = found["incident"]["cases"]
+    numbers = {case["case_no"]: case for case in cases}
+    by_id = {case["case_id"]: case for case in cases}
+    closings: dict[UUID, dict[UUID, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in found["notify"]["told"]:
+        if row["template"] == "closed":
+            closings[row["case_id"]][row["event_id"]].add(row["recipient_id"])
+    merged = {case["case_id"]: case for case in cases if case["state"] == "merged"}
+    live = [
+        f"the order of {order['case_no']} is {order['state']}"
+        for order in orders
+        if order["case_id"] in merged and order["state"] not in ("checked", "cancelled")
+    ]
+    untold = [
+        f"who reported {case['case_no']} did not hear of the end of {case['merged_into']}"
+        for case in merged.values()
+        if case["reporter_id"]
+        for heard in [closings[numbers[case["merged_into"]]["case_id"]].values()]
+        if not heard or not all(f"reporter:{case['reporter_id']}" in each for each in heard)
+    ]
+    parted = [(by_id[e.case_id], numbers[e.details["from"]]) for e in entries if e.step == "unmerged"]
+    strangers = [
+        f"who reported {case['case_no']} heard of the end of {other['case_no']}"
+        for case, other in parted
+        if any(f"reporter:{case['reporter_id']}" in each for each in closings[other["case_id"]].values())
+    ]
+    return [
+        Check(f"no order of {len(merged)} merged cases is live", tuple(live)),
+        Check("their reporters heard of the end of the other case", tuple(untold)),
+        Check(f"those of {len(parted)} cases that were taken out again did not", tuple(strangers)),
+    ]
+
+
+def _nobody_absent_was_asked(found: Found) -> Check:
+    absences, away = found["dispatch"]["absences"], found["notify"]["away"]
+    asked: dict[str, list[datetime]] = defaultdict(list)
+    for row in found["notify"]["asked"]:
+        asked[row["recipient_id"]].append(row["occurred_at"])
+    wrong = []
+    for absence in absences:
+        member, until = absence["member_id"], absence["until_at"]
+        begun = [a["occurred_at"] for a in away if a["member_id"] == member and absence["from_at"] <= a["occurred_at"]]
+        if not begun:
+            wrong.append(f"the absence of {member} was told to nobody")
+        elif any(begun[0] + AT_THE_SAME_TIME < at < until for at in asked[f"member:{member}"]):
+            wrong.append(f"{member} was asked while absent")
+    return Check(f"{len(absences)} absences were told, and nobody absent was asked", tuple(wrong))

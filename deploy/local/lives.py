@@ -1,0 +1,119 @@
+"""How each case of a day lived by its timeline, and whether that is what its plot says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from deploy.local.plots import WORDS
+from deploy.local.reconcile import Row, Rows
+from deploy.local.reports import Outcome, PlannedReport
+from deploy.local.senders import Sent
+from libs.contracts.transitions import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    entry_id: UUID
+    case_id: UUID
+    order_id: str | None
+    step: str
+    at: datetime
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """The state of a case, how often each step was taken, why it went up, and the level of each of its orders."""
+
+    state: str
+    steps: Counter[str]
+    causes: Counter[str]
+    levels: Sequence[str]
+
+    @property
+    def closed(self) -> bool:
+        return self.state == "closed" and self.steps["passed"] > 0
+
+
+ENDS: Mapping[Outcome, Callable[[Lived], bool]] = {
+    "handled": lambda life: life.closed,
+    "returned_first": lambda life: life.closed and life.steps["returned"] > 0,
+    "check_fails_first": lambda life: life.closed and life.steps["failed"] > 0,
+    "nobody_claims": lambda life: life.closed,
+    "lapses": lambda life: life.closed and life.causes["overdue"] > 0,
+    "everybody_returns": lambda life: life.closed and life.causes["returned"] > 0 and life.levels[-1:] == ["street"],
+    "raised": lambda life: life.closed and life.causes["by_hand"] == 1,
+    "sent_down": lambda life: life.closed and life.steps["sent_down"] == 1,
+    "survives": lambda life: life.closed and life.steps["joined"] == 1,
+    "merged": lambda life: life.state == "merged" and not life.steps["passed"],
+    "takes_wrongly": lambda life: life.closed and life.steps["joined"] == life.steps["parted"] == 1,
+    "unmerged": lambda life: life.closed and life.steps["unmerged"] == 1 and len(life.levels) == 2,
+    "voided": lambda life: life.state == "void" and not life.steps["handled"],
+    "extended": lambda life: life.closed and life.steps["extended"] == 1,
+    "suspended": lambda life: life.closed and life.steps["suspended"] == life.steps["resumed"] == 1,
+    "appealed": lambda life: life.closed and life.steps["reopened"] == life.steps["appeal_upheld"] == 1,
+    "supervised": lambda life: life.closed and life.steps["supervised"] == 1,
+    "absent": lambda life: life.closed,
+    "dissatisfied_twice": lambda life: life.closed and life.steps["reopened"] == 2 and life.levels[-1:] == ["street"],
+}
+"""How a case stands at the end that was planned to go so."""
+
+ALSO: Mapping[Words, Callable[[PlannedReport], bool]] = {
+    Words("of these errands", "其中代办"): lambda plan: plan.request_kind == "errand",
+    Words("of these not satisfied", "其中不满意"): lambda plan: plan.satisfied is False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """A plot: how many cases were planned to go so, and those that did not."""
+
+    words: Words
+    planned: int
+    astray: tuple[str, ...]
+
+
+def entry(row: Row) -> Entry:
+    details = json.loads(row["details"])
+    return Entry(row["entry_id"], row["case_id"], details.get("order_id"), row["step"], row["happened_at"], details)
+
+
+def plots(sent: Sequence[Sent], cases: Rows, orders: Rows, entries: Iterable[Entry]) -> list[Plotted]:
+    state = {case["case_id"]: case["state"] for case in cases}
+    levels: dict[UUID, list[str]] = defaultdict(list)
+    for order in orders:
+        levels[order["case_id"]].append(order["level"])
+    steps: dict[UUID, Counter[str]] = defaultdict(Counter)
+    causes: dict[UUID, Counter[str]] = defaultdict(Counter)
+    for each in entries:
+        steps[each.case_id][each.step] += 1
+        if each.step == "escalated":
+            causes[each.case_id][each.details["cause"]] += 1
+    planned: dict[Words, list[str | None]] = {words: [] for words in (*WORDS.values(), *ALSO)}
+    for plan, receipt in ((each.plan, each.receipts[0]) for each in sent):
+        case = receipt.case_id
+        life = Lived(state.get(case, "gone"), steps[case], causes[case], levels[case])
+        words, as_planned = WORDS[plan.outcome], ENDS[plan.outcome](life)
+        if plan.satisfied is False:
+            as_planned = as_planned and life.steps["reopened"] > 0
+        astray = None if as_planned else f"case {receipt.case_no} ({words.en}) is {life.state}: {dict(life.steps)}"
+        for named in (words, *(also for also, holds in ALSO.items() if holds(plan))):
+            planned[named].append(astray)
+    return [
+        Plotted(words, len(all_), tuple(a for a in all_ if a is not None)) for words, all_ in planned.items() if all_
+    ]
+
+
+def of_orders(entries: Iterable[Entry], *steps: str) -> dict[str, list[Entry]]:
+    """The entries with these steps, in the order in which they happened, for each order."""
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.order_id is not None and entry.step in steps:
+            found[entry.order_id].append(entry)
+    return found

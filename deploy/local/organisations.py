@@ -1,0 +1,151 @@
+"""What organisations and the desk do in a morning: void and merge, raise and send down, approve, supervise."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import httpx
+
+from deploy.local.asking import Asking, until_answered
+from deploy.local.story import Story, Surprise
+from deploy.local.street import Street
+from libs.chassis.clock import Clock
+from libs.contracts.dispatch import OrderOffered
+
+Order = Mapping[str, Any]
+"""As dispatch shows it."""
+
+ABSENT, SUSPENDED_DAYS = timedelta(hours=3), 30
+STANDS_STILL_MINUTES = 20
+"""Of domain time: how long a suspended order waits until its handler goes on."""
+
+ON_OFFER = ("voided", "merged", "unmerged", "survives", "takes_wrongly", "sent_down", "absent")
+ON_CLAIM = ("raised", "extended", "suspended", "supervised")
+"""Outcomes in which an organisation acts when the order is offered, and when it is claimed."""
+
+
+class Organisations:
+    """Acts in the plots of `plots.py`, each once in the life of a report. Each step is a request to a service."""
+
+    def __init__(self, street: Street, tenant: str, incident: Asking, dispatch: Asking, clock: Clock) -> None:
+        self._tenant, self._incident, self._dispatch, self._clock = tenant, incident, dispatch, clock
+        self._rng = Random(2)
+        self._members: dict[str, list[str]] = defaultdict(list)
+        for member in street.members:
+            self._members[member.org_id].append(member.member_id)
+        self._desk = [member.member_id for member in street.members if member.unit == tenant]
+        self._below: dict[str, list[str]] = defaultdict(list)
+        for unit in street.units:
+            self._below[unit.parent or ""].append(unit.code)
+
+    async def on_offer(self, story: Story, offered: OrderOffered) -> bool:
+        """Whether those to whom it is offered go on with it."""
+        outcome = story.plan.outcome
+        if outcome == "appealed" and offered.order_id != story.orders[0] and not story.played:
+            story.played = True
+            first = await self._dispatch.look(f"/v1/orders/{story.orders[0]}")
+            await self._granted(first, "appeal", "unfair", "复核认为首次处置已经到位。")
+        if story.played or outcome not in ON_OFFER:
+            return True
+        story.played = True
+        match outcome:
+            case "survives" | "takes_wrongly":
+                await story.joined.wait()
+                return True
+            case "voided":
+                await self._decide(story, "void", {"reason": "mistaken", "note": "经核对为误报。"})
+                story.finished.set()
+            case "merged" | "unmerged":
+                await self._merge(story, taken_out=outcome == "unmerged")
+            case "sent_down":
+                order = await self._dispatch.look(f"/v1/orders/{offered.order_id}")
+                unit = self._rng.choice(self._below[order["unit"]])
+                wish = {"unit": unit, "reason": "由所在微网格就近处置。"}
+                await self._ask(order, "send-down", {"member_id": self._somebody(order["org_id"]), **wish})
+            case "absent":
+                now = self._clock.now()
+                until = {"from_at": now.isoformat(), "until_at": (now + ABSENT).isoformat(), "reason": "training"}
+                away = {"member_id": offered.offered_to[0], **until}
+                _expect(await self._dispatch.post("/v1/absences", away), "an absence", 201)
+        return False
+
+    async def on_claim(self, story: Story, order: Order) -> bool:
+        """Whether the member who has claimed the order goes on with it."""
+        if story.played or story.plan.outcome not in ON_CLAIM:
+            return True
+        story.played = True
+        match story.plan.outcome:
+            case "raised":
+                wish = {"reason": "beyond_means"}
+                await self._ask(order, "raise", {"member_id": self._somebody(order["org_id"]), **wish})
+                return False
+            case "extended":
+                await self._granted(order, "extension", "materials", "管材需定制，明日到货。", amount=1)
+            case "suspended":
+                await self._granted(order, "suspension", "season", "路面需开春后修补。", amount=SUSPENDED_DAYS)
+                await asyncio.sleep(STANDS_STILL_MINUTES * 60 / self._clock.speed)
+                await self._ask(order, "resume", {"member_id": order["member_id"]})
+            case "supervised":
+                wish = {"member_id": self._rng.choice(self._desk), "note": "请今天内处置并反馈。"}
+                await self._ask(order, "supervise", wish)
+        return True
+
+    async def _merge(self, story: Story, *, taken_out: bool) -> None:
+        """The desk finds the other report among the candidates; taken out again, it gets an order of its own."""
+        first = story.same_as
+        if first is None:
+            raise Surprise(f"{story.receipt.case_no} repeats nothing")
+        try:
+            url = f"/v1/cases/{story.receipt.case_no}"
+            likely = [each["case_no"] for each in await self._incident.look(f"{url}/candidates")]
+            if first.receipt.case_no not in likely:
+                raise Surprise(f"{first.receipt.case_no} is no candidate for {story.receipt.case_no}")
+            await self._decide(story, "merge", {"into": first.receipt.case_no})
+            if taken_out:
+                await self._decide(story, "unmerge", {"note": "现场核实为另一盏路灯。"})
+                return
+        finally:
+            first.joined.set()
+        await first.finished.wait()
+        await self._follow(story)
+
+    async def _follow(self, story: Story) -> None:
+        """Who reported the merged case sees the end of the other, and says how it was."""
+        url = f"/v1/track/{story.receipt.tracking_code}"
+
+        async def closed() -> bool | None:
+            shown = await self._incident.look(url)
+            return True if shown["joined"] and shown["state"] == "closed" else None
+
+        await until_answered(closed, f"the end of {story.receipt.case_no} for who reported it")
+        answer = await self._incident.post(f"{url}/feedback", {"satisfied": True, "words": "处理得很好。"})
+        _expect(answer, "the feedback of a merged case")
+        story.finished.set()
+
+    async def _granted(self, order: Order, kind: str, reason: str, note: str, amount: int = 0) -> None:
+        """The handler asks, and the organisation above approves."""
+        wish = {"member_id": order["member_id"], "kind": kind, "reason": reason, "note": note, "amount": amount}
+        approval = (await self._ask(order, "approvals", wish)).json()
+        others = [m for m in self._members[approval["org_id"]] if m != order["member_id"]]
+        decision = {"member_id": self._rng.choice(others), "approve": True}
+        await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
+
+    async def _decide(self, story: Story, verb: str, body: Mapping[str, object]) -> None:
+        wish = {"by_member": self._rng.choice(self._desk), **body}
+        _expect(await self._incident.post(f"/v1/cases/{story.receipt.case_no}/{verb}", wish), verb)
+
+    async def _ask(self, order: Order, verb: str, body: Mapping[str, object]) -> httpx.Response:
+        answer = await self._dispatch.post(f"/v1/orders/{order['order_id']}/{verb}", body)
+        _expect(answer, verb)
+        return answer
+
+    def _somebody(self, org_id: str) -> str:
+        return self._rng.choice(self._members[org_id])
+
+
+def _expect(answer: httpx.Response, what: str, status: int = 200) -> None:
+    if answer.status_code != status:
+        raise Surprise(f"{what} was refused with {answer.status_code}: {answer.json().get('detail')}")

@@ -1,0 +1,112 @@
+"""Which reports of a morning go another way than most: given back by everybody, merged, suspended, reopened twice …"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from deploy.local.reports import Outcome, PlannedReport
+from deploy.local.street import Street
+from libs.contracts.transitions import Words
+
+LAMP, SEWER, RUBBISH, ROAD, PIPE, LEGAL_AID = "11001", "11003", "16001", "11007", "11002", "17003"
+WRITTEN: Mapping[str, str] = {
+    LAMP: "东头的路灯连着两晚不亮，走夜路看不清。",
+    SEWER: "后街下水道堵了，污水往外冒。",
+    RUBBISH: "村口有一堆垃圾没人清，味道很大。",
+    ROAD: "进村路坑坑洼洼，下雨全是水坑。",
+    PIPE: "卫生室旁边自来水管爆了，水流到路上了。",
+    LEGAL_AID: "想了解法律援助怎么申请、要带什么材料。",
+}
+WRITTEN_AGAIN = "东头路灯又不亮了，这两晚走夜路都看不清。"
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What becomes of a report of this category. `satisfied` is what its reporter says of the first closing."""
+
+    words: Words
+    category: str
+    satisfied: bool | None = True
+
+
+USUAL: Mapping[Outcome, Words] = {
+    "handled": Words("handled", "处置"),
+    "returned_first": Words("given back once", "回退"),
+    "check_fails_first": Words("reworked", "返工"),
+    "nobody_claims": Words("claimed at noon", "迟迟无人接单"),
+}
+PLOTS: Mapping[Outcome, Plot] = {
+    "lapses": Plot(Words("claim clock runs out", "接单超时升级"), PIPE),
+    "everybody_returns": Plot(Words("given back by all", "逐一回退升级"), LEGAL_AID),
+    "raised": Plot(Words("raised by hand", "上交"), RUBBISH),
+    "sent_down": Plot(Words("sent down", "下派"), ROAD),
+    "survives": Plot(Words("takes others in", "主案件"), LAMP),
+    "merged": Plot(Words("merged", "合并"), LAMP),
+    "takes_wrongly": Plot(Words("takes a wrong one in", "误并入"), LAMP),
+    "unmerged": Plot(Words("merged, taken out", "取消合并"), LAMP),
+    "voided": Plot(Words("voided", "作废"), RUBBISH, None),
+    "extended": Plot(Words("extended", "延期"), SEWER),
+    "suspended": Plot(Words("suspended, resumed", "挂账后恢复"), ROAD),
+    "appealed": Plot(Words("reopened, appeal upheld", "申诉成立"), RUBBISH, False),
+    "supervised": Plot(Words("supervised", "督办"), SEWER),
+    "absent": Plot(Words("offered past an absence", "请假改派"), RUBBISH),
+    "dissatisfied_twice": Plot(Words("reopened twice", "两次重新立案"), LAMP, False),
+}
+SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}
+"""Whoever reports the one reports the same matter as who has reported the other just before."""
+
+WORDS: Mapping[Outcome, Words] = {**USUAL, **{outcome: plot.words for outcome, plot in PLOTS.items()}}
+
+
+def with_plots(plans: Sequence[PlannedReport], street: Street, times: int) -> list[PlannedReport]:
+    """The same morning, in which each plot is played so many times by residents who leave an address."""
+    fit = iter(
+        number
+        for number, plan in enumerate(plans)
+        if plan.sender == "resident-app" and plan.lies in ("inside", "named") and plan.contact_email is not None
+    )
+    played = list(plans)
+    for outcome in _cast(times):
+        number = next(fit)
+        plan = replace(
+            plans[number],
+            outcome=outcome,
+            category=PLOTS[outcome].category,
+            text=WRITTEN[PLOTS[outcome].category],
+            request_kind="snapshot",
+            documents=(),
+            satisfied=PLOTS[outcome].satisfied,
+        )
+        if outcome in SAME_AS:
+            first = next(p for p in reversed(played[:number]) if p.outcome == SAME_AS[outcome])
+            same = {name: getattr(first, name) for name in ("point", "place_name", "lies", "expected_unit")}
+            plan = replace(plan, **same, text=WRITTEN_AGAIN, same_as=first.idempotency_key)
+        if outcome == "everybody_returns":
+            name, unit = _where_few_can(street, "legal")
+            plan = replace(plan, point=None, lies="named", place_name=name, expected_unit=unit)
+        played[number] = plan
+    return played
+
+
+def _cast(times: int) -> Iterator[Outcome]:
+    """Those first whose clocks have to run out."""
+    for _ in range(times):
+        yield "lapses"
+    for _ in range(times):
+        yield from (outcome for outcome in PLOTS if outcome != "lapses")
+
+
+def _where_few_can(street: Street, skill: str) -> tuple[str, str]:
+    """Name and code of a grid of the community in which the fewest have the skill."""
+    parents = {unit.code: unit.parent for unit in street.units}
+    level = {unit.code: unit.level for unit in street.units}
+    able = Counter({unit.code: 0 for unit in street.units if unit.level == "community"})
+    for member in street.members:
+        above: str | None = member.unit
+        while above is not None and level[above] != "community":
+            above = parents[above]
+        if above is not None and skill in member.skills:
+            able[above] += 1
+    community = min(able, key=lambda code: (able[code], code))
+    grid = next(unit for unit in street.units if unit.parent == community and unit.aliases)
+    return grid.aliases[0], grid.code

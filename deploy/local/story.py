@@ -1,0 +1,36 @@
+"""One report on its way through a morning, as those who act in it know it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from deploy.local.reports import PlannedReport
+from libs.contracts.incident import Receipt
+
+
+class Surprise(Exception):
+    """Something that must never happen in this system has happened; the argument says what."""
+
+
+@dataclass
+class Story:
+    """`finished` is set when nobody has anything to do about the report any more.
+
+    `same_as` is the report of the same matter that was there before; that one's `joined` is set when the two were
+    merged. `played`: what the plot says was done, and the rest goes as it mostly does.
+    """
+
+    plan: PlannedReport
+    receipt: Receipt
+    same_as: Story | None = None
+    orders: list[UUID] = field(default_factory=list)
+    offers: Counter[UUID] = field(default_factory=Counter)
+    closings: int = 0
+    gave_back: bool = False
+    played: bool = False
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
