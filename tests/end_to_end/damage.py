@@ -108,7 +108,7 @@ PLANTED = {
     ),
     "a suspension that counts": (
         "incident",
-        "UPDATE timeline SET happened_at = happened_at + interval '1 minute' WHERE step = 'resumed'",
+        "UPDATE timeline SET happened_at = happened_at + interval '1 day' WHERE step = 'resumed'",
         "suspensions did not count",
     ),
     "an appeal that changes nothing": (
