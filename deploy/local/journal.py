@@ -1,5 +1,6 @@
 """What the timelines tell, compared with how orders, clocks and messages stand."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     },
     "dispatch": {
         "orders": "SELECT order_id, case_id, case_no, state, unit, level, handle_by, claim_by, check_by, clocks, "
-        "extended_times, suspended_times, in_kpis, offers, lease_ends_at, suspended_until FROM orders "
+        "documents, extended_times, suspended_times, in_kpis, offers, lease_ends_at, suspended_until FROM orders "
         "WHERE tenant = $1 ORDER BY opening",
         "clocks": "SELECT key AS order_id, body ->> 'stage' AS stage, due_at FROM timers WHERE name = 'OrderClock' "
         "AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
@@ -75,6 +76,7 @@ async def of_day(
         *clock_checks.about_approvals(orders, entries),
         clock_checks.appeals_hold(orders, entries, found["scoring"]["taken"]),
         _nobody_absent_was_asked(found),
+        _papers_came_back(orders, entries),
         *clock_checks.about_timers(found, orders, entries),
     ]
     return plots, checks + ([_levels_agree(ended, orders, entries)] if ended is not None else [])
@@ -171,3 +173,16 @@ def _nobody_absent_was_asked(found: Found) -> Check:
         elif any(begun[0] + AT_THE_SAME_TIME < at < until for at in asked[f"member:{member}"]):
             wrong.append(f"{member} was asked while absent")
     return Check(f"{len(absences)} absences were told, and nobody absent was asked", tuple(wrong))
+
+
+def _papers_came_back(orders: Rows, entries: Iterable[Entry]) -> Check:
+    returned = {id: mine[-1].details["documents_returned"] for id, mine in of_orders(entries, "handled").items()}
+    handled = [(o["case_no"], json.loads(o["documents"]), str(o["order_id"])) for o in orders]
+    papers = [(case_no, wanted, returned[id]) for case_no, wanted, id in handled if id in returned]
+    kept = [
+        f"the resident of {case_no} has {given} again, of {wanted}"
+        for case_no, wanted, given in papers
+        if sorted(given) != sorted(wanted)
+    ]
+    errands = [wanted for _, wanted, _ in papers if wanted]
+    return Check(f"{sum(map(len, errands))} papers of {len(errands)} errands came back", tuple(kept))

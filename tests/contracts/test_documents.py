@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,14 @@ def _references(value: Any) -> Iterator[str]:
         case list():
             for each in value:
                 yield from _references(each)
+
+
+def test_the_page_of_proofs_names_tests_and_pages_that_exist() -> None:
+    page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
+    tests = set(re.findall(r"tests/\w+/\w+\.py", page))
+    pages = set(re.findall(r"\(([a-z]+\.md)\)", page))
+    assert [name for name in tests if not (ROOT / name).is_file()] == []
+    assert [name for name in pages if not (ROOT / "docs" / name).is_file()] == []
+    assert {path.name for path in (ROOT / "tests" / "end_to_end").glob("test_*.py")} - {"test_run.py"} <= {
+        Path(name).name for name in tests
+    }

@@ -150,4 +150,10 @@ PLANTED = {
         "DELETE FROM timers WHERE key = (SELECT min(key) FROM timers WHERE name = 'FeedbackClock')",
         "closed cases wait for their reporters",
     ),
+    "an errand whose papers are gone": (
+        "dispatch",
+        "UPDATE orders SET documents = '[]' WHERE order_id = (SELECT min(order_id::text)::uuid FROM orders "
+        "WHERE documents <> '[]')",
+        "errands came back",
+    ),
 }
