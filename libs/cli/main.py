@@ -21,6 +21,8 @@ topology_commands = typer.Typer(help="Streams and consumers in NATS.", no_args_i
 roster_commands = typer.Typer(help="A street's units, members and responsibility list.", no_args_is_help=True)
 app.add_typer(topology_commands, name="topology")
 app.add_typer(roster_commands, name="roster")
+responsibility_commands = typer.Typer(help="A street's responsibility list (权责清单).", no_args_is_help=True)
+app.add_typer(responsibility_commands, name="responsibility")
 dead_letter_commands = typer.Typer(help="Messages that a service gave up.", no_args_is_help=True)
 app.add_typer(dead_letter_commands, name="dlq")
 case_commands = typer.Typer(help="Cases.", no_args_is_help=True)
@@ -96,6 +98,34 @@ def import_roster(
     from libs.cli.settings import OperatorSettings
 
     rosters.import_folder(OperatorSettings(), folder, tenant, preview=preview)
+
+
+@responsibility_commands.command("import")
+@told
+def import_responsibility_list(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The list, CSV (UTF-8) or XLSX.")],
+    tenant: Tenant,
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Make a street's list what the file says; orders that are there keep what they were made under."""
+    from libs.cli import responsibilities
+    from libs.cli.settings import OperatorSettings
+
+    responsibilities.import_file(OperatorSettings().database_url("dispatch"), file, tenant, preview=preview)
+
+
+@responsibility_commands.command("export")
+@told
+def export_responsibility_list(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to: a name that ends with .csv or .xlsx.")],
+    tenant: Tenant,
+    chinese: Annotated[bool, typer.Option("--chinese", help="Columns and words as a clerk calls them.")] = False,
+) -> None:
+    """Write a street's list to a file that can be imported again."""
+    from libs.cli import responsibilities
+    from libs.cli.settings import OperatorSettings
+
+    responsibilities.export_file(OperatorSettings().database_url("dispatch"), file, tenant, chinese=chinese)
 
 
 @dead_letter_commands.command("list")

@@ -61,6 +61,9 @@ class OrderDispatched(OrderEvent, fact="dispatched"):
     handle_by: AwareDatetime
     check_by: AwareDatetime
     because: tuple[str, ...]
+    responsibility_version: int | None = Field(
+        None, description="Of the responsibility list that the order is made under; None where no row of it applies."
+    )
 
 
 class OrderOffered(OrderEvent, fact="offered"):

@@ -16,7 +16,7 @@ from libs.chassis.http import Asking, Reading, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, position
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import STREET_ZONE, Documents, Level, Place, Reach
+from libs.contracts.words import STREET_ZONE, Documents, Level, Place, Reach, RequestKind
 from services.dispatch import absence_api, patrol_api
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import (
@@ -31,7 +31,7 @@ from services.dispatch.domain.commands import (
 )
 from services.dispatch.domain.escalation import within_community
 from services.dispatch.domain.order import Order, State
-from services.dispatch.domain.routing import route_all
+from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.street import Street
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
@@ -71,6 +71,7 @@ class OrderView(BaseModel):
     appointment_starts_at: datetime | None
     appointment_ends_at: datetime | None
     documents: list[str] = Field(description="Papers that the resident hands over, or that the member must bring.")
+    responsibility_version: int | None
 
 
 class OrderShown(OrderView):
@@ -147,6 +148,7 @@ class DryRun(BaseModel):
     tenant: Tenant
     category: CategoryCode
     place: Place
+    request_kind: RequestKind = RequestKind.SNAPSHOT
 
 
 class Route(BaseModel):
@@ -300,10 +302,11 @@ async def show(order_id: UUID, tenant: Tenant, request: Request, db: Reading) ->
 
 
 @router.post("/v1/routing/dry-run")
-async def dry_run(body: DryRun, db: Reading) -> Route:
+async def dry_run(body: DryRun, request: Request, db: Reading) -> Route:
     """Where would a report go, and why?"""
     street = await _street(db, body.tenant)
-    [routed] = route_all([(body.category, body.place)], street)
+    case = Routed(body.category, body.place, request.app.state.clock.now(), body.request_kind)
+    [routed] = route_all([case], street)
     unit = routed.unit
     return Route(
         unit=unit.code, unit_name=unit.name, level=unit.level, org_id=unit.org_id, because=list(routed.because)

@@ -83,7 +83,7 @@ class Desk:
         others = {
             (order.tenant, m)
             for order in found.values()
-            for m in who_may_be_asked(order.unit, order.category, streets[order.tenant])
+            for m in who_may_be_asked(order.unit, order.skills, streets[order.tenant])
         }
         return cls(found, streets, await workload_tables.workload_of(db, others, now, lock={*members, *having}))
 

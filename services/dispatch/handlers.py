@@ -20,7 +20,7 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
-from services.dispatch import absence_handlers, approval_handlers, patrol_handlers
+from services.dispatch import absence_handlers, approval_handlers, patrol_handlers, responsibility_handlers
 from services.dispatch.desk import C, Decide, Desk, OfferLease, OrderClock, clock_of, lease_of
 from services.dispatch.domain import approval, escalation, work
 from services.dispatch.domain.commands import (
@@ -33,9 +33,9 @@ from services.dispatch.domain.commands import (
     SendOrderDown,
     StartOrder,
 )
-from services.dispatch.domain.offering import NewCase, dispatch, who_may_be_asked, widen
+from services.dispatch.domain.offering import ANYBODY, NewCase, dispatch, who_may_be_asked, widen
 from services.dispatch.domain.order import ENDED, Changed, Decision, Order, State
-from services.dispatch.domain.routing import Assign, ToDesk, route_all
+from services.dispatch.domain.routing import Assign, Explanation, Routed, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.workload import Workload
 from services.dispatch.tables import orders as order_tables
@@ -46,6 +46,7 @@ router = EventRouter("dispatch")
 router.include(absence_handlers.router)
 router.include(patrol_handlers.router)
 router.include(approval_handlers.router)
+router.include(responsibility_handlers.router)
 
 
 O = TypeVar("O", bound=CaseOpened)  # noqa: E741
@@ -79,10 +80,8 @@ async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Data
                 wait(case, f"the street {tenant} has no grid tree yet")
             continue
         street = streets[tenant]
-        routed = route_all([(case.category, case.place) for case in mine], street)
-        workload = await _workload(
-            db, street, [(r.unit.code, case.category) for r, case in zip(routed, mine, strict=True)], now
-        )
+        routed = route_all([Routed(c.category, c.place, c.occurred_at, c.request_kind) for c in mine], street)
+        workload = await _workload(db, street, routed, now)
         decided += [
             dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
             for case, to in zip(mine, routed, strict=True)
@@ -139,12 +138,16 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
             case.opening,
             before.appointment if before.appointment and before.appointment.ends_at > case.occurred_at else None,
             before.documents,
+            before.request_kind,
         )
         unit = street.root if case.to_street else street.units[before.unit]
-        because = (f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",)
-        responsibility = street.responsibilities.get(before.category)
-        to = Assign(unit, responsibility, because) if responsibility else ToDesk(unit, None, because)
-        workload = await _workload(db, street, [(unit.code, before.category)], cases.now)
+        because: Explanation = (
+            f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",
+        )
+        selected = street.responsibility(before.category, case.occurred_at, before.unit, before.request_kind)
+        because += (selected.because,)
+        to = Assign(unit, selected.row, because) if selected.row else ToDesk(unit, None, because)
+        workload = await _workload(db, street, [to], cases.now)
         decided.append(dispatch(new_id(), again, to, street, workload, now=case.occurred_at))
     return await _record_new(db, decided, streets)
 
@@ -167,12 +170,14 @@ def _new_case(case: CaseOpened) -> NewCase:
         case.opening,
         case.appointment,
         case.documents,
+        case.request_kind,
     )
 
 
-async def _workload(db: Database, street: Street, orders_of: Sequence[tuple[str, str]], now: datetime) -> Workload:
-    """The open orders of everybody who may be asked, for each (unit, category)."""
-    who = {(street.tenant, m) for unit, category in set(orders_of) for m in who_may_be_asked(unit, category, street)}
+async def _workload(db: Database, street: Street, routed: Sequence[Assign | ToDesk], now: datetime) -> Workload:
+    """The open orders of everybody who may be asked."""
+    wanted = {(to.unit.code, to.responsibility.skills if to.responsibility else ANYBODY) for to in routed}
+    who = {(street.tenant, m) for unit, skills in wanted for m in who_may_be_asked(unit, skills, street)}
     return (await workload_tables.workload_of(db, who, now)).get(street.tenant, Workload())
 
 

@@ -12,12 +12,13 @@ from typing import Any
 from libs.chassis import outbox
 from libs.chassis.database import Database
 from libs.chassis.seal import Sealer
-from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
+from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
-from services.dispatch import roster_checks, roster_files
+from services.dispatch import responsibility_list, roster_checks, roster_files
+from services.dispatch.responsibility_list import ListChange
 from services.dispatch.roster_checks import Roster, Row
 from services.dispatch.tables import roster as roster_tables
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, ResponsibilityRow, UnitRow
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, UnitRow
 
 
 class InUse(Exception):
@@ -52,7 +53,7 @@ class Difference:
 class Changes:
     units: Difference
     members: Difference
-    categories: Difference
+    categories: ListChange
     calendar: Difference
     hours: Difference
 
@@ -70,13 +71,13 @@ async def import_roster(
 ) -> Changes:
     """Make the street what the roster says; what differed. A preview only says it.
 
-    Raises InUse for a unit that is left out, a member who has open orders, a category with live orders.
+    Raises InUse for a unit that is left out and for a member who has open orders.
     """
-    await roster_tables.wait_for_other_imports(db, roster.tenant)
+    await responsibility_list.wait_for_other_imports(db, roster.tenant)
     changes = Changes(
         _compare(roster.units, await roster_tables.present(db, UnitRow, roster.tenant)),
         _compare(roster.members, await roster_tables.present(db, MemberRow, roster.tenant)),
-        _compare(roster.categories, await roster_tables.present(db, ResponsibilityRow, roster.tenant)),
+        await responsibility_list.compare(db, roster.tenant, roster.responsibilities),
         _compare(roster.calendar, await roster_tables.present(db, CalendarDayRow, roster.tenant)),
         _compare(roster.hours, await roster_tables.present(db, HoursRow, roster.tenant)),
     )
@@ -86,13 +87,13 @@ async def import_roster(
     version = await roster_tables.next_version(db, roster.tenant)
     for table, difference in (
         (UnitRow, changes.units.stamped(version)),
-        (ResponsibilityRow, changes.categories),
         (MemberRow, changes.members),
         (CalendarDayRow, changes.calendar),
         (HoursRow, changes.hours),
     ):
         await roster_tables.write(db, table, difference.added, difference.changed, difference.removed)
-    facts = [*_unit_facts(changes.units, now), *_category_facts(changes.categories, now)]
+    facts = [*_unit_facts(changes.units, now)]
+    facts += await responsibility_list.write(db, roster.tenant, changes.categories, now)
     facts += _member_facts(changes.members, roster, sealer, now)
     await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
     return changes
@@ -118,11 +119,6 @@ async def _refuse_what_is_in_use(db: Database, tenant: str, changes: Changes) ->
         for row in changes.members.removed
         if open_orders[row["member_id"]]
     ]
-    left_out = [row["category"] for row in changes.categories.removed]
-    reasons += [
-        f"category {category} is left out, but orders of it are not done yet"
-        for category in await roster_tables.categories_in_use(db, tenant, left_out)
-    ]
     if reasons:
         raise InUse("\n".join(reasons))
 
@@ -137,11 +133,6 @@ def _with_activity(difference: Difference) -> Iterator[tuple[Row, bool]]:
 def _unit_facts(units: Difference, now: datetime) -> Iterator[Event]:
     for row, active in _with_activity(units):
         yield UnitChanged(occurred_at=now, active=active, **_only(row, UnitChanged))
-
-
-def _category_facts(categories: Difference, now: datetime) -> Iterator[Event]:
-    for row, active in _with_activity(categories):
-        yield CategoryChanged(occurred_at=now, active=active, **_only(row, CategoryChanged))
 
 
 def _member_facts(members: Difference, roster: Roster, sealer: Sealer, now: datetime) -> Iterator[Event]:

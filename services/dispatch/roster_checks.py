@@ -12,13 +12,15 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 
-from libs.contracts.words import Level, OrgKind
+from libs.contracts.words import Level
+from services.dispatch import responsibility_file
 from services.dispatch.domain.calendar import wrong_hours
+from services.dispatch.domain.responsibility import ANSWERING, Responsibility
 from services.dispatch.domain.tree import LEVELS
 from services.dispatch.roster_files import (
     HOURS,
+    RESPONSIBILITY,
     UNITS,
-    Category,
     Entry,
     Files,
     Hours,
@@ -27,21 +29,15 @@ from services.dispatch.roster_files import (
     Organisation,
     Problem,
     Unit,
+    of_cell,
 )
 
 Row = dict[str, Any]
 
-ORG_KINDS = {
-    Level.STREET: OrgKind.STREET_COMMITTEE,
-    Level.COMMUNITY: OrgKind.COMMUNITY_ORG,
-    Level.GRID: OrgKind.BRANCH,
-    Level.MICRO_GRID: OrgKind.PARTY_GROUP,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Rows by their key: the unit's code, the member's id, the category, the day, the hour of opening.
+    """Rows by their key: the unit's code, the member's id, the day, the hour of opening; and the responsibility list.
 
     Contacts, by member, are in no row.
     """
@@ -49,7 +45,7 @@ class Roster:
     tenant: str
     units: dict[str, Row]
     members: dict[str, Row]
-    categories: dict[str, Row]
+    responsibilities: list[Responsibility]
     calendar: dict[date, Row]
     hours: dict[time, Row]
     contacts: dict[str, dict[str, Any]]
@@ -66,12 +62,11 @@ def roster(files: Files, tenant: str, digest_key: bytes) -> Roster:
         *_duplicates("org_id", files.organisations),
         *_duplicates("unit", files.organisations),
         *_duplicates("member_id", files.members),
-        *_duplicates("category", files.categories),
         *_tree(files.units, tenant),
         *_borders(files.units, borders),
         *_organisations(files),
         *_members(files),
-        *_categories(files.categories),
+        *_responsibilities(files),
         *_duplicates("day", files.calendar),
         *_hours(files.hours),
     ]
@@ -83,7 +78,7 @@ def roster(files: Files, tenant: str, digest_key: bytes) -> Roster:
         tenant,
         {u.code: _unit_row(u, orgs[u.code], tenant, borders[u.code]) for u in files.units},
         {m.member_id: _member_row(m, tenant, _digest(contacts[m.member_id], digest_key)) for m in files.members},
-        {c.category: {"tenant": tenant, **c.model_dump(mode="json", exclude={"where"})} for c in files.categories},
+        [each.row for each in files.responsibilities],
         {d.day: {"tenant": tenant, **d.model_dump(exclude={"where"})} for d in files.calendar},
         {h.opens: {"tenant": tenant, **h.model_dump(exclude={"where"})} for h in files.hours},
         contacts,
@@ -150,8 +145,8 @@ def _organisations(files: Files) -> Iterator[Problem]:
         level = levels.get(org.unit)
         if level is None:
             yield Problem(f"{org.where}, unit", f"{org.unit} is not in {UNITS}")
-        elif org.kind is not ORG_KINDS[level]:
-            yield Problem(f"{org.where}, kind", f"{org.kind} must be {ORG_KINDS[level]}, since {org.unit} is a {level}")
+        elif org.kind is not ANSWERING[level]:
+            yield Problem(f"{org.where}, kind", f"{org.kind} must be {ANSWERING[level]}, since {org.unit} is a {level}")
     answered = {org.unit for org in files.organisations}
     for unit in files.units:
         if unit.code not in answered:
@@ -169,14 +164,9 @@ def _members(files: Files) -> Iterator[Problem]:
             yield Problem(f"{member.where}, org_id", f"{member.org_id} is not in organisations.csv")
 
 
-def _categories(categories: list[Category]) -> Iterator[Problem]:
-    for each in categories:
-        right = ORG_KINDS[each.start_level]
-        if each.org_kind is not right:
-            yield Problem(
-                f"{each.where}, org_kind",
-                f"{each.org_kind} must be {right}, since the category starts at {each.start_level}",
-            )
+def _responsibilities(files: Files) -> Iterator[Problem]:
+    for bad in responsibility_file.disagreements(files.responsibilities, {unit.code for unit in files.units}):
+        yield of_cell(RESPONSIBILITY, bad)
 
 
 def _hours(hours: list[Hours]) -> Iterator[Problem]:

@@ -16,8 +16,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from libs.contracts.message import CategoryCode, GridCode, MemberId, OrgId
-from libs.contracts.words import Level, MemberKind, OrgKind, Registration
+from libs.contracts.message import GridCode, MemberId, OrgId
+from libs.contracts.words import Level, MemberKind, OrgKind
+from services.dispatch import responsibility_file
+from services.dispatch.responsibility_file import Listed
+from services.dispatch.spreadsheet import BadCell
 
 SHOWN = 50
 UNITS, ORGANISATIONS, MEMBERS, RESPONSIBILITY = (
@@ -33,8 +36,6 @@ Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s.\x00]+)?$")]
-ClockUnit = Literal["work_hour", "work_day", "urgent_hour", "natural_day"]
-Amount = Annotated[int, Field(ge=1, le=1000)]
 Words = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")], ...],
     BeforeValidator(lambda cell: tuple(filter(None, cell.split(";"))) if isinstance(cell, str) else cell),
@@ -100,27 +101,6 @@ class Member(Entry):
     language: Literal["zh", "en"]
 
 
-class Category(Entry):
-    category: CategoryCode
-    name_zh: Name
-    name_en: Name
-    area: Name
-    kind: Literal["component", "matter"]
-    registration: Registration
-    start_level: Level
-    org_kind: OrgKind
-    skills: Words
-    claim_amount: Amount
-    claim_unit: ClockUnit
-    handle_amount: Amount
-    handle_unit: ClockUnit
-    check_amount: Amount
-    check_unit: ClockUnit
-    evidence: Literal["none", "note", "photo"]
-    points: int = Field(ge=0, le=1000)
-    standard_ref: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-
-
 class CalendarDay(Entry):
     day: Annotated[date, Field(ge=date(2004, 1, 1), le=date(2099, 12, 31))]
     kind: Literal["holiday", "workday"]
@@ -139,7 +119,7 @@ class Files:
     units: list[Unit]
     organisations: list[Organisation]
     members: list[Member]
-    categories: list[Category]
+    responsibilities: list[Listed]
     calendar: list[CalendarDay]
     hours: list[Hours]
 
@@ -154,13 +134,28 @@ def read(folder: Path) -> Files:
         _entries(Unit, _features(folder / UNITS, problems), problems),
         _entries(Organisation, _lines(folder / ORGANISATIONS, Organisation, problems), problems),
         _entries(Member, _lines(folder / MEMBERS, Member, problems), problems),
-        _entries(Category, _lines(folder / RESPONSIBILITY, Category, problems), problems),
+        _responsibilities(folder / RESPONSIBILITY, problems),
         _entries(CalendarDay, _lines_if_there(folder / CALENDAR, CalendarDay, problems), problems),
         _entries(Hours, _lines_if_there(folder / HOURS, Hours, problems), problems),
     )
     if problems:
         raise NotARoster(problems)
     return files
+
+
+def _responsibilities(path: Path, problems: list[Problem]) -> list[Listed]:
+    try:
+        listed, bad = responsibility_file.parse(path.read_bytes())
+    except FileNotFoundError:
+        problems.append(Problem(path.name, "the file is missing"))
+        return []
+    problems += [of_cell(path.name, each) for each in bad]
+    return listed
+
+
+def of_cell(name: str, bad: BadCell) -> Problem:
+    where, _, what = str(bad).partition(": ")
+    return Problem(f"{name} {where}", what)
 
 
 def _entries(model: type[E], rows: Iterator[dict[str, Any]], problems: list[Problem]) -> list[E]:

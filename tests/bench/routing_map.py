@@ -22,8 +22,9 @@ import shapely
 
 from deploy.local.local_street import TENANT
 from libs.chassis.database import connect, transaction
+from libs.chassis.testing import NOON
 from libs.contracts.words import Place, Point
-from services.dispatch.domain.routing import ToDesk, route_all
+from services.dispatch.domain.routing import Routed, ToDesk, route_all
 from services.dispatch.tables import streets
 from tests.bench.measure import memory_mib
 from tests.bench.place import categories
@@ -61,9 +62,12 @@ def main(which: str, url: str, tenant: str, count: int) -> None:
     print(json.dumps(seen))
 
 
-def _cases(points: Points) -> list[tuple[str, Place]]:
+def _cases(points: Points) -> list[Routed]:
     known = categories()
-    return [(known[n % len(known)], Place(point=Point(longitude=x, latitude=y))) for n, (x, y) in enumerate(points)]
+    return [
+        Routed(known[n % len(known)], Place(point=Point(longitude=x, latitude=y)), NOON)
+        for n, (x, y) in enumerate(points)
+    ]
 
 
 async def service(url: str, tenant: str) -> Locate:
@@ -74,7 +78,7 @@ async def service(url: str, tenant: str) -> Locate:
     await engine.dispose()
     street = replace(loaded[tenant], responsibilities=loaded[TENANT].responsibilities)
 
-    def locate(cases: list[tuple[str, Place]]) -> int:
+    def locate(cases: list[Routed]) -> int:
         return sum(not isinstance(routed, ToDesk) for routed in route_all(cases, street))
 
     return locate

@@ -34,7 +34,8 @@ SMALL = {
     "calendar_days": "days on which a street differs: a few a year",
     "working_hours": "two rows a street",
     "units": "the grid tree: about 1 000 a street",
-    "responsibilities": "the responsibility list: about 50 a street",
+    "responsibilities": "the responsibility list: some hundred rows a street, and what imports have changed of them",
+    "responsibility_versions": "imports of the list: a few a year",
     "categories": "the responsibility list as incident knows it",
     "absences": "who is away: a few a member and year",
     "members": "who serves: about 2 300 a street",
@@ -75,6 +76,7 @@ READ_EVERYTHING = {
 
 ELSEWHERE = {
     "services.dispatch.tables.roster": "an import, now and then",
+    "services.dispatch.tables.responsibilities": "an import of the list or a look at it, now and then",
     "services.incident.tables.audit": "an audit, now and then",
     "libs.chassis.schema_version": "once at the start",
     "libs.chassis.tables": "defaults of columns",

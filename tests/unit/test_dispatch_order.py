@@ -23,7 +23,7 @@ from libs.contracts.words import STREET_ZONE, Level, Place, Point
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.offering import NewCase, dispatch
 from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
-from services.dispatch.domain.routing import route_all
+from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_routing import ROOT, STREET
 
@@ -32,7 +32,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 def new_order(reported_by: str | None = None) -> Order:
-    [routed] = route_all([("11001", Place(point=Point(longitude=119.005, latitude=36.005)))], STREET)
+    [routed] = route_all([Routed("11001", Place(point=Point(longitude=119.005, latitude=36.005)), NOON)], STREET)
     case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by)
     return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
 

@@ -97,6 +97,12 @@ class Calendar:
     def is_worked(self, day: date) -> bool:
         return self._worked[(day - _FIRST).days]
 
+    def is_open(self, moment: datetime) -> bool:
+        """Whether the street works at that moment."""
+        day, at = divmod((moment - _MIDNIGHT) // _MICROSECOND, _DAY)
+        part = bisect_right(self._opens, at) - 1
+        return bool(self._worked[day]) and part >= 0 and at < self._closes[part]
+
     def is_known(self, year: int) -> bool:
         """Whether the holidays of the year are published, or the street has said something of it."""
         return year <= PUBLISHED_UNTIL or year in self._filled

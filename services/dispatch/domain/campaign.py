@@ -143,7 +143,7 @@ def units_of(plan: Plan, street: Street) -> list[str]:
 
 def what_is_wrong(plan: Plan, street: Street, now: datetime) -> list[Wrong]:
     """Every field that does not fit the street or the others; nothing when the campaign can be."""
-    return [*_wrong_units(plan, street), *_wrong_times(plan, now), *_wrong_checklist(plan, street)]
+    return [*_wrong_units(plan, street), *_wrong_times(plan, now), *_wrong_checklist(plan, street, now)]
 
 
 def _wrong_units(plan: Plan, street: Street) -> Iterator[Wrong]:
@@ -175,9 +175,9 @@ def _wrong_times(plan: Plan, now: datetime) -> Iterator[Wrong]:
         yield Wrong("ends_at", "no round would begin any more: ends_at is over, or before the next one")
 
 
-def _wrong_checklist(plan: Plan, street: Street) -> Iterator[Wrong]:
+def _wrong_checklist(plan: Plan, street: Street, now: datetime) -> Iterator[Wrong]:
     names = Counter(item.name for item in plan.checklist)
     for twice in (name for name, count in names.items() if count > 1):
         yield Wrong("checklist", f"{twice} is there twice; each item has a name of its own")
-    if plan.category not in street.responsibilities:
+    if not street.is_listed(plan.category, now):
         yield Wrong("category", f"{plan.category} is not in the responsibility list of the street {street.tenant}")

@@ -9,6 +9,7 @@ from uuid import UUID
 from libs.contracts.dispatch import RaiseReason
 from services.dispatch.domain.absence import Absence
 from services.dispatch.domain.approval import Wish
+from services.dispatch.domain.responsibility import Responsibility
 
 
 class AboutOrder(Protocol):
@@ -20,6 +21,15 @@ class AboutOrder(Protocol):
     def order_id(self) -> UUID: ...
     @property
     def member_id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImportList:
+    """The responsibility list of the street shall have these rows. `onto`: only if that is its version now."""
+
+    tenant: str
+    rows: tuple[Responsibility, ...]
+    onto: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

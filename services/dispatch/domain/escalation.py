@@ -18,7 +18,7 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.words import Level
 from services.dispatch.domain.authority import answers_for
-from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer, skills_for
+from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
 from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.workload import Workload
@@ -117,7 +117,7 @@ def send_down(
         reason=reason.strip(),
         by_member=member.member_id,
     )
-    near = candidates(below.code, skills_for(order.category, street), street)
+    near = candidates(below.code, order.skills, street)
     offered = offer(sent, choose(near, street, workload, order.given_back_by), street, now)
     return Changed(offered.order, (fact, *offered.facts))
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.words import Appointment, Level, Reach
+from libs.contracts.words import Appointment, Level, Reach, RequestKind
 from services.dispatch.domain.appointment import claim_deadline, explained, handle_deadline
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.domain.order import Changed, Order, State, about
@@ -51,6 +51,7 @@ class NewCase:
     """0 for the first order of the case, one more each time that the case was opened again."""
     appointment: Appointment | None = None
     documents: tuple[str, ...] = ()
+    request_kind: RequestKind = RequestKind.SNAPSHOT
 
 
 def dispatch(
@@ -67,7 +68,8 @@ def dispatch(
     claim_by = claim_deadline(now, clocks.claim, case.appointment, street.calendar)
     handle_by = handle_deadline(claim_by, clocks.handle, case.appointment, street.calendar)
     check_by = deadline(handle_by, clocks.check, street.calendar)
-    near = candidates(routed.unit.code, row.skills if row else ANYBODY, street)
+    skills = row.skills if row else ANYBODY
+    near = candidates(routed.unit.code, skills, street)
     order = Order(
         order_id=order_id,
         tenant=street.tenant,
@@ -103,6 +105,9 @@ def dispatch(
         appointment_starts_at=case.appointment.starts_at if case.appointment else None,
         appointment_ends_at=case.appointment.ends_at if case.appointment else None,
         documents=case.documents,
+        request_kind=case.request_kind,
+        responsibility_version=row.version if row else None,
+        skills=skills,
     )
     dispatched = OrderDispatched(
         **about(order, now),
@@ -116,6 +121,7 @@ def dispatch(
         handle_by=order.handle_by,
         check_by=order.check_by,
         because=order.because,
+        responsibility_version=order.responsibility_version,
     )
     offered = offer(order, choose(near, street, workload), street, now)
     return Changed(offered.order, (dispatched, *offered.facts))
@@ -130,7 +136,7 @@ def widen(order: Order, street: Street, workload: Workload, now: datetime) -> Ch
     """The lease of the offer has run out: those who heard of it may still claim it, and others hear of it too."""
     if order.lease_ends_at is None:
         return Changed(order, ())
-    near = candidates(order.unit, skills_for(order.category, street), street)
+    near = candidates(order.unit, order.skills, street)
     for reach in wider(order):
         there = street.level_above(order.unit, Level(reach))
         within = [m for m in near if street.level_above(street.members[m].unit, Level(reach)) == there]
@@ -143,7 +149,7 @@ def widen(order: Order, street: Street, workload: Workload, now: datetime) -> Ch
 def offer_without(order: Order, absent: Collection[str], street: Street, workload: Workload, now: datetime) -> Changed:
     """Whoever is away now is no longer asked, and others are in their place."""
     left = tuple(m for m in order.offered_to if m not in absent)
-    near = candidates(order.unit, skills_for(order.category, street), street)
+    near = candidates(order.unit, order.skills, street)
     others = choose(near, street, workload, (*order.given_back_by, *order.offered_to), OFFERED_AT_MOST)
     members = (*left, *others[: max(0, OFFERED_AT_MOST - len(left))])
     return _offered(order, members, order.reach, street, now)
@@ -182,20 +188,10 @@ def candidates(unit: str, skills: frozenset[str], street: Street) -> tuple[str, 
     return street.candidates.near(unit, skills, CANDIDATES_AT_MOST)
 
 
-def who_may_be_asked(unit: str, category: str, street: Street) -> set[str]:
-    """Whoever an order of the unit may be offered to, there or one level up."""
+def who_may_be_asked(unit: str, skills: frozenset[str], street: Street) -> set[str]:
+    """Whoever an order of the unit may be offered to, there or one level up; `skills` are those that it asks for."""
     above = [u.code for u in street.ancestors(unit)][1:2]
-    return {
-        m
-        for u in (unit, *above)
-        for skills in {skills_for(category, street), ANYBODY}
-        for m in candidates(u, skills, street)
-    }
-
-
-def skills_for(category: str, street: Street) -> frozenset[str]:
-    row = street.responsibilities.get(category)
-    return row.skills if row else ANYBODY
+    return {m for u in (unit, *above) for asked in {skills, ANYBODY} for m in candidates(u, asked, street)}
 
 
 def choose(

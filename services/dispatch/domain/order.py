@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
-from libs.contracts.words import Appointment, Level, Reach, Stage
+from libs.contracts.words import Appointment, Level, Reach, RequestKind, Stage
 from services.dispatch.domain.calendar import Clocks, Running
 
 INSTANT = timedelta(microseconds=1)
@@ -146,6 +146,10 @@ class Order:
     suspended_at: datetime | None = None
     suspended_until: datetime | None = None
     in_kpis: bool = True
+    request_kind: RequestKind = RequestKind.SNAPSHOT
+    responsibility_version: int | None = None
+    """Of the responsibility list that it was made under, by which it is done to its end."""
+    skills: frozenset[str] = frozenset()
     appointment_starts_at: datetime | None = None
     appointment_ends_at: datetime | None = None
     documents: tuple[str, ...] = ()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from libs.contracts.words import Place
+from libs.contracts.words import Place, RequestKind
 from services.dispatch.domain.borders import Located
-from services.dispatch.domain.street import Responsibility, Street
+from services.dispatch.domain.responsibility import Responsibility
+from services.dispatch.domain.street import Street
 from services.dispatch.domain.tree import Unit
 
 Explanation = tuple[str, ...]
@@ -31,19 +33,31 @@ class ToDesk:
     because: Explanation
 
 
-def route_all(cases: Sequence[tuple[str, Place]], street: Street) -> list[Assign | ToDesk]:
-    """Route many (category, place) at once: all points are looked up in one query of the map."""
-    points = {at: (place.point.longitude, place.point.latitude) for at, (_, place) in enumerate(cases) if place.point}
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What of a case decides where it goes; `at` is when it was registered."""
+
+    category: str
+    place: Place
+    at: datetime
+    request_kind: RequestKind | None = None
+
+
+def route_all(cases: Sequence[Routed], street: Street) -> list[Assign | ToDesk]:
+    """Route many at once: all points are looked up in one query of the map."""
+    points = {n: (p.longitude, p.latitude) for n, case in enumerate(cases) if (p := case.place.point)}
     located = dict(zip(points, street.units.map.locate(list(points.values())), strict=True))
-    return [route(category, place, located.get(at), street) for at, (category, place) in enumerate(cases)]
+    return [route(case, located.get(n), street) for n, case in enumerate(cases)]
 
 
-def route(category: str, place: Place, located: Located | None, street: Street) -> Assign | ToDesk:
+def route(case: Routed, located: Located | None, street: Street) -> Assign | ToDesk:
     """The first rule that matches decides; the same case and street always have the same answer."""
-    responsibility = street.responsibilities.get(category)
+    found, because = _find(case.place, located, street)
+    selected = street.responsibility(case.category, case.at, found.code if found else None, case.request_kind)
+    because += (selected.because,)
+    responsibility = selected.row
     if responsibility is None:
-        return ToDesk(street.root, None, (f"category {category} is not in the responsibility list",))
-    found, because = _find(place, located, street)
+        return ToDesk(street.root, None, because)
     if found is None:
         return ToDesk(street.root, responsibility, because)
     unit = street.units.unit(street.units.above(street.units.index(found.code), responsibility.start_level))

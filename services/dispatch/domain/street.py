@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 
-from libs.contracts.words import Level, MemberKind, OrgKind, Registration
-from services.dispatch.domain.calendar import NATIONAL, Calendar, Clocks
+from libs.contracts.words import Level, MemberKind, RequestKind
+from services.dispatch.domain.calendar import NATIONAL, Calendar
+from services.dispatch.domain.responsibility import Hours, Responsibility, Selected, Situation, day_of, select
 from services.dispatch.domain.tree import GridTree, Unit
 
 
@@ -25,30 +27,28 @@ class Member:
     workload_limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Responsibility:
-    """One row of the responsibility list."""
-
-    category: str
-    name_zh: str
-    name_en: str
-    area: str
-    registration: Registration
-    start_level: Level
-    org_kind: OrgKind
-    skills: frozenset[str]
-    clocks: Clocks
-    evidence: str
-    points: int
-
-
 @dataclass(frozen=True)
 class Street:
     tenant: str
     units: GridTree
     members: Mapping[str, Member]
-    responsibilities: Mapping[str, Responsibility]
+    responsibilities: Mapping[str, Sequence[Responsibility]]
     calendar: Calendar = NATIONAL
+
+    def responsibility(
+        self, category: str, at: datetime, unit: str | None = None, request_kind: RequestKind | None = None
+    ) -> Selected:
+        """The row of the responsibility list for a case of the category there; no unit where nobody can tell it."""
+        rows = self.responsibilities.get(category, ())
+        # Few rows name a unit, and looking for those above one takes as long as all the rest.
+        placed = any(row.condition.unit for row in rows)
+        units = tuple(above.code for above in self.ancestors(unit)) if unit is not None and placed else ()
+        hours = Hours.WORKING if self.calendar.is_open(at) else Hours.OFF
+        return select(category, rows, Situation(units, request_kind, hours), at)
+
+    def is_listed(self, category: str, at: datetime) -> bool:
+        """Whether a case of the category may be reported at that moment."""
+        return any(row.is_effective(day_of(at)) for row in self.responsibilities.get(category, ()))
 
     def ancestors(self, code: str) -> Iterable[Unit]:
         """The unit and those above it, from the bottom to the street."""

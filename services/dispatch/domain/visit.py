@@ -102,7 +102,7 @@ def visit(
         *_wrong_member(said, member, street),
         *_wrong_time(of, said.visited_at, now),
         *wrong_answers(of.checklist, said.answers),
-        *_wrong_findings(said.findings, street),
+        *_wrong_findings(said.findings, street, now),
     ]
     if wrong or member is None:
         return wrong
@@ -150,8 +150,8 @@ def _wrong_time(of: Round, visited_at: datetime, now: datetime) -> list[Wrong]:
     return []
 
 
-def _wrong_findings(findings: Iterable[Found], street: Street) -> list[Wrong]:
-    unknown = {f.category for f in findings if f.category and f.category not in street.responsibilities}
+def _wrong_findings(findings: Iterable[Found], street: Street, now: datetime) -> list[Wrong]:
+    unknown = {f.category for f in findings if f.category and not street.is_listed(f.category, now)}
     return [
         Wrong("findings", f"{category} is not in the responsibility list of the street {street.tenant}")
         for category in sorted(unknown)

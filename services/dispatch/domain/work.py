@@ -19,7 +19,7 @@ from libs.contracts.dispatch import (
 )
 from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.escalation import escalate
-from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer, skills_for
+from services.dispatch.domain.offering import candidates, choose, new_claim_by, offer
 from services.dispatch.domain.order import HELD, Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.workload import Workload
@@ -140,9 +140,7 @@ def give_back(
     returned = OrderReturned(
         **about(order, now), member_id=member.member_id, org_id=member.org_id, reason=reason.strip()
     )
-    next_members = choose(
-        candidates(order.unit, skills_for(order.category, street), street), street, workload, given_back_by
-    )
+    next_members = choose(candidates(order.unit, order.skills, street), street, workload, given_back_by)
     if not next_members:
         up = escalate(again, EscalationCause.RETURNED, street, workload, now)
         return Changed(up.order, (returned, *up.facts))

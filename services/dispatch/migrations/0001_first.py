@@ -81,7 +81,26 @@ CREATE TABLE responsibilities (
     evidence text NOT NULL CHECK (evidence IN ('none', 'note', 'photo')),
     points integer NOT NULL CHECK (points >= 0),
     standard_ref text NOT NULL,
-    PRIMARY KEY (tenant, category)
+    condition text NOT NULL DEFAULT '',
+    effective_from date NOT NULL DEFAULT '-infinity',
+    effective_until date NOT NULL DEFAULT 'infinity',
+    version integer NOT NULL DEFAULT 1 CHECK (version > 0),
+    retired_version integer CHECK (retired_version > version),
+    CHECK (effective_from <= effective_until),
+    PRIMARY KEY (tenant, category, condition, effective_from, version)
+);
+CREATE UNIQUE INDEX responsibilities_now ON responsibilities (tenant, category, condition, effective_from)
+    WHERE retired_version IS NULL;
+
+CREATE TABLE responsibility_versions (
+    tenant text NOT NULL REFERENCES streets,
+    version integer NOT NULL CHECK (version > 0),
+    imported_at timestamptz NOT NULL,
+    told_at timestamptz NOT NULL CHECK (told_at >= imported_at),
+    added integer NOT NULL,
+    changed integer NOT NULL,
+    removed integer NOT NULL,
+    PRIMARY KEY (tenant, version)
 );
 
 CREATE TABLE calendar_days (
@@ -139,6 +158,9 @@ CREATE TABLE orders (
     rework_count smallint NOT NULL,
     opening smallint NOT NULL CHECK (opening >= 0),
     because jsonb NOT NULL,
+    request_kind text NOT NULL DEFAULT 'snapshot',
+    responsibility_version integer,
+    skills jsonb NOT NULL DEFAULT '[]',
     appointment_starts_at timestamptz,
     appointment_ends_at timestamptz,
     documents jsonb NOT NULL DEFAULT '[]',

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
 from libs.chassis.pages import Part, counter, part
-from libs.contracts.words import Level, Reach
+from libs.contracts.words import Level, Reach, RequestKind
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
 from services.dispatch.tables.rows import OrderRow, columns
@@ -38,7 +38,7 @@ _ORDER_FIELDS = tuple(f.name for f in fields(Order))
 
 
 def _row(order: Order) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in _ORDER_FIELDS}
+    return {name: getattr(order, name) for name in _ORDER_FIELDS} | {"skills": sorted(order.skills)}
 
 
 def _order(row: Record) -> Order:
@@ -46,8 +46,9 @@ def _order(row: Record) -> Order:
     for name in ("offered_to", "given_back_by", "because", "documents"):
         values[name] = tuple(values[name])
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
-    words = {"state": State(values["state"]), "level": Level(values["level"]), "reach": Reach(values["reach"])}
-    return Order(**{**values, **words, "clocks": clocks})
+    typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
+    values |= {name: of(values[name]) for name, of in typed.items()}
+    return Order(**{**values, "clocks": clocks})
 
 
 async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:

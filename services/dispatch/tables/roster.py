@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from libs.chassis.database import Database
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, ResponsibilityRow, UnitRow
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, UnitRow
 
 Row = dict[str, Any]
 
@@ -17,7 +17,6 @@ LOCK = 0x726F7374
 KEYS: dict[type[SQLModel], str] = {
     UnitRow: "code",
     MemberRow: "member_id",
-    ResponsibilityRow: "category",
     CalendarDayRow: "day",
     HoursRow: "opens",
 }
@@ -28,13 +27,6 @@ LOCK_MEMBERS = text(
     """
     SELECT member_id, open_orders FROM members WHERE tenant = :tenant AND member_id = ANY(CAST(:ids AS text[]))
     ORDER BY member_id FOR UPDATE
-    """
-)
-IN_USE = text(
-    """
-    SELECT DISTINCT category FROM orders
-    WHERE tenant = :tenant AND state NOT IN ('checked', 'cancelled')
-        AND category = ANY(CAST(:categories AS text[])) ORDER BY category
     """
 )
 NEXT_VERSION = text(
@@ -61,12 +53,6 @@ async def lock_members(db: Database, tenant: str, ids: Collection[str]) -> dict[
     """The open orders of the members, which stay as they are until the transaction ends."""
     rows = await db.rows(LOCK_MEMBERS, {"tenant": tenant, "ids": sorted(ids)})
     return {row.member_id: row.open_orders for row in rows}
-
-
-async def categories_in_use(db: Database, tenant: str, categories: Collection[str]) -> list[str]:
-    """Those of the categories that an order which is not done yet belongs to."""
-    rows = await db.rows(IN_USE, {"tenant": tenant, "categories": sorted(categories)})
-    return [row.category for row in rows]
 
 
 async def next_version(db: Database, tenant: str) -> int:

@@ -6,7 +6,19 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Interval, LargeBinary, MetaData, SmallInteger, Text, Time
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    Time,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -77,7 +89,26 @@ class MemberRow(DispatchTable, table=True):
     absent_until: datetime | None = _time(nullable=True)
 
 
+class ResponsibilityVersionRow(DispatchTable, table=True):
+    """A version of a street's responsibility list, made by an import.
+
+    `told_at` is the moment as of which incident has been told what may be reported.
+    """
+
+    __tablename__ = "responsibility_versions"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    version: int = Field(sa_column=Column(Integer, primary_key=True))
+    imported_at: datetime = _time()
+    told_at: datetime = _time()
+    added: int
+    changed: int
+    removed: int
+
+
 class ResponsibilityRow(DispatchTable, table=True):
+    """A row of the list as it was from `version` on; it is never changed, but for the version that has it no more."""
+
     __tablename__ = "responsibilities"
 
     tenant: str = Field(sa_column=Column(Text, primary_key=True))
@@ -99,6 +130,11 @@ class ResponsibilityRow(DispatchTable, table=True):
     evidence: str = _text()
     points: int
     standard_ref: str = _text()
+    condition: str = Field(sa_column=Column(Text, primary_key=True))
+    effective_from: date = Field(sa_column=Column(Date, primary_key=True))
+    effective_until: date = Field(sa_column=Column(Date, nullable=False))
+    version: int = Field(sa_column=Column(Integer, primary_key=True))
+    retired_version: int | None
 
 
 class CalendarDayRow(DispatchTable, table=True):
@@ -166,6 +202,9 @@ class OrderRow(DispatchTable, table=True):
     appointment_starts_at: datetime | None = _time(nullable=True)
     appointment_ends_at: datetime | None = _time(nullable=True)
     documents: list[str] = _json()
+    request_kind: str = _text()
+    responsibility_version: int | None
+    skills: list[str] = _json()
 
 
 class ApprovalRow(DispatchTable, table=True):

@@ -12,11 +12,13 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
-from libs.contracts.words import Level, MemberKind, OrgKind, Registration
-from services.dispatch.domain.calendar import NATIONAL, USUAL_HOURS, Calendar, Clock, Clocks, DayException, TimeUnit
-from services.dispatch.domain.street import Member, Responsibility, Street
+from libs.contracts.words import MemberKind
+from services.dispatch.domain.calendar import NATIONAL, USUAL_HOURS, Calendar, DayException
+from services.dispatch.domain.responsibility import Responsibility
+from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.tree import GridTree
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, ResponsibilityRow, StreetRow, columns
+from services.dispatch.tables import responsibilities as responsibility_tables
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, StreetRow, columns
 
 UNITS_AT_ONCE = 20_000
 """Read in one go, a map of a province would take twice the memory."""
@@ -55,7 +57,9 @@ async def _load_street(db: Database, row: Record) -> Street:
     else:
         tree = await _changed_units(db, row.tenant, before.version, street.units)
     members = await db.rows(select(*columns(MemberRow)).where(col(MemberRow.tenant) == row.tenant))
-    rows = await db.rows(select(*columns(ResponsibilityRow)).where(col(ResponsibilityRow.tenant) == row.tenant))
+    listed: dict[str, list[Responsibility]] = {}
+    for each in await responsibility_tables.rows_now(db, row.tenant):
+        listed.setdefault(each.category, []).append(each)
     return Street(
         tenant=row.tenant,
         units=tree,
@@ -65,7 +69,7 @@ async def _load_street(db: Database, row: Record) -> Street:
             )
             for m in members
         },
-        responsibilities={r.category: _responsibility(r) for r in rows},
+        responsibilities=listed,
         calendar=await _calendar(db, row.tenant),
     )
 
@@ -101,23 +105,3 @@ async def _changed_units(db: Database, tenant: str, version: int, tree: GridTree
     if some.lines is None:
         return tree
     return tree.changed(some.lines.encode().split(b"\n"), shapely.from_wkb(some.borders))
-
-
-def _responsibility(r: Record) -> Responsibility:
-    return Responsibility(
-        category=r.category,
-        name_zh=r.name_zh,
-        name_en=r.name_en,
-        area=r.area,
-        registration=Registration(r.registration),
-        start_level=Level(r.start_level),
-        org_kind=OrgKind(r.org_kind),
-        skills=frozenset(r.skills),
-        clocks=Clocks(
-            Clock(r.claim_amount, TimeUnit(r.claim_unit)),
-            Clock(r.handle_amount, TimeUnit(r.handle_unit)),
-            Clock(r.check_amount, TimeUnit(r.check_unit)),
-        ),
-        evidence=r.evidence,
-        points=r.points,
-    )

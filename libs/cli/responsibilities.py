@@ -1,0 +1,98 @@
+"""`wangge responsibility`: a street's list goes in whole or not at all, and comes out as it went in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from libs.chassis import outbox
+from libs.chassis.database import Database, connect, transaction
+from libs.cli.running import Refusal, WrongUse, run
+from services.dispatch import responsibility_file, responsibility_list
+from services.dispatch.domain.responsibility import Responsibility
+from services.dispatch.domain.street import Street
+from services.dispatch.responsibility_file import NotAList, cells
+from services.dispatch.responsibility_list import ListChange
+from services.dispatch.tables import responsibilities as list_tables
+from services.dispatch.tables import roster as roster_tables
+from services.dispatch.tables import streets as street_tables
+from services.dispatch.tables.responsibilities import key_of
+
+
+def import_file(url: str, file: Path, tenant: str, *, preview: bool) -> None:
+    """Raises Refusal with every cell that has to be put right first."""
+    try:
+        change = run(_import(url, file.read_bytes(), tenant, preview=preview))
+    except NotAList as error:
+        raise Refusal(f"{error}\nNothing was changed.") from None
+    _show(change, preview=preview)
+
+
+async def _import(url: str, content: bytes, tenant: str, *, preview: bool) -> ListChange:
+    engine = connect(url, pool_size=1, idle_in_transaction_seconds=0)
+    try:
+        async with transaction(engine) as db:
+            street = await _street(db, tenant)
+            await responsibility_list.wait_for_other_imports(db, tenant)
+            rows = responsibility_file.read(content, street.units)
+            change = await responsibility_list.compare(db, tenant, rows)
+            if change and not preview:
+                await roster_tables.next_version(db, tenant)
+                facts = await responsibility_list.write(db, tenant, change, datetime.now(UTC))
+                await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
+            return change
+    finally:
+        await engine.dispose()
+
+
+def export_file(url: str, file: Path, tenant: str, *, chinese: bool) -> None:
+    """By the file's name as CSV or XLSX."""
+    write = {".csv": responsibility_file.as_csv, ".xlsx": responsibility_file.as_xlsx}.get(file.suffix.lower())
+    if write is None:
+        raise WrongUse(f"{file}: the name must end with .csv or .xlsx.")
+    rows = run(_rows(url, tenant))
+    file.write_bytes(write(rows, chinese=chinese))
+    print(f"{len(rows)} rows are in {file}.")
+
+
+async def _rows(url: str, tenant: str) -> list[Responsibility]:
+    engine = connect(url, pool_size=1)
+    try:
+        async with transaction(engine) as db:
+            await _street(db, tenant)
+            return sorted(await list_tables.rows_now(db, tenant), key=key_of)
+    finally:
+        await engine.dispose()
+
+
+async def _street(db: Database, tenant: str) -> Street:
+    street = (await street_tables.streets_for(db, [tenant])).get(tenant)
+    if street is None:
+        raise WrongUse(f"--tenant {tenant}: there is no such street; `wangge roster import` makes one.")
+    return street
+
+
+def _show(change: ListChange, *, preview: bool) -> None:
+    table = Table("", "row", "column", "before", "after")
+    for row in change.added:
+        table.add_row("added", _name(row), "", "", row.name_zh)
+    for before, after in change.changed:
+        old, new = cells(before), cells(after)
+        for column in (name for name in new if old[name] != new[name]):
+            table.add_row("changed", _name(after), column, str(old[column]), str(new[column]))
+    for row in change.removed:
+        table.add_row("removed", _name(row), "", row.name_zh, "")
+    console = Console(markup=False, highlight=False)
+    if change:
+        console.print(table)
+    if preview:
+        console.print("A preview: nothing was written.")
+    else:
+        console.print(f"Imported as version {change.version + 1}." if change else "Nothing has changed.")
+
+
+def _name(row: Responsibility) -> str:
+    return " ".join(filter(None, (row.category, str(row.condition), row.period.strip())))

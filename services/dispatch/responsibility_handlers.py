@@ -1,0 +1,44 @@
+"""The responsibility list: imported, and told to who takes reports when a day begins on which it changes by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from libs.chassis.database import Database
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.contracts.message import Event
+from services.dispatch import responsibility_list
+from services.dispatch.domain.commands import ImportList
+from services.dispatch.responsibility_list import ListTurns
+from services.dispatch.tables import roster as roster_tables
+
+router = EventRouter("dispatch")
+
+
+@router.answers(ImportList)
+async def import_lists(commands: Batch[ImportList], db: Database) -> list[Answer]:
+    """One after the other: each finds what the one before it has left."""
+    for tenant in sorted({command.tenant for command in commands}):
+        await responsibility_list.wait_for_other_imports(db, tenant)
+    answers: list[Answer] = []
+    for command in commands:
+        change = await responsibility_list.compare(db, command.tenant, command.rows)
+        if command.onto is not None and command.onto != change.version:
+            reason = f"the list has version {change.version} by now, not {command.onto}: preview the import again"
+            answers.append(Refused(409, "Changed meanwhile", reason, {"version": change.version}))
+        elif not change:
+            answers.append(Done(change))
+        else:
+            await roster_tables.next_version(db, command.tenant)
+            facts = await responsibility_list.write(db, command.tenant, change, commands.now)
+            answers.append(Done(replace(change, version=change.version + 1), facts))
+    return answers
+
+
+@router.due(ListTurns)
+async def turn_lists(turns: Batch[ListTurns], db: Database) -> Sequence[Event]:
+    facts: list[Event] = []
+    for tenant in sorted({due.tenant for due in turns}):
+        facts += await responsibility_list.turn(db, tenant, turns.now)
+    return facts
