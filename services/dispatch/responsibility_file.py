@@ -126,6 +126,8 @@ def parse(content: bytes) -> tuple[list[Listed], list[BadCell]]:
     except Unreadable as error:
         return [], [error.bad]
     columns, bad = _columns(header)
+    if not bad and not lines:
+        bad.append(BadCell(header.number + 1, None, "there are no rows: without a list nothing can be reported"))
     if bad:
         return [], bad
     listed: list[Listed] = []

@@ -217,6 +217,7 @@ WHOLE = {
         "line 1, points: the column points stands there twice",
     ),
     "a cell too few": (as_csv(line()) + b"11002,x\r\n", "line 3: 2 cells instead of 21"),
+    "no rows": (as_csv(line()).splitlines()[0], "line 2: there are no rows"),
     "nothing": (b"", "line 1: the file is empty"),
     "an open quote": (as_csv(line()) + b'"11002,x\r\n', "line 3: unexpected end of data"),
     "an old workbook": (spreadsheet.OLD_EXCEL + b"...", "a workbook of the old kind"),
