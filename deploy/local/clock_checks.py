@@ -10,8 +10,8 @@ from deploy.local.reconcile import Check, Found, Rows
 from services.dispatch.domain.calendar import NATIONAL, TimeUnit
 from services.incident.domain.feedback import FEEDBACK_TIME
 
-LATE = timedelta(minutes=30)
-"""Of the street's: a few seconds of a demonstration, in which a sweep must have found what was due."""
+LATE = timedelta(hours=2)
+"""Of the street's: some seconds of a demonstration, in which a sweep must have found what was due."""
 
 
 def about_approvals(orders: Rows, entries: Sequence[Entry]) -> list[Check]:
@@ -80,17 +80,29 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[C
         for e in entries
         if e.step == "escalated" and e.details["cause"] == "overdue" and (e.order_id, e.at) not in told
     ]
+    near = {(row["case_id"], row["stage"]) for row in found["notify"]["near"]}
+    unwarned = [
+        f"order {e.order_id} was overdue at {e.at}, and nobody was warned"
+        for mine in overdue.values()
+        for e in mine
+        if (e.case_id, e.details["stage"]) not in near
+    ]
     early = [f"order {id} at {e.at}" for id, mine in overdue.items() for e in mine if e.at < _due(e)]
-    claim_by = {
-        id: datetime.fromisoformat(made.details["claim_by"])
-        for id, [made, *_] in of_orders(entries, "dispatched").items()
-    }
+    made = {id: first for id, [first, *_] in of_orders(entries, "dispatched").items()}
+    claim_by = {id: datetime.fromisoformat(entry.details["claim_by"]) for id, entry in made.items()}
     first = of_orders(entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "overdue")
     late = [
         f"order {id} was {then.step} at {then.at}, and was to be claimed by {claim_by[id]}"
         for id, [then, *_] in first.items()
         if then.step != "overdue" and then.at > claim_by[id] + LATE
     ]
+    unclaimed = [
+        order
+        for order in orders
+        for told_of in overdue.get(str(order["order_id"]), ())[:1]
+        if told_of.details["stage"] == "claim" and made[told_of.order_id or ""].details["level"] == "micro_grid"
+    ]
+    narrow = [f"the order of {order['case_no']} was offered once" for order in unclaimed if order["offers"] < 2]
     waiting = {row["key"]: row["due_at"] for row in found["incident"]["clocks"]}
     unsettled = [c for c in found["incident"]["cases"] if c["state"] == "closed" and c["settled_at"] is None]
     endless = [
@@ -100,9 +112,10 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[C
     ]
     return [
         Check("each clock and lease of an order has fired or was unset with it", tuple(astray)),
+        Check(f"{len(unclaimed)} orders were offered more widely before their claim clock ran out", tuple(narrow)),
         Check(
             f"{sum(map(len, overdue.values()))} deadlines were told when they were over, and none was passed over",
-            (*early, *silent, *late),
+            (*early, *unwarned, *silent, *late),
         ),
         Check(f"{len(unsettled)} closed cases wait for their reporters as long as was said", tuple(endless)),
     ]

@@ -38,6 +38,8 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "told": "SELECT event_id, case_id, template, occurred_at, recipient_id FROM notices "
         "JOIN deliveries USING (tenant, event_id) WHERE tenant = $1 AND template IN ('escalated', 'sent_down', "
         "'supervised', 'approval_asked', 'extended', 'suspended', 'resumed', 'appeal_upheld', 'cancelled', 'closed')",
+        "near": "SELECT case_id, parameters ->> 'stage' AS stage FROM notices "
+        "WHERE tenant = $1 AND template = 'deadline_near'",
         "away": "SELECT parameters ->> 'member_id' AS member_id, occurred_at FROM notices "
         "WHERE tenant = $1 AND template = 'member_absent'",
         "asked": "SELECT recipient_id, occurred_at FROM notices JOIN deliveries USING (tenant, event_id) "

@@ -156,4 +156,17 @@ PLANTED = {
         "WHERE documents <> '[]')",
         "errands came back",
     ),
+    "an offer that was never widened": (
+        "dispatch",
+        "UPDATE orders SET offers = 1 WHERE order_id = (SELECT min(order_id::text)::uuid FROM orders WHERE "
+        "category = '11002' AND level <> 'micro_grid' AND offers > 2)",
+        "were offered more widely",
+    ),
+    "a deadline of which nobody was warned": (
+        "notify",
+        "UPDATE notices SET parameters = '{}' WHERE template = 'deadline_near' AND event_id = (SELECT "
+        "min(n.event_id::text)::uuid FROM notices n JOIN notices e USING (tenant, case_id) WHERE "
+        "n.template = 'deadline_near' AND e.template = 'overdue')",
+        "deadlines were told when they were over",
+    ),
 }

@@ -57,7 +57,7 @@ ORDER_BODIES: dict[str, tuple[str, dict[str, object]]] = {
     "raise": ("raise", {"reason": "beyond_means"}),
     "send_down": ("send-down", {"unit": "37078400420101", "reason": "就近。"}),
     "pass_check": ("check", {"passed": True}),
-    "fail_check": ("check", {"passed": False}),
+    "fail_check": ("check", {"passed": False, "note": "仍不亮。"}),
     "extend": ("approvals", {"kind": "extension", "reason": "weather", "note": "下雨。", "amount": 1}),
     "suspend": ("approvals", {"kind": "suspension", "reason": "season", "note": "开春。", "amount": 1}),
     "appeal": ("approvals", {"kind": "appeal", "reason": "unfair", "note": "复核。"}),
