@@ -37,6 +37,10 @@ class Situation:
     hours: Hours
 
 
+UNKNOWN = Situation((), None, Hours.OFF)
+"""What is enough to know where no row asks for more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """For which cases of its category a row is; what is None does not matter.

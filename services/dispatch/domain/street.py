@@ -12,7 +12,16 @@ from functools import cached_property, lru_cache
 
 from libs.contracts.words import Level, MemberKind, RequestKind
 from services.dispatch.domain.calendar import NATIONAL, Calendar
-from services.dispatch.domain.responsibility import Hours, Responsibility, Selected, Situation, day_of, select
+from services.dispatch.domain.responsibility import (
+    ALWAYS,
+    UNKNOWN,
+    Hours,
+    Responsibility,
+    Selected,
+    Situation,
+    day_of,
+    select,
+)
 from services.dispatch.domain.tree import GridTree, Unit
 
 
@@ -40,9 +49,10 @@ class Street:
     ) -> Selected:
         """The row of the responsibility list for a case of the category there; no unit where nobody can tell it."""
         rows = self.responsibilities.get(category, ())
-        # Few rows name a unit, and looking for those above one takes as long as all the rest.
-        placed = any(row.condition.unit for row in rows)
-        units = tuple(above.code for above in self.ancestors(unit)) if unit is not None and placed else ()
+        if all(row.condition == ALWAYS for row in rows):
+            # As in most lists. What is above the unit, and whether the street works, takes longer than all the rest.
+            return select(category, rows, UNKNOWN, at)
+        units = tuple(above.code for above in self.ancestors(unit)) if unit is not None else ()
         hours = Hours.WORKING if self.calendar.is_open(at) else Hours.OFF
         return select(category, rows, Situation(units, request_kind, hours), at)
 
