@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.incident import Problem
 
 MAX_BODY_BYTES = 256 * 1024
+"""Of a request, unless a service says something else of its path."""
 PROBLEM = "application/problem+json"
 
 Scope = MutableMapping[str, Any]
@@ -117,15 +118,17 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
 class Edge:
     """ASGI middleware: bounds the body before anything reads it, and measures by route template."""
 
-    def __init__(self, app: App, service: str) -> None:
+    def __init__(self, app: App, service: str, body_bytes: Mapping[str, int]) -> None:
         self._app = app
         self._service = service
+        self._body_bytes = body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
+        most = self._body_bytes.get(scope["path"], MAX_BODY_BYTES)
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         body_bytes = 0
 
@@ -139,12 +142,12 @@ class Edge:
             nonlocal body_bytes
             message = await receive()
             body_bytes += len(message.get("body", b""))
-            if body_bytes > MAX_BODY_BYTES:
-                raise RefusedRequest(_too_large())
+            if body_bytes > most:
+                raise RefusedRequest(_too_large(most))
             return message
 
-        if length.isdigit() and int(length) > MAX_BODY_BYTES:
-            r = _too_large()
+        if length.isdigit() and int(length) > most:
+            r = _too_large(most)
             await problem(r.status, r.title, r.detail)(scope, receive, measured)
         else:
             await self._app(scope, bounded, measured)
@@ -152,8 +155,8 @@ class Edge:
         REQUEST_SECONDS.labels(self._service, route, str(status)).observe(time.perf_counter() - started)
 
 
-def _too_large() -> Refused:
-    return Refused(413, "Too large", f"A request may have {MAX_BODY_BYTES // 1024} KiB at most.")
+def _too_large(most: int) -> Refused:
+    return Refused(413, "Too large", f"A request may have {most // 1024} KiB at most.")
 
 
 REFUSAL = {
@@ -178,15 +181,15 @@ def described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def install(app: FastAPI, service: str) -> None:
-    """Give an application the answers that every service gives."""
+def install(app: FastAPI, service: str, body_bytes: Mapping[str, int]) -> None:
+    """Give an application the answers that every service gives. `body_bytes`: by path, where they may be more."""
     app.openapi = partial(described, app)  # type: ignore[method-assign]
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(NotTakenNow, _not_taken)
     app.add_exception_handler(Exception, _failed)
-    app.add_middleware(Edge, service=service)
+    app.add_middleware(Edge, service=service, body_bytes=body_bytes)
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> PlainTextResponse:

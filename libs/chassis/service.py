@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from types import MappingProxyType
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -51,6 +52,7 @@ class Service:
         api: APIRouter,
         *,
         background: Sequence[Background] = (),
+        body_bytes: Mapping[str, int] = MappingProxyType({}),
         span_exporter: SpanExporter | None = None,
     ) -> None:
         self.name = router.service
@@ -80,7 +82,7 @@ class Service:
         self.draining = False
         self._ended = False
         self._background = background
-        self.app = self._app(api)
+        self.app = self._app(api, body_bytes)
 
     def _subscribers(self) -> list[BatchPuller]:
         producers = sorted({event.service for event in self.router.events})
@@ -89,11 +91,11 @@ class Service:
             for p in producers
         ]
 
-    def _app(self, api: APIRouter) -> FastAPI:
+    def _app(self, api: APIRouter, body_bytes: Mapping[str, int]) -> FastAPI:
         app = FastAPI(title=f"Wangge {self.name}", version="1", lifespan=self._lifespan)
         app.state.engine, app.state.commands, app.state.telemetry = self.engine, self.commands, self.telemetry
         app.state.clock, app.state.settings = self.clock, self.settings
-        http.install(app, self.name)
+        http.install(app, self.name, body_bytes)
         app.include_router(health.router(self))
         app.include_router(api)
         return app

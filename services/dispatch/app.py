@@ -11,4 +11,10 @@ api.router.include_router(responsibility_api.router)
 
 
 def build() -> Service:
-    return Service(Settings(), handlers.router, api.router, background=(senders.report_findings,))
+    return Service(
+        Settings(),
+        handlers.router,
+        api.router,
+        background=(senders.report_findings,),
+        body_bytes=responsibility_api.BODY_BYTES,
+    )

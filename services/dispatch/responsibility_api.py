@@ -20,7 +20,7 @@ from libs.chassis.http import Asking, Reading, RefusedRequest, not_found
 from libs.chassis.pages import CSV_ANSWER, Page
 from libs.contracts.message import Tenant
 from libs.contracts.words import Level, OrgKind, Registration
-from services.dispatch import responsibility_file, responsibility_list
+from services.dispatch import responsibility_file, responsibility_list, spreadsheet
 from services.dispatch.domain.calendar import TimeUnit
 from services.dispatch.domain.commands import ImportList
 from services.dispatch.domain.responsibility import Responsibility
@@ -34,6 +34,9 @@ router = APIRouter(tags=["responsibility list"])
 
 NAMED = 1_000
 """So many bad cells are named, and how many more there are."""
+
+PATH = "/v1/responsibility-list"
+BODY_BYTES = dict.fromkeys((PATH, f"{PATH}/preview"), spreadsheet.MAX_BYTES)
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE = {
@@ -120,7 +123,7 @@ Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of the li
 AsOf = Annotated[date | None, Query(description="Only rows that apply on this day; without it, all.")]
 
 
-@router.get("/v1/responsibility-list")
+@router.get(PATH)
 async def show_list(
     db: Reading,
     tenant: Tenant,
@@ -137,7 +140,7 @@ async def show_list(
     return Page(items=list(map(_view, shown)), next=_cursor(shown[-1]) if len(found) > limit else None, total=None)
 
 
-@router.get("/v1/responsibility-list.csv", response_class=Response, responses=CSV_ANSWER)
+@router.get(f"{PATH}.csv", response_class=Response, responses=CSV_ANSWER)
 async def list_as_csv(
     db: Reading, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
 ) -> Response:
@@ -147,7 +150,7 @@ async def list_as_csv(
     return Response(content, media_type="text/csv; charset=utf-8", headers=_named(f"responsibility-{tenant}.csv"))
 
 
-@router.get("/v1/responsibility-list.xlsx", response_class=Response, responses=XLSX_ANSWER)
+@router.get(f"{PATH}.xlsx", response_class=Response, responses=XLSX_ANSWER)
 async def list_as_xlsx(
     db: Reading, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
 ) -> Response:
@@ -157,7 +160,7 @@ async def list_as_xlsx(
     return Response(content, media_type=XLSX, headers=_named(f"responsibility-{tenant}.xlsx"))
 
 
-@router.get("/v1/responsibility-list/versions")
+@router.get(f"{PATH}/versions")
 async def list_versions(
     db: Reading, tenant: Tenant, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> list[VersionView]:
@@ -166,7 +169,7 @@ async def list_versions(
     return [VersionView.model_validate(row, from_attributes=True) for row in found]
 
 
-@router.post("/v1/responsibility-list/preview", openapi_extra=FILE)
+@router.post(f"{PATH}/preview", openapi_extra=FILE)
 async def preview(request: Request, tenant: Tenant) -> ChangeView:
     """What an import of the file would change, cell by cell. Nothing is changed."""
     rows = await _rows(request, tenant)
@@ -174,7 +177,7 @@ async def preview(request: Request, tenant: Tenant) -> ChangeView:
         return _change(await responsibility_list.compare(db, tenant, rows))
 
 
-@router.put("/v1/responsibility-list", openapi_extra=FILE)
+@router.put(PATH, openapi_extra=FILE)
 async def import_list(
     request: Request,
     desk: Asking,

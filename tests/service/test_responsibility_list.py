@@ -346,6 +346,15 @@ async def test_a_failure_midway_leaves_the_list_as_it_was(dispatch: Stage) -> No
     assert await everything(dispatch) == before
 
 
+async def test_a_large_list_is_taken_and_one_beyond_the_limit_is_refused(dispatch: Stage) -> None:
+    of_each: tuple[dict[str, str], ...] = ({}, {"condition": f"unit={TENANT}"}, {"condition": "hours=off"})
+    content = as_csv([each | special for each in foreign_catalogue() for special in of_each])
+    change = await put(dispatch, content + b"\r\n" * 130_000)
+    assert len(change["added"]) == 1200
+    problem = await put(dispatch, b" " * (4 * 1024 * 1024 + 1), 413)
+    assert problem["detail"] == "A request may have 4096 KiB at most."
+
+
 async def test_an_unknown_street_has_no_list(dispatch: Stage) -> None:
     answer = await dispatch.http.put(LIST, params={"tenant": "370784009"}, content=as_csv([line()]))
     assert answer.status_code == 404
