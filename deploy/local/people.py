@@ -16,7 +16,7 @@ from deploy.local.reports import Outcome
 from deploy.local.story import Story, Surprise
 from deploy.local.street import Street
 from libs.chassis.clock import Clock
-from libs.contracts.dispatch import OrderOffered
+from libs.contracts.dispatch import InspectionAssigned, InspectionRaised, OrderOffered
 from libs.contracts.words import Reach
 
 # Of domain time: how long people take for each step.
@@ -48,25 +48,32 @@ class People:
         self._incident, self._dispatch, self._clock, self._noon = incident, dispatch, clock, noon
         self._rng, self._rivals_at_most, self._contested = Random(1), rivals_at_most, contested
         self._desk = [m.member_id for m in street.members if m.unit == tenant]
-        self._checkers = [m.member_id for m in street.members if m.kind == "full_time"]
+        self._full_time = [m.member_id for m in street.members if m.kind == "full_time"]
         self._organisations = Organisations(street, tenant, incident, dispatch, clock)
         self.contested = 0
 
-    async def decide(self, story: Story, registration: str) -> None:
-        """The desk accepts a report, or somebody has looked whether it is true."""
+    async def accept(self, story: Story) -> None:
+        """The desk accepts a report."""
         await self._pass(DESK_MINUTES)
-        verb = "verify" if registration == "verify" else "accept"
-        body: dict[str, object] = {"by_member": self._rng.choice(self._desk)}
-        if verb == "verify":
-            body |= {"true_report": True, "note": "现场核实，情况属实。"}
         url = f"/v1/cases/{story.receipt.case_no}"
-        answer = await self._incident.post(f"{url}/{verb}", body)
+        answer = await self._incident.post(f"{url}/accept", {"by_member": self._rng.choice(self._desk)})
         if answer.status_code == 409:
             # An outage may have swallowed the answer to the same request.
             now = await self._incident.look(url)
-            if now["state"] not in ("reported", "verifying"):
+            if now["state"] != "reported":
                 return
-        _expect(answer, verb)
+        _expect(answer, "accept")
+
+    async def verify(self, sent: InspectionAssigned | InspectionRaised) -> None:
+        """Who was sent, or somebody of the street where there was nobody to send, has looked: the report is true."""
+        await self._pass(DESK_MINUTES)
+        member_id = sent.member_id if isinstance(sent, InspectionAssigned) else self._rng.choice(self._desk)
+        url, found = f"/v1/inspections/{sent.inspection_id}", {"true_report": True, "note": "现场核实，情况属实。"}
+        answer = await self._dispatch.post(f"{url}/answer", {"member_id": member_id, **found})
+        if answer.status_code == 409 and (await self._dispatch.look(url))["state"] == "done":
+            # Another was asked when this took too long, and was there first.
+            return
+        _expect(answer, "answer")
 
     async def take_up(self, story: Story, offered: OrderOffered) -> None:
         """An offer: somebody claims it and does what the plan says, or lets the time pass."""
@@ -130,7 +137,7 @@ class People:
             while rivals:
                 asking, rivals = rivals[:at_once], rivals[at_once:]
                 # Where so few were asked, others join whom nobody has.
-                others = self._rng.sample(self._checkers, max(0, at_once - len(offered_to)))
+                others = self._rng.sample(self._full_time, max(0, at_once - len(offered_to)))
                 asking += [m for m in others if m not in offered_to]
                 answers = await asyncio.gather(*(self._ask(order_id, "claim", m) for m in asking))
                 winners: list[Order] = [answer.json() for answer in answers if answer.status_code == 200]
@@ -158,8 +165,11 @@ class People:
         await self._pass(CHECK_MINUTES)
 
     async def _check(self, order: Order, *, passed: bool) -> None:
-        checker = next(m for m in self._rng.sample(self._checkers, 2) if m != order["member_id"])
-        await self._do(order, "check", {"passed": passed}, "checked" if passed else "handling", by=checker)
+        """By who was sent, or by somebody of the street where there was nobody to send."""
+        *_, asked = await self._dispatch.look(f"/v1/orders/{order['order_id']}/inspections")
+        checker = asked["member_id"] or next(m for m in self._rng.sample(self._desk, 2) if m != order["member_id"])
+        found = {"passed": passed, "note": "" if passed else "现场仍未修好。"}
+        await self._do(order, "check", found, "checked" if passed else "handling", by=checker)
         if not passed:
             await self._pass(WORK_MINUTES)
 

@@ -15,7 +15,16 @@ from deploy.local.reports import PlannedReport
 from deploy.local.senders import NotTaken, Senders, Sent
 from deploy.local.story import Story, Surprise
 from deploy.local.street import RESPONSIBILITY
-from libs.contracts.dispatch import OrderClaimed, OrderDispatched, OrderHandled, OrderOffered, PatrolVisited
+from libs.contracts.dispatch import (
+    InspectionAssigned,
+    InspectionKind,
+    InspectionRaised,
+    OrderClaimed,
+    OrderDispatched,
+    OrderHandled,
+    OrderOffered,
+    PatrolVisited,
+)
 from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, Receipt
 from libs.contracts.message import CaseEvent, Message
 from libs.contracts.notify import NotificationDelivered
@@ -28,6 +37,7 @@ STAGE_OF: dict[type[CaseEvent], str] = {
     OrderHandled: "handled",
     CaseClosed: "closed",
 }
+ACTED_ON = (OrderOffered, InspectionAssigned, InspectionRaised, CaseClosed)
 TICK_SECONDS = 0.1
 # On a slow machine everything takes longer; else the clocks of orders would run out before anybody can act.
 UNDER_WAY_AT_MOST = 150
@@ -92,7 +102,7 @@ class Stories:
     def hear(self, fact: Message) -> None:
         self._last_heard = asyncio.get_running_loop().time()
         self._count(fact)
-        if isinstance(fact, OrderOffered | CaseClosed) and not self._over:
+        if isinstance(fact, ACTED_ON) and not self._over:
             if fact.case_id in self._stories:
                 self._act(self._stories[fact.case_id], fact)
             else:
@@ -121,9 +131,8 @@ class Stories:
             raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
         receipt = sent.receipts[0]
         story = self._tell(Story(plan, receipt, self._by_key[plan.same_as] if plan.same_as else None))
-        registration = self._registration[plan.category]
-        if registration != "automatic":
-            await self._people.decide(story, registration)
+        if self._registration[plan.category] == "acceptor":
+            await self._people.accept(story)
 
     def _tell(self, story: Story) -> Story:
         case_id = story.receipt.case_id
@@ -137,6 +146,8 @@ class Stories:
         match fact:
             case OrderOffered():
                 self._do(self._until_finished(story, self._people.take_up(story, fact)))
+            case InspectionAssigned(kind=InspectionKind.VERIFY) | InspectionRaised(kind=InspectionKind.VERIFY):
+                self._do(self._people.verify(fact))
             case CaseClosed():
                 self._do(self._until_finished(story, self._people.rate(story)))
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from libs.contracts.message import CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
+from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
 from libs.contracts.words import (
     Appointment,
     Documents,
@@ -46,6 +46,13 @@ class ApprovalKind(StrEnum):
     EXTENSION = "extension"
     SUSPENSION = "suspension"
     APPEAL = "appeal"
+
+
+class InspectionKind(StrEnum):
+    """核实: is the report true? 核查: is it really fixed?"""
+
+    VERIFY = "verify"
+    CHECK = "check"
 
 
 class OrderDispatched(OrderEvent, fact="dispatched"):
@@ -262,6 +269,65 @@ class OrderChecked(OrderEvent, fact="checked"):
     on_time: bool
     own_report: bool
     in_kpis: bool = True
+    note: str = Field("", description="Where the check failed: what is missing.")
+
+
+class InspectionEvent(CaseEvent):
+    """A fact about somebody's looking on site: whether a report is true, or whether an order is really done."""
+
+    inspection_id: UUID
+    kind: InspectionKind
+
+
+class InspectionAssigned(InspectionEvent, fact="inspection_assigned"):
+    """A member shall go and look. `order_id` is the order to check; a report to verify has none yet."""
+
+    case_no: str
+    category_name: str
+    summary: str
+    unit: GridCode
+    unit_name: str
+    order_id: UUID | None
+    member_id: MemberId
+    org_id: OrgId
+    due_at: AwareDatetime
+
+
+class InspectionLapsed(InspectionEvent, fact="inspection_lapsed"):
+    """The member has not looked in time: another is asked."""
+
+    case_no: str
+    member_id: MemberId
+    due_at: AwareDatetime
+
+
+class InspectionRaised(InspectionEvent, fact="inspection_raised"):
+    """There is nobody (more) to ask: any member of the organisation above may look."""
+
+    case_no: str
+    category_name: str
+    summary: str
+    unit: GridCode
+    unit_name: str
+    org_id: OrgId
+
+
+class InspectionCancelled(InspectionEvent, fact="inspection_cancelled"):
+    """The member need not go: somebody else has looked, or the case is decided or over."""
+
+    case_no: str
+    member_id: MemberId
+
+
+class CaseVerified(InspectionEvent, fact="verified"):
+    """Somebody has looked on site whether the report is true, and says what they found."""
+
+    case_no: str
+    true_report: bool
+    note: str
+    member_id: MemberId
+    org_id: OrgId
+    on_time: bool
 
 
 class DeadlineNear(OrderEvent, fact="deadline_near"):

@@ -57,8 +57,22 @@ class CaseOpened(CaseEvent):
     documents: Documents = ()
 
 
+class VerifyAsked(CaseEvent, fact="verify_asked"):
+    """The report becomes a case only when somebody has looked on site whether it is true: whom shall that be?"""
+
+    case_no: str
+    category: CategoryCode
+    category_name: str
+    request_kind: RequestKind
+    place: Place
+    summary: str = Field(max_length=200)
+    reported_by_member: MemberId | None = None
+
+
 class CaseRegistered(CaseOpened, fact="registered"):
     """The report is a case."""
+
+    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
 
 
 class CaseRejected(CaseEvent, fact="rejected"):
@@ -69,6 +83,7 @@ class CaseRejected(CaseEvent, fact="rejected"):
     end_reason: EndReason
     note: str | None = None
     reporter_id: UUID | None = None
+    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
 
 
 class CaseVoided(CaseEvent, fact="voided"):
@@ -80,6 +95,7 @@ class CaseVoided(CaseEvent, fact="voided"):
     note: str | None = None
     opening: int | None = Field(None, ge=0, description="None: it was never registered, and has no order.")
     reporter_id: UUID | None = None
+    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
 
 
 class CaseMerged(CaseEvent, fact="merged"):
@@ -90,6 +106,7 @@ class CaseMerged(CaseEvent, fact="merged"):
     into_case_no: str
     opening: int | None = Field(None, ge=0, description="None: it was never registered, and has no order.")
     reporter_id: UUID | None = None
+    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
 
 
 class CaseUnmerged(CaseOpened, fact="unmerged"):

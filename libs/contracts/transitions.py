@@ -18,13 +18,14 @@ class Who(StrEnum):
 
     CANDIDATE = "candidate"
     HANDLER = "handler"
-    ANOTHER_MEMBER = "another_member"
+    INSPECTOR = "inspector"
     MEMBER = "member"
     ORGANISATION = "organisation"
     PARENT = "parent"
     HIGHER = "higher"
     STREET = "street"
     ACCEPTOR = "acceptor"
+    VERIFIER = "verifier"
     REPORTER = "reporter"
     CLOCK = "clock"
     FACT = "fact"
@@ -33,13 +34,17 @@ class Who(StrEnum):
 WHO: Mapping[Who, Words] = {
     Who.CANDIDATE: Words("a member whom it is offered to", "被派单的成员"),
     Who.HANDLER: Words("the member who has it", "接单的成员"),
-    Who.ANOTHER_MEMBER: Words("a member who did not do it", "未参与处置的成员"),
+    Who.INSPECTOR: Words(
+        "a member who was asked to look, or another of an organisation that answers for it",
+        "被指派到现场查看的成员，或负责党组织的其他成员",
+    ),
     Who.MEMBER: Words("a member of the street", "街道的网格成员"),
     Who.ORGANISATION: Words("a member of an organisation that answers for it", "负责该工单的党组织的成员"),
     Who.PARENT: Words("a member of the parent organisation", "上级党组织的成员"),
     Who.HIGHER: Words("a member of a higher level", "更高层级的成员"),
     Who.STREET: Words("a member of the street committee", "街道党工委的成员"),
     Who.ACCEPTOR: Words("an acceptor", "受理员"),
+    Who.VERIFIER: Words("an acceptor, or the member who looked on site", "受理员或现场核实的成员"),
     Who.REPORTER: Words("the reporter", "上报人"),
     Who.CLOCK: Words("the clock", "时钟"),
     Who.FACT: Words("a fact of another service", "其他服务的事件"),

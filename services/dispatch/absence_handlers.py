@@ -12,6 +12,7 @@ from libs.chassis import timers
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
 from libs.contracts.message import Event
+from services.dispatch import inspecting
 from services.dispatch.desk import Desk
 from services.dispatch.domain.absence import Absence, NotRecorded, record, tell
 from services.dispatch.domain.commands import EndAbsence, RecordAbsence
@@ -78,7 +79,7 @@ async def end_absences(commands: Batch[EndAbsence], db: Database) -> list[Answer
 
 @router.due(AbsenceBegins)
 async def begin_absences(begun: Batch[AbsenceBegins], db: Database) -> Sequence[Event]:
-    """Open offers go to others, and what the absent have claimed is told to their organisations."""
+    """Open offers and inspections go to others; what the absent have claimed is told to their organisations."""
     known = await absence_tables.by_id(db, [timer.absence_id for timer in begun])
     away = {(a.tenant, a.member_id): a for a in known.values() if a.until_at > begun.now}
     desk = await Desk.open(db, await order_tables.orders_of_absent(db, away), away, begun.now)
@@ -98,5 +99,6 @@ async def begin_absences(begun: Batch[AbsenceBegins], db: Database) -> Sequence[
             claimed[order.tenant, order.member_id].append(order)
     await desk.record(db)
     streets = await street_tables.streets_for(db, {tenant for tenant, _ in away})
+    facts += await inspecting.hand_over(db, away, streets, begun.now)
     members = ((a, streets[a.tenant].members.get(a.member_id)) for a in away.values())
     return [*facts, *(tell(a, m, claimed[a.tenant, a.member_id], begun.now) for a, m in members if m)]

@@ -80,6 +80,9 @@ class OrderShown(OrderView):
     light: Light | None
 
 
+Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
+
+
 class ByMember(BaseModel):
     tenant: Tenant = Field(examples=["370784004"])
     member_id: MemberId = Field(examples=["M0001"])
@@ -97,7 +100,7 @@ class HandInBody(ByMember):
     """What was done, with the evidence that the responsibility list asks for."""
 
     note: str = Field("", max_length=2000, examples=["Lamp replaced, works"])
-    photos: list[Annotated[str, Field(max_length=200)]] = Field([], max_length=9, description="Ids of photos.")
+    photos: Photos = Field([])
     documents_returned: Documents = Field((), description="Every document of the order: the resident has them again.")
 
 
@@ -142,6 +145,8 @@ class CheckBody(ByMember):
     """What somebody else found when they looked."""
 
     passed: bool
+    note: str = Field("", max_length=500, description="Needed where it did not pass: what is missing.")
+    photos: Photos = Field([])
 
 
 class DryRun(BaseModel):
@@ -228,8 +233,9 @@ async def send_down(order_id: UUID, body: SendDownBody, desk: Asking) -> OrderVi
 
 @router.post("/v1/orders/{order_id}/check")
 async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
-    """核查. Somebody else has looked: done, or rework."""
-    return view(await desk.ask(CheckOrder(body.tenant, order_id, body.member_id, body.passed)))
+    """核查. Who was asked to look, or another of an answering organisation, says: done, or rework."""
+    found = CheckOrder(body.tenant, order_id, body.member_id, body.passed, body.note, tuple(body.photos))
+    return view(await desk.ask(found))
 
 
 AnyOfStates = Annotated[tuple[State, ...], Query(alias="state", description="Any of these; without it, all.")]

@@ -20,7 +20,14 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
-from services.dispatch import absence_handlers, approval_handlers, patrol_handlers, responsibility_handlers
+from services.dispatch import (
+    absence_handlers,
+    approval_handlers,
+    inspecting,
+    inspection_handlers,
+    patrol_handlers,
+    responsibility_handlers,
+)
 from services.dispatch.desk import C, Decide, Desk, OfferLease, OrderClock, clock_of, lease_of
 from services.dispatch.domain import approval, escalation, work
 from services.dispatch.domain.commands import (
@@ -38,6 +45,7 @@ from services.dispatch.domain.order import ENDED, Changed, Decision, Order, Stat
 from services.dispatch.domain.routing import Assign, Explanation, Routed, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.workload import Workload
+from services.dispatch.tables import inspections as inspection_tables
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
@@ -46,6 +54,7 @@ router = EventRouter("dispatch")
 router.include(absence_handlers.router)
 router.include(patrol_handlers.router)
 router.include(approval_handlers.router)
+router.include(inspection_handlers.router)
 router.include(responsibility_handlers.router)
 
 
@@ -54,7 +63,8 @@ O = TypeVar("O", bound=CaseOpened)  # noqa: E741
 
 @router.on(CaseRegistered)
 async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Event]:
-    return await _dispatch(cases, cases.wait, db, cases.now)
+    relieved = await inspecting.stop_verifying(db, cases, None, cases.now)
+    return [*await _dispatch(cases, cases.wait, db, cases.now), *relieved]
 
 
 @router.on(CaseUnmerged)
@@ -90,11 +100,12 @@ async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Data
 
 
 async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> list[Event]:
-    """The order that the case has is not needed any more; one that is checked already stays so."""
+    """The order that the case has, or who is to verify it, is not needed any more; what is checked already stays so."""
     openings = {(c.tenant, c.case_id, c.opening) for c in cases if c.opening is not None}
     found = await order_tables.of_openings(db, openings)
     desk = await Desk.open(db, {order.order_id for order in found.values()}, (), cases.now)
-    facts: list[Event] = []
+    facts = await inspecting.stop_verifying(db, [c for c in cases if c.opening is None], cases.wait, cases.now)
+    over = set()
     for case in cases:
         if case.opening is None:
             continue
@@ -107,8 +118,9 @@ async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> 
             case Changed() as cancelled:
                 desk.keep(cancelled.order)
                 facts += cancelled.facts
+                over.add(order.order_id)
     await desk.record(db)
-    return facts
+    return [*facts, *await inspecting.cancel_checks(db, over, cases.now)]
 
 
 ENDED_CASES: tuple[type[CaseVoided | CaseMerged], ...] = (CaseVoided, CaseMerged)
@@ -212,10 +224,12 @@ async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Ans
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         return work.hand_in(order, member, c.note, len(c.photos), commands.now, c.documents_returned)
 
-    answers = await _carry_out(commands, db, decide)
+    desk = await Desk.open_for(db, commands)
+    answers = desk.carry_out(commands, decide)
+    await desk.record(db)
     done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
     await order_tables.record_evidence(db, done)
-    return answers
+    return await inspecting.check_handed_in(db, answers, desk.streets, commands.now)
 
 
 @router.answers(GiveBackOrder)
@@ -252,10 +266,16 @@ async def send_orders_down(commands: Batch[SendOrderDown], db: Database) -> list
 
 @router.answers(CheckOrder)
 async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
-    def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.check(order, member, c.passed, street, commands.now)
+    desk = await Desk.open_for(db, commands)
+    sent = await inspection_tables.open_checks(db, desk.orders)
 
-    return await _carry_out(commands, db, decide)
+    def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        asked = sent[order.order_id].asked if order.order_id in sent else ()
+        return work.check(order, member, c.passed, street, commands.now, note=c.note, asked=asked)
+
+    answers = desk.carry_out(commands, decide)
+    await desk.record(db)
+    return await inspecting.conclude_checks(db, sent, commands, answers)
 
 
 async def _carry_out(commands: Batch[C], db: Database, decide: Decide[C]) -> list[Answer]:

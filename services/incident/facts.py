@@ -26,21 +26,31 @@ from services.incident.domain.redaction import redact, summarise
 from services.incident.tables.cases import Known
 
 
-def of_decision(case: Known, now: Standing, reason: EndReason | None, note: str | None, at: datetime) -> Event:
-    """Registered, rejected or voided, after staff decided."""
+def of_decision(
+    case: Known, before: Standing, now: Standing, reason: EndReason | None, note: str | None, at: datetime
+) -> Event:
+    """Registered, rejected or voided, after somebody decided."""
+    verify_asked = before.state is State.VERIFYING
     if reason is None:
-        return CaseRegistered(**_about(case, at), **_content(case))
+        return CaseRegistered(**_about(case, at), **_content(case), verify_asked=verify_asked)
     said: dict[str, Any] = {
         **_about(case, at),
         "category_name": case.row["category_name"],
         "end_reason": reason,
         "note": redact(note) if note else None,
+        "verify_asked": verify_asked,
     }
     return CaseVoided(**said, opening=now.opening) if now.state is State.VOID else CaseRejected(**said)
 
 
-def of_merging(case: Known, now: Standing, into: Known, at: datetime) -> Event:
-    return CaseMerged(**_about(case, at), into_case_id=into.case_id, into_case_no=into.case_no, opening=now.opening)
+def of_merging(case: Known, before: Standing, now: Standing, into: Known, at: datetime) -> Event:
+    return CaseMerged(
+        **_about(case, at),
+        into_case_id=into.case_id,
+        into_case_no=into.case_no,
+        opening=now.opening,
+        verify_asked=before.state is State.VERIFYING,
+    )
 
 
 def of_unmerging(case: Known, now: Standing, out_of: Known, at: datetime) -> Event:

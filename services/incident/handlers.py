@@ -15,7 +15,7 @@ from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import CaseClosed, ReportCase
 from libs.contracts.message import Event, OrderEvent
 from libs.contracts.transitions import Impossible
-from services.incident import facts, intake, merging
+from services.incident import facts, intake, merging, verifying
 from services.incident.domain.case import decide, follow, reopen, step_of
 from services.incident.domain.commands import (
     DecideCase,
@@ -36,6 +36,7 @@ from services.incident.tables.changes import Changes
 from services.incident.tables.intake import take_categories
 
 router = EventRouter("incident")
+router.include(verifying.router)
 
 
 class FeedbackClock(Timer):
@@ -161,7 +162,7 @@ def _decide(command: DecideCase, case: Known | None, changes: Changes, now: date
         return Refused(409, "Not in this state", after.detail, {"state": before.state, "allowed": allowed})
     details = {"move": command.move, "by_member": command.by_member, "reason": command.reason, "note": command.note}
     changes.note(case, after, new_id(), after.state, now, details)
-    fact = facts.of_decision(case, after, command.reason, command.note, now)
+    fact = facts.of_decision(case, before, after, command.reason, command.note, now)
     return Done(Decided(case.case_no, after.state), [fact])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.ids import new_id
-from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
+from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase, VerifyAsked
 from libs.contracts.message import Event
 from services.incident.domain import history
 from services.incident.domain.appointment import unfit
@@ -82,6 +82,21 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
             sealed_contact=report.sealed_contact,
         )
     ]
+    if row["state"] == State.VERIFYING:
+        facts.append(
+            VerifyAsked(
+                tenant=report.tenant,
+                occurred_at=row["reported_at"],
+                case_id=receipt.case_id,
+                case_no=receipt.case_no,
+                category=report.category,
+                category_name=row["category_name"],
+                request_kind=report.request_kind,
+                place=report.place,
+                summary=summarise(report.text),
+                reported_by_member=report.reported_by_member,
+            )
+        )
     if row["state"] == State.REGISTERED:
         facts.append(
             CaseRegistered(

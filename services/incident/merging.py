@@ -40,6 +40,7 @@ class Desk:
             return case
         if isinstance(into, Refused):
             return into
+        before = self._changes.standing(case)
         after = merging.merge(self._side(case, self._survivors), self._side(into, self._survivors))
         if not isinstance(after, Standing):
             return self._refused(case, after)
@@ -48,7 +49,7 @@ class Desk:
         self._changes.note(case, after, new_id(), "merged", self._now, details)
         self._note_on(into, "joined", {"case_no": case.case_no, **said})
         self._survivors.add((into.tenant, into.case_no))
-        return Done(Decided(case.case_no, after.state), [facts.of_merging(case, after, into, self._now)])
+        return Done(Decided(case.case_no, after.state), [facts.of_merging(case, before, after, into, self._now)])
 
     def unmerge(self, command: UnmergeCase) -> Answer:
         case = self._case(command.tenant, command.case_no)

@@ -9,7 +9,14 @@ from uuid import UUID
 from libs.chassis.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.ids import new_id
-from libs.contracts.dispatch import AppealUpheld, MemberChanged, OrderChecked, PatrolVisited, UnitChanged
+from libs.contracts.dispatch import (
+    AppealUpheld,
+    CaseVerified,
+    MemberChanged,
+    OrderChecked,
+    PatrolVisited,
+    UnitChanged,
+)
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
@@ -26,7 +33,7 @@ from services.scoring.domain.ledger import (
     restore,
     take_back,
 )
-from services.scoring.domain.rules import CHECKED, EVALUATED, VISITED, Deed, Earner, Who
+from services.scoring.domain.rules import CHECKED, EVALUATED, VERIFIED, VISITED, Deed, Earner, Who
 from services.scoring.tables import ledger, projections
 from services.scoring.tables.projections import Handled
 
@@ -78,6 +85,13 @@ async def score_visits(visits: Batch[PatrolVisited], db: Database) -> list[Event
     """Who was there earns."""
     await ledger.lock(db, {v.tenant for v in visits})
     return await _earn(db, [_visit_deed(v) for v in visits], {})
+
+
+@router.on(CaseVerified)
+async def score_verifications(found: Batch[CaseVerified], db: Database) -> list[Event]:
+    """Who has looked earns, whatever they found."""
+    await ledger.lock(db, {f.tenant for f in found})
+    return await _earn(db, [_verification_deed(f) for f in found], {})
 
 
 @router.on(AppealUpheld)
@@ -177,6 +191,20 @@ def _visit_deed(visit: PatrolVisited) -> Deed:
         occurred_at=visit.occurred_at,
         earners={Who.VISITOR: Earner(visit.member_id, visit.org_id)},
         holds={"first": visit.first, "on_time": visit.on_time, "in_place": visit.in_place},
+        category_points=0,
+    )
+
+
+def _verification_deed(found: CaseVerified) -> Deed:
+    return Deed(
+        tenant=found.tenant,
+        event=VERIFIED,
+        cause_id=found.id,
+        case_id=found.case_id,
+        order_id=None,
+        occurred_at=found.occurred_at,
+        earners={Who.VERIFIER: Earner(found.member_id, found.org_id)},
+        holds={"on_time": found.on_time},
         category_points=0,
     )
 

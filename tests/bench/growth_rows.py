@@ -118,6 +118,16 @@ DISPATCH = (
     FROM (SELECT *, CASE filled.state(i) WHEN 'closed' THEN 'checked' ELSE 'offered' END AS state {HANDLED}) p
     """,
     f"""
+    INSERT INTO inspections (inspection_id, tenant, kind, state, case_id, case_no, order_id, category, category_name,
+        summary, unit, org_id, member_id, asked, without, lapses, clock, made_at, due_at, done_by, done_at, holds, note,
+        photos)
+    SELECT filled.id('inspection', i), filled.tenant(i), 'check', 'done', filled.id('case', i), filled.case_no(i),
+        filled.id('order', i), filled.category(i), '路灯不亮', '路灯不亮，第 ' || i || ' 盏', p.unit, p.org_id,
+        looked, jsonb_build_array(looked), '[]', 0, filled.clocks() -> 'check', filled.at(i, 200), filled.at(i, 4320),
+        looked, filled.at(i, 300), true, '', '[]'
+    FROM (SELECT *, 'M' || lpad((2 + i % 2300)::text, 4, '0') AS looked {HANDLED} AND filled.state(i) = 'closed') p
+    """,
+    f"""
     INSERT INTO timers (name, key, due_at, body)
     SELECT 'OrderClock', filled.id('order', i), now() + make_interval(days => 30 + (i % 60)::int),
         jsonb_build_object('due_at', filled.at(i), 'order_id', filled.id('order', i), 'stage', 'claim',

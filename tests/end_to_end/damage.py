@@ -3,7 +3,9 @@
 PLANTED = {
     "an order that is gone": (
         "dispatch",
-        "DELETE FROM orders WHERE order_id = (SELECT min(order_id::text)::uuid FROM orders)",
+        "WITH gone AS (SELECT min(order_id::text)::uuid AS order_id FROM orders), looked_at AS (DELETE FROM inspections "
+        "USING gone WHERE inspections.order_id = gone.order_id) DELETE FROM orders USING gone "
+        "WHERE orders.order_id = gone.order_id",
         "registered cases have one order for each time they were opened",
     ),
     "a case that is gone": (

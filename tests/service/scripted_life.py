@@ -60,6 +60,7 @@ class Life:
         ):
             await self.ask("incident", "POST", f"/v1/cases/{receipt.case_no}/{verb}", {"by_member": DESK, **more})
         await self.at_rest()
+        await self.look_on_site()
         orders = await self.orders_of([r for r in usual if r])
         assert len(orders) == cases
         await self.forget_reporter(orders[0]["case_id"])
@@ -89,6 +90,17 @@ class Life:
         key = {"Idempotency-Key": f"life-{category}-{number}"}
         answer = await self.ask("incident", "POST", "/v1/reports", {**body, **contact}, status, key)
         return Receipt.model_validate(answer.json()) if status == 201 else None
+
+    async def look_on_site(self) -> None:
+        """Whoever is sent says that a report is true."""
+        assert await self.report(VERIFIED, 301) is not None
+        await self.at_rest()
+        page = (await self.ask("dispatch", "GET", "/v1/inspections?kind=verify&limit=1")).json()
+        [asked] = page["items"]
+        url = f"/v1/inspections/{asked['inspection_id']}"
+        await self.ask("dispatch", "POST", f"{url}/answer", {"member_id": asked["member_id"], **_found(True)})
+        await self.ask("dispatch", "GET", url)
+        await self.at_rest()
 
     async def put_together(self) -> None:
         """What is the same matter is found, merged, taken apart, put under another and voided; some of it twice."""
@@ -140,10 +152,13 @@ class Life:
             done = {"member_id": claimant, "note": "已处置", "photos": ["p"]}
             await self.ask("dispatch", "POST", f"{url}/hand-in", done)
             if n % 5 == 2:
-                await self.ask("dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": False})
+                await self.ask(
+                    "dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": False, "note": "未修好"}
+                )
                 await self.ask("dispatch", "POST", f"{url}/hand-in", done)
             await self.ask("dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": True})
             await self.ask("dispatch", "GET", url)
+            await self.ask("dispatch", "GET", f"{url}/inspections")
             finished.add(order["case_id"])
         return finished
 
@@ -291,6 +306,9 @@ class Life:
         beyond = cursor(UUID(page["items"][0]["order_id"]))
         await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1&after={beyond}")
         await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1")
+        for asked in ("", f"&member_id={self.busy}"):
+            await self.ask("dispatch", "GET", f"/v1/inspections?state=assigned&state=done{asked}&limit=1")
+            await self.ask("dispatch", "GET", f"/v1/inspections?state=done{asked}&after={cursor(new_id())}")
         await self.ask("incident", "GET", "/v1/categories")
         dry_run = {"category": AUTOMATIC, "place": {"name": "儒林"}}
         await self.ask("dispatch", "POST", "/v1/routing/dry-run", dry_run)

@@ -52,26 +52,29 @@ MICRO_GRID, COMMUNITY = "37078400420101", "37078400401"
 async def incident(stage: MakeStage) -> Stage:
     running = await stage("incident")
     Orders.now = datetime.now(UTC)
-    policies = {"11001": Registration.AUTOMATIC, "11002": Registration.ACCEPTOR, "11003": Registration.VERIFY}
-    await running.hear(
-        *(
-            CategoryChanged(
-                tenant=STREET,
-                occurred_at=Orders.now,
-                category=code,
-                name_zh="路灯不亮",
-                name_en="Street lamp out",
-                area="public_services",
-                registration=registration,
-            )
-            for code, registration in policies.items()
-        )
-    )
+    await running.hear(*categories())
     return running
 
 
-async def report(stage: Stage, category: str = "11001") -> Receipt:
-    place = {"point": {"longitude": 119.2, "latitude": 36.4}, "name": "儒林"}
+def categories() -> list[CategoryChanged]:
+    """One of each policy."""
+    policies = {"11001": Registration.AUTOMATIC, "11002": Registration.ACCEPTOR, "11003": Registration.VERIFY}
+    return [
+        CategoryChanged(
+            tenant=STREET,
+            occurred_at=datetime.now(UTC),
+            category=code,
+            name_zh="路灯不亮",
+            name_en="Street lamp out",
+            area="public_services",
+            registration=registration,
+        )
+        for code, registration in policies.items()
+    ]
+
+
+async def report(stage: Stage, category: str = "11001", point: tuple[float, float] = (119.2, 36.4)) -> Receipt:
+    place = {"point": {"longitude": point[0], "latitude": point[1]}, "name": "儒林"}
     body = {"tenant": STREET, "category": category, "text": "路灯不亮，电话13800000000", "place": place}
     contact = {"email": "wang@mail.example"}
     answer = await stage.http.post(

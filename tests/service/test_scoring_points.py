@@ -12,7 +12,7 @@ from sqlalchemy import text
 from libs.chassis.ids import new_id
 from libs.chassis.testing import NOON, PATIENCE_SECONDS, Stage, stamped
 from libs.contracts import cloudevents
-from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.dispatch import CaseVerified, InspectionKind, MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.words import Level, MemberKind, OrgKind
@@ -249,3 +249,26 @@ async def test_an_evaluation_that_comes_before_the_check_waits_for_it(scoring: S
     await scoring.hear(check)
     await retried(scoring)
     assert (await balances(scoring))["member:M1"] == 8
+
+
+async def test_who_looks_whether_a_report_is_true_earns_the_same_whatever_they_find(scoring: Stage) -> None:
+    found = [
+        stamped(
+            CaseVerified(
+                tenant=TENANT,
+                occurred_at=NOON,
+                case_id=new_id(),
+                case_no="20261123-000001",
+                inspection_id=new_id(),
+                kind=InspectionKind.VERIFY,
+                true_report=true_report,
+                note="看过",
+                member_id=member_id,
+                org_id="P1",
+                on_time=True,
+            )
+        )
+        for member_id, true_report in (("M1", True), ("M2", False))
+    ]
+    await scoring.hear(*found, *found)
+    assert await balances(scoring) == {"member:M1": 1, "member:M2": 1, "org:P1": 2, "rule:verify_done": -4}

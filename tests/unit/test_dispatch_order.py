@@ -96,7 +96,7 @@ def test_a_member_does_not_check_their_own_work() -> None:
 
 
 def test_a_failed_check_is_rework_and_is_counted() -> None:
-    failed = changed(work.check(handled(), M2, False, STREET, LATER))
+    failed = changed(work.check(handled(), M2, False, STREET, LATER, note="灯罩未装"))
     assert (failed.order.state, failed.order.rework_count) == (State.HANDLING, 1)
     again = changed(work.hand_in(failed.order, M1, "done again", 0, LATER))
     assert changed(work.check(again.order, M2, True, STREET, LATER)).order.state is State.CHECKED
@@ -176,7 +176,7 @@ def test_every_state_but_the_last_has_a_clock_and_a_way_out(state: State) -> Non
 def test_what_happens_to_an_order_is_told_in_its_sequence_though_clocks_differ() -> None:
     claim = changed(work.claim(new_order(), M1, 0, LATER))
     hand_in = changed(work.hand_in(claim.order, M1, "done", 0, NOON))
-    failed = changed(work.check(hand_in.order, M2, False, STREET, LATER))
+    failed = changed(work.check(hand_in.order, M2, False, STREET, LATER, note="灯罩未装"))
     again = changed(work.hand_in(failed.order, M1, "done", 0, NOON))
     passed = changed(work.check(again.order, M2, True, STREET, LATER))
     times = [decided.facts[0].occurred_at for decided in (claim, hand_in, failed, again, passed)]

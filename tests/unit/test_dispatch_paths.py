@@ -79,10 +79,12 @@ class Paths(RuleBasedStateMachine):
         decided = work.assign(self.order, ABOVE, STREET.members[to], "离现场最近", STREET, Workload(), self.now)
         self.meet(Move.ASSIGN, decided, repeats=True)
 
-    @rule(of=st.sampled_from(OTHERS), passed=st.booleans())
-    def check(self, of: str, passed: bool) -> None:
+    @rule(of=st.sampled_from(OTHERS), passed=st.booleans(), note=st.sampled_from(["", "灯罩未装"]))
+    def check(self, of: str, passed: bool, note: str) -> None:
         move = Move.PASS_CHECK if passed else Move.FAIL_CHECK
-        self.meet(move, work.check(self.order, STREET.members[of], passed, STREET, self.now))
+        self.meet(
+            move, work.check(self.order, STREET.members[of], passed, STREET, self.now, note=note, asked=OTHERS[:3])
+        )
 
     @rule(kind=st.sampled_from(ApprovalKind), amount=st.integers(0, 3))
     def ask(self, kind: ApprovalKind, amount: int) -> None:
@@ -145,6 +147,10 @@ class Paths(RuleBasedStateMachine):
         if self.order.state is not State.CANCELLED:
             assert (self.order.member_id is None) == (self.order.state is State.OFFERED)
         assert self.order.people
+
+    @invariant()
+    def whoever_has_it_is_among_those_who_have_had_it(self) -> None:
+        assert {*self.order.given_back_by, *filter(None, [self.order.member_id])} <= {*self.order.held_by}
 
     @invariant()
     def a_clock_runs_exactly_in_a_stage(self) -> None:

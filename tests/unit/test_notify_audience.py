@@ -8,7 +8,14 @@ from uuid import UUID
 import pytest
 
 from libs.chassis.testing import NOON
-from libs.contracts.dispatch import DeadlineNear, EscalationCause, OrderClaimed, OrderEscalated, OrderOffered
+from libs.contracts.dispatch import (
+    DeadlineNear,
+    EscalationCause,
+    OrderChecked,
+    OrderClaimed,
+    OrderEscalated,
+    OrderOffered,
+)
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
@@ -123,6 +130,29 @@ def test_only_facts_about_cases_tell_reporters() -> None:
     for fact, rule in RULES.items():
         if isinstance(rule.audience, Reporter):
             assert fact.model_fields["case_id"].is_required(), fact.__name__
+
+
+def test_the_handler_hears_what_is_missing_and_nothing_of_a_check_that_passed() -> None:
+    check = OrderChecked(
+        tenant=TENANT,
+        occurred_at=NOON,
+        case_id=CASE,
+        order_id=ORDER,
+        passed=False,
+        member_id="M0001",
+        org_id="O1",
+        checked_by="M0002",
+        checked_by_org="O1",
+        category="11001",
+        points=5,
+        on_time=True,
+        own_report=False,
+        note="灯罩未装",
+    )
+    rule = RULES[OrderChecked]
+    assert told(check, rule.audience, []) == ["member:M0001"]
+    assert parameters(check, rule) == {"note": "灯罩未装"}
+    assert told(check.model_copy(update={"passed": True}), rule.audience, []) == []
 
 
 def test_times_are_told_in_the_streets_zone() -> None:

@@ -111,6 +111,20 @@ class CheckOrder:
     order_id: UUID
     member_id: str
     passed: bool
+    note: str = ""
+    photos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInspection:
+    """What a member found who looked whether a report is true."""
+
+    tenant: str
+    inspection_id: UUID
+    member_id: str
+    true_report: bool
+    note: str
+    photos: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ MOVES: Table[State, Move] = Table(
         Transition(Move.ASSIGN, "改派", HELD, None, Who.ORGANISATION, (Need.REASON,)),
         Transition(Move.RAISE, "上交", (State.OFFERED, *HELD), State.OFFERED, Who.ORGANISATION, (Need.LISTED_REASON,)),
         Transition(Move.SEND_DOWN, "下派", (State.OFFERED, *HELD), State.OFFERED, Who.ORGANISATION, (Need.REASON,)),
-        Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.ANOTHER_MEMBER, action="check"),
-        Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.ANOTHER_MEMBER, action="check"),
+        Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.INSPECTOR, action="check"),
+        Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.INSPECTOR, (Need.NOTE,), "check"),
         Transition(Move.EXTEND, "延期", HELD, None, Who.HANDLER, _GRANTED, "approvals"),
         Transition(Move.SUSPEND, "挂账", HELD, State.SUSPENDED, Who.HANDLER, _GRANTED, "approvals"),
         Transition(Move.RESUME, "恢复", (State.SUSPENDED,), State.HANDLING, Who.HANDLER),
@@ -153,6 +153,8 @@ class Order:
     appointment_starts_at: datetime | None = None
     appointment_ends_at: datetime | None = None
     documents: tuple[str, ...] = ()
+    held_by: tuple[str, ...] = ()
+    """Everybody who has ever had it: none of them is sent to check it."""
 
     @property
     def appointment(self) -> Appointment | None:

@@ -37,7 +37,7 @@ def claim(order: Order, member: Member | None, workload: int, now: datetime) -> 
     if workload >= member.workload_limit:
         return refuse(order, f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
     now = order.next_moment(now)
-    claimed = order.begin(to, now, member_id=member.member_id)
+    claimed = order.begin(to, now, member_id=member.member_id, held_by=(*order.held_by, member.member_id))
     fact = OrderClaimed(
         **about(order, now),
         member_id=member.member_id,
@@ -94,8 +94,20 @@ def hand_in(
     return Changed(handled, (fact,))
 
 
-def check(order: Order, checker: Member | None, passed: bool, street: Street, now: datetime) -> Decision:
-    """Somebody who did not do it looks whether it is done; else it goes back to the member (rework)."""
+def check(
+    order: Order,
+    checker: Member | None,
+    passed: bool,
+    street: Street,
+    now: datetime,
+    *,
+    note: str = "",
+    asked: Collection[str] = (),
+) -> Decision:
+    """Somebody who did not do it looks whether it is done; else it goes back to the member (rework).
+
+    `asked` are the members who were sent to look; besides them, those of an organisation that answers for the order.
+    """
     to = move_to(order, Move.PASS_CHECK if passed else Move.FAIL_CHECK)
     if isinstance(to, Refuse):
         return to
@@ -103,6 +115,12 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
         return refuse(order, "the checker is not a member of this street")
     if checker.member_id == order.member_id:
         return refuse(order, "a member does not check their own work")
+    if checker.member_id not in asked and not answers_for(checker, order.unit, street):
+        return refuse(
+            order, "only a member who was asked, or one of an organisation that answers for the order, checks it"
+        )
+    if not passed and not note.strip():
+        return refuse(order, "a note is needed: whoever has to do it again shall know what is missing")
     now = order.next_moment(now)
     assert order.member_id is not None
     assert order.handled_at is not None
@@ -118,6 +136,7 @@ def check(order: Order, checker: Member | None, passed: bool, street: Street, no
         on_time=order.handled_at <= order.handle_by,
         own_report=order.reported_by_member == order.member_id,
         in_kpis=order.in_kpis,
+        note="" if passed else note.strip(),
     )
     rework_count = order.rework_count + (not passed)
     return Changed(order.begin(to, now, rework_count=rework_count), (fact,))
@@ -177,10 +196,11 @@ def assign(
             order, f"{member.member_id} has {open_orders} open orders, and {member.workload_limit} is the limit"
         )
     now = order.next_moment(now)
+    held_by = (*order.held_by, member.member_id)
     if order.state is State.OFFERED:
-        assigned = order.begin(to, now, member_id=member.member_id)
+        assigned = order.begin(to, now, member_id=member.member_id, held_by=held_by)
     else:
-        assigned = replace(order, member_id=member.member_id, moved_at=now)
+        assigned = replace(order, member_id=member.member_id, held_by=held_by, moved_at=now)
     fact = OrderAssigned(
         **about(order, now),
         case_no=order.case_no,

@@ -137,6 +137,7 @@ CREATE TABLE orders (
     offers smallint NOT NULL CHECK (offers > 0),
     lease_ends_at timestamptz,
     given_back_by jsonb NOT NULL,
+    held_by jsonb NOT NULL DEFAULT '[]',
     reported_by_member text,
     evidence text NOT NULL,
     points integer NOT NULL,
@@ -286,7 +287,46 @@ CREATE TABLE approvals (
     CHECK ((decided_by IS NULL) = (decided_at IS NULL))
 );
 CREATE INDEX approvals_of_order ON approvals (order_id, approval_id);
-CREATE INDEX approvals_pending ON approvals (tenant, org_id, approval_id) WHERE state = 'pending'
+CREATE INDEX approvals_pending ON approvals (tenant, org_id, approval_id) WHERE state = 'pending';
+
+CREATE TABLE inspections (
+    inspection_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('verify', 'check')),
+    state text NOT NULL CHECK (state IN ('assigned', 'raised', 'done', 'cancelled')),
+    case_id uuid NOT NULL,
+    case_no text NOT NULL,
+    order_id uuid REFERENCES orders,
+    category text NOT NULL,
+    category_name text NOT NULL,
+    skills jsonb NOT NULL DEFAULT '[]',
+    summary text NOT NULL,
+    unit text NOT NULL,
+    org_id text NOT NULL,
+    member_id text,
+    asked jsonb NOT NULL,
+    without jsonb NOT NULL,
+    lapses smallint NOT NULL CHECK (lapses >= 0),
+    clock jsonb NOT NULL,
+    made_at timestamptz NOT NULL,
+    due_at timestamptz NOT NULL,
+    done_by text,
+    done_at timestamptz,
+    holds boolean,
+    note text NOT NULL,
+    photos jsonb NOT NULL,
+    CHECK ((kind = 'check') = (order_id IS NOT NULL)),
+    CHECK ((state = 'assigned') <= (member_id IS NOT NULL)),
+    CHECK ((state = 'raised') <= (member_id IS NULL)),
+    CHECK ((state = 'done') = (done_by IS NOT NULL)),
+    CHECK ((done_by IS NULL) = (done_at IS NULL) AND (done_by IS NULL) = (holds IS NULL)),
+    CHECK (member_id IS NULL OR NOT without ? member_id)
+);
+CREATE UNIQUE INDEX inspections_one_open_check ON inspections (order_id) WHERE state IN ('assigned', 'raised');
+CREATE UNIQUE INDEX inspections_one_verify ON inspections (tenant, case_id) WHERE kind = 'verify';
+CREATE INDEX inspections_of_order ON inspections (order_id, inspection_id);
+CREATE INDEX inspections_state ON inspections (tenant, state, inspection_id NULLS FIRST);
+CREATE INDEX inspections_of_member ON inspections (tenant, member_id, state, inspection_id)
 """
 
 

@@ -43,7 +43,7 @@ def _row(order: Order) -> dict[str, Any]:
 
 def _order(row: Record) -> Order:
     values = {name: getattr(row, name) for name in _ORDER_FIELDS}
-    for name in ("offered_to", "given_back_by", "because", "documents"):
+    for name in ("offered_to", "given_back_by", "held_by", "because", "documents"):
         values[name] = tuple(values[name])
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}

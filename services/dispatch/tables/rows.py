@@ -178,6 +178,7 @@ class OrderRow(DispatchTable, table=True):
     offers: int = Field(sa_column=Column(SmallInteger, nullable=False))
     lease_ends_at: datetime | None = _time(nullable=True)
     given_back_by: list[str] = _json()
+    held_by: list[str] = _json()
     reported_by_member: str | None = Field(sa_column=Column(Text))
     evidence: str = _text()
     points: int
@@ -227,6 +228,36 @@ class ApprovalRow(DispatchTable, table=True):
     decided_by: str | None = Field(sa_column=Column(Text))
     decided_at: datetime | None = _time(nullable=True)
     answer: str = _text()
+
+
+class InspectionRow(DispatchTable, table=True):
+    __tablename__ = "inspections"
+
+    inspection_id: UUID = Field(primary_key=True)
+    tenant: str = _text()
+    kind: str = _text()
+    state: str = _text()
+    case_id: UUID
+    case_no: str = _text()
+    order_id: UUID | None
+    category: str = _text()
+    category_name: str = _text()
+    skills: list[str] = _json()
+    summary: str = _text()
+    unit: str = _text()
+    org_id: str = _text()
+    member_id: str | None = Field(sa_column=Column(Text))
+    asked: list[str] = _json()
+    without: list[str] = _json()
+    lapses: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    clock: dict[str, Any] = _json()
+    made_at: datetime = _time()
+    due_at: datetime = _time()
+    done_by: str | None = Field(sa_column=Column(Text))
+    done_at: datetime | None = _time(nullable=True)
+    holds: bool | None
+    note: str = _text()
+    photos: list[str] = _json()
 
 
 def columns(model: type[SQLModel]) -> Any:

@@ -78,10 +78,10 @@ TRANSITIONS: Table[State, Move] = Table(
             (Need.LISTED_REASON,),
         ),
         Transition(
-            Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Who.ACCEPTOR, (Need.NOTE,), "verify"
+            Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Who.VERIFIER, (Need.NOTE,), "verify"
         ),
         Transition(
-            Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Who.ACCEPTOR, (Need.NOTE,), "verify"
+            Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Who.VERIFIER, (Need.NOTE,), "verify"
         ),
         Transition(
             Move.VOID,

@@ -12,9 +12,14 @@ from libs.contracts.dispatch import (
     ApprovalAsked,
     ApprovalRefused,
     DeadlineNear,
+    InspectionAssigned,
+    InspectionCancelled,
+    InspectionLapsed,
+    InspectionRaised,
     MemberAbsent,
     OrderAssigned,
     OrderCancelled,
+    OrderChecked,
     OrderClaimed,
     OrderEscalated,
     OrderExtended,
@@ -50,7 +55,10 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Members:
+    """The members whom `field` names, but not where the field `unless` is true."""
+
     field: str
+    unless: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,17 @@ RULES: Mapping[type[Event], Rule] = {
         ("case_no", "category_name", "unit_name", "summary", "claim_by", "appointment", "documents"),
     ),
     OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
+    OrderChecked: Rule("rework", Members("member_id", unless="passed"), ("note",)),
+    InspectionAssigned: Rule(
+        "inspection_assigned",
+        Members("member_id"),
+        ("kind", "case_no", "category_name", "unit_name", "summary", "due_at"),
+    ),
+    InspectionLapsed: Rule("inspection_lapsed", Members("member_id"), ("kind", "case_no", "due_at")),
+    InspectionRaised: Rule(
+        "inspection_raised", Orgs(("org_id",)), ("kind", "case_no", "category_name", "unit_name", "summary")
+    ),
+    InspectionCancelled: Rule("inspection_cancelled", Members("member_id"), ("kind", "case_no")),
     CaseClosed: Rule("closed", Reporter(), ("case_no",)),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
     OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),
@@ -134,7 +153,9 @@ def told(fact: Event, audience: Audience, reporters: Sequence[str]) -> list[str]
     match audience:
         case Reporter():
             return list(dict.fromkeys(reporters))
-        case Members(field):
+        case Members(field, unless):
+            if unless is not None and getattr(fact, unless):
+                return []
             return [member(m) for m in dict.fromkeys(_named(fact, field))]
         case Orgs(fields):
             return [org(o) for o in dict.fromkeys(o for field in fields for o in _named(fact, field))]

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from libs.contracts.dispatch import OrderChecked, PatrolVisited
+from libs.contracts.dispatch import CaseVerified, OrderChecked, PatrolVisited
 from libs.contracts.incident import CaseEvaluated
 
 
@@ -16,16 +16,19 @@ class Who(StrEnum):
     HANDLER = "handler"
     CHECKER = "checker"
     VISITOR = "visitor"
+    VERIFIER = "verifier"
 
 
 CHECKED = OrderChecked.type_name()
 EVALUATED = CaseEvaluated.type_name()
 VISITED = PatrolVisited.type_name()
+VERIFIED = CaseVerified.type_name()
 
 EARNERS: Mapping[str, frozenset[Who]] = {
     CHECKED: frozenset({Who.HANDLER, Who.CHECKER}),
     EVALUATED: frozenset({Who.HANDLER}),
     VISITED: frozenset({Who.VISITOR}),
+    VERIFIED: frozenset({Who.VERIFIER}),
 }
 """The events that may earn points, and whom they know."""
 
@@ -33,6 +36,7 @@ CONDITIONS: Mapping[str, frozenset[str]] = {
     CHECKED: frozenset({"passed", "on_time", "own_report"}),
     EVALUATED: frozenset({"satisfied", "on_time", "own_report"}),
     VISITED: frozenset({"first", "on_time", "in_place"}),
+    VERIFIED: frozenset({"on_time"}),
 }
 
 REQUIRED: Mapping[tuple[str, Who], Mapping[str, bool]] = {
@@ -41,7 +45,7 @@ REQUIRED: Mapping[tuple[str, Who], Mapping[str, bool]] = {
     (VISITED, Who.VISITOR): {"first": True},
 }
 """Fair play that no file of rules may leave out: nothing for one's own report, for work that
-failed, or for a visit where somebody has been."""
+failed, or for a visit where somebody has been. What somebody finds who checks or verifies is no condition at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ def workload_kept(patches: Patches) -> None:
 @bug("dispatch", "a check that fails ends the order", STANDS)
 def failed_check_ends(patches: Patches) -> None:
     def make(check: Any) -> Any:
-        def final(order: Order, checker: Any, passed: bool, *more: Any) -> Any:
-            decided = check(order, checker, passed, *more)
+        def final(order: Order, checker: Any, passed: bool, *more: Any, **said: Any) -> Any:
+            decided = check(order, checker, passed, *more, **said)
             if isinstance(decided, Changed) and not passed:
                 return Changed(replace(decided.order, state=State.CHECKED), decided.facts)
             return decided

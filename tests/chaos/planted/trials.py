@@ -54,7 +54,7 @@ SHORT_CLOCK = "11002"
 CHASSIS = ("inbox", "outbox", "timers", "retries")
 OF_A_RUN = {
     "incident": ("cases", "timeline", "evaluations"),
-    "dispatch": ("orders", "approvals"),
+    "dispatch": ("orders", "approvals", "inspections"),
     "scoring": ("accounts", "transactions", "postings", "orders"),
     "notify": ("cases", "notices", "deliveries"),
 }

@@ -19,7 +19,7 @@ import asyncpg
 
 import services.scoring
 from deploy.local.reconcile import Check
-from libs.contracts.dispatch import AppealUpheld, MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.dispatch import AppealUpheld, CaseVerified, MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from libs.contracts.words import STREET_ZONE
@@ -73,12 +73,16 @@ def _earnings(evidence: Evidence, rules: Mapping[str, Mapping[str, Any]]) -> lis
         if (done := passed.get(evaluation.order_id)) is not None:
             holds = {"satisfied": evaluation.satisfied, "on_time": done.on_time, "own_report": done.own_report}
             found += _by_rules(rules, evaluation, holds, {"handler": (done.member_id, done.org_id)}, done.points)
+    for looked in evidence.of(CaseVerified):
+        found += _by_rules(
+            rules, looked, {"on_time": looked.on_time}, {"verifier": (looked.member_id, looked.org_id)}, 0
+        )
     return found
 
 
 def _by_rules(
     rules: Mapping[str, Mapping[str, Any]],
-    fact: OrderChecked | CaseEvaluated,
+    fact: OrderChecked | CaseEvaluated | CaseVerified,
     holds: Mapping[str, bool],
     earners: Mapping[str, tuple[str, str]],
     of_category: int,
