@@ -289,6 +289,7 @@ async def _carry_out(commands: Batch[C], db: Database, decide: Decide[C]) -> lis
 @router.due(OrderClock)
 async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
     desk = await Desk.open(db, {clock.order_id for clock in clocks}, (), clocks.now)
+    sent = await inspecting.who_checks(db, desk.orders.values())
     facts: list[Event] = []
     for clock in clocks:
         order = desk.orders.get(clock.order_id)
@@ -300,12 +301,12 @@ async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
             facts += resumed.facts
             continue
         if clock.due_at < clock.stage_ends_at:
-            facts += escalation.warn(order, clocks.now).facts
+            facts += escalation.warn(order, clocks.now, sent.get(order.order_id)).facts
             desk.next_clocks.append(clock.model_copy(update={"due_at": clock.stage_ends_at}))
             continue
-        lapsed = escalation.lapse(
-            order, desk.streets[order.tenant], desk.workload.get(order.tenant, Workload()), clocks.now
-        )
+        workload = desk.workload.get(order.tenant, Workload())
+        people = sent.get(order.order_id)
+        lapsed = escalation.lapse(order, desk.streets[order.tenant], workload, clocks.now, people)
         desk.keep(lapsed.order)
         facts += lapsed.facts
     await desk.record(db)

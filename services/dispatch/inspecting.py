@@ -23,6 +23,7 @@ from services.dispatch.domain import sending
 from services.dispatch.domain.commands import CheckOrder
 from services.dispatch.domain.inspection import OPEN, Inspected, Inspection, State, cancel, conclude
 from services.dispatch.domain.order import Order
+from services.dispatch.domain.order import State as OrderState
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.workload import Workload
 from services.dispatch.tables import inspections as tables
@@ -89,6 +90,8 @@ async def check_handed_in(
 ) -> list[Answer]:
     """Somebody is sent to look at each order that was just handed in, which follows from the answer to that."""
     orders: list[Order] = [a.reply for a in answers if _says(a, OrderHandled)]
+    if not orders:
+        return list(answers)
     before = await tables.last_checks(db, [order.order_id for order in orders])
     places = ((order.tenant, order.unit, order.skills) for order in orders)
     who_looked = ((i.tenant, i.done_by) for i in before.values() if i.done_by is not None)
@@ -100,6 +103,13 @@ async def check_handed_in(
         count(asked[-1].inspection, loads)
     facts = {each.inspection.order_id: each.facts for each in await begin(db, asked)}
     return [_with(a, facts.get(a.reply.order_id, ())) if _says(a, OrderHandled) else a for a in answers]
+
+
+async def who_checks(db: Database, orders: Iterable[Order]) -> dict[UUID, list[str]]:
+    """Whose turn it is with the orders that wait to be checked: nobody's, where their inspection was raised."""
+    handled = [order.order_id for order in orders if order.state is OrderState.HANDLED]
+    found = await tables.open_checks(db, handled) if handled else {}
+    return {order_id: [each.member_id] if each.member_id else [] for order_id, each in found.items()}
 
 
 async def conclude_checks(
@@ -120,7 +130,7 @@ async def conclude_checks(
 
 async def cancel_checks(db: Database, orders: Collection[UUID], now: datetime) -> list[Event]:
     """The orders are cancelled, and nobody needs to look at them."""
-    found = await tables.open_checks(db, orders)
+    found = await tables.open_checks(db, orders) if orders else {}
     return await record(db, [cancel(each, now) for each in found.values()])
 
 

@@ -17,6 +17,7 @@ from libs.chassis.ids import new_id
 from libs.chassis.testing import Stage, stamped
 from libs.contracts.dispatch import (
     CaseVerified,
+    DeadlineNear,
     InspectionAssigned,
     InspectionCancelled,
     InspectionLapsed,
@@ -196,6 +197,15 @@ async def test_what_nobody_looks_at_goes_to_another_and_then_to_the_organisation
     assert (item["member_id"], item["lapses"]) == (None, 2)
     assert await timers(dispatch) == ["OrderClock"]
     await act(dispatch, order_id, "check", "M2", passed=True)
+
+
+async def test_who_shall_check_hears_that_the_time_is_nearly_over(dispatch: Stage, order_id: UUID) -> None:
+    await made_due(dispatch, "OrderClock")
+    for _ in range(200):
+        if near := await dispatch.said(DeadlineNear):
+            break
+        await asyncio.sleep(0.02)
+    assert [(fact.stage, fact.member_ids) for fact in near] == [("check", ("M2",))]
 
 
 async def test_a_clock_that_fires_late_changes_nothing(dispatch: Stage, order_id: UUID) -> None:

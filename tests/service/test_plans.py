@@ -49,6 +49,7 @@ SMALL = {
 UNDER_WAY = {
     "outbox_unsent": "facts to be published",
     "orders_one_live_per_case": "orders that are neither checked nor cancelled",
+    "inspections_one_open_check": "what somebody shall look at",
     "retries_due_at": "messages that wait for another try",
     "retries_parked_at": "dead letters, which an operator clears away",
     "deliveries_due": "messages to be sent",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -128,8 +128,8 @@ def within_community(ended: Mapping[Level, int]) -> str | None:
     return f"{Decimal(100 * (everything - ended.get(Level.STREET, 0))) / everything:.2f}" if everything else None
 
 
-def warn(order: Order, now: datetime) -> Changed:
-    """Amber: 80 % of the stage's time is over."""
+def warn(order: Order, now: datetime, people: Sequence[str] | None = None) -> Changed:
+    """Amber: 80 % of the stage's time is over. `people`: whose turn it is, where it is not who has the order."""
     running, stage = order.running, order.stage
     if running is None or stage is None:
         return Changed(order, ())
@@ -138,12 +138,14 @@ def warn(order: Order, now: datetime) -> Changed:
         stage=stage,
         due_at=running.due_at,
         org_id=order.org_id,
-        member_ids=order.people,
+        member_ids=order.people if people is None else tuple(people),
     )
     return Changed(order, (fact,))
 
 
-def lapse(order: Order, street: Street, workload: Workload, now: datetime) -> Changed:
+def lapse(
+    order: Order, street: Street, workload: Workload, now: datetime, people: Sequence[str] | None = None
+) -> Changed:
     """Red: the stage's time is over. The level above has it from now on."""
     running, stage = order.running, order.stage
     if running is None or stage is None:
@@ -155,7 +157,7 @@ def lapse(order: Order, street: Street, workload: Workload, now: datetime) -> Ch
         due_at=running.due_at,
         org_id=order.org_id,
         unit=order.unit,
-        member_ids=order.people,
+        member_ids=order.people if people is None else tuple(people),
     )
     up = escalate(order, EscalationCause.OVERDUE, street, workload, now)
     return Changed(up.order, (overdue, *up.facts))

@@ -136,6 +136,8 @@ async def of_absent(db: Database, members: Iterable[Who]) -> list[Inspection]:
 
 async def loads_of(db: Database, members: Collection[Who], now: datetime) -> dict[str, Workload]:
     """By tenant, what its members have to do: open orders, and what they are to look at."""
+    if not members:
+        return {}
     loads = await workload_tables.workload_of(db, members, now)
     for tenant, member_id, inspections in await db.rows(LOADS, _columns(members)):
         loads[tenant][member_id] = loads[tenant].get(member_id, 0) + inspections
