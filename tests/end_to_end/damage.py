@@ -3,9 +3,9 @@
 PLANTED = {
     "an order that is gone": (
         "dispatch",
-        "WITH gone AS (SELECT min(order_id::text)::uuid AS order_id FROM orders), looked_at AS (DELETE FROM inspections "
-        "USING gone WHERE inspections.order_id = gone.order_id) DELETE FROM orders USING gone "
-        "WHERE orders.order_id = gone.order_id",
+        "WITH gone AS (SELECT min(order_id::text)::uuid AS order_id FROM orders), "
+        "checks AS (DELETE FROM inspections i USING gone WHERE i.order_id = gone.order_id) "
+        "DELETE FROM orders o USING gone WHERE o.order_id = gone.order_id",
         "registered cases have one order for each time they were opened",
     ),
     "a case that is gone": (

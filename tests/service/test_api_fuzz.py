@@ -128,8 +128,14 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
     codes = _report(addresses["incident"])
     cases = httpx.get(f"{addresses['incident']}/v1/cases", params=street).json()["items"]
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(orders := httpx.get(f"{addresses['dispatch']}/v1/orders", params=street).json()["items"]) < CASES:
+    orders: list[Any] = []
+    inspections: list[Any] = []
+    while len(orders) < CASES or len(inspections) < CASES:
         assert time.monotonic() < deadline
+        orders, inspections = (
+            httpx.get(f"{addresses['dispatch']}/v1/{what}", params=street).json()["items"]
+            for what in ("orders", "inspections")
+        )
         time.sleep(0.1)
     members = [member for order in orders for member in order["offered_to"]]
     return {
@@ -138,6 +144,7 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
         "case_no": [case["case_no"] for case in cases],
         "into": [case["case_no"] for case in cases],
         "order_id": [order["order_id"] for order in orders],
+        "inspection_id": [each["inspection_id"] for each in inspections],
         "member_id": members,
         "to_member": members,
         "documents_returned": [[]],
