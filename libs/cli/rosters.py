@@ -21,7 +21,7 @@ from services.dispatch.roster_files import NotARoster
 
 def import_folder(settings: OperatorSettings, folder: Path, tenant: str, *, preview: bool) -> None:
     """Raises Refusal with everything that has to be put right first."""
-    if not re.fullmatch(r"\d{9}", tenant):
+    if not re.fullmatch(r"[0-9]{9}", tenant):
         raise WrongUse(f"--tenant {tenant}: a street has 9 digits, such as 370784004.")
     key, sealer = _sealer(settings)
     url = settings.database_url("dispatch")

@@ -11,13 +11,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 UNSTAMPED = UUID(int=0)
 """The id of a message that has not been recorded yet: the chassis gives it one in the transaction."""
 
-Tenant = Annotated[str, StringConstraints(pattern=r"^\d{9}$")]
+Tenant = Annotated[str, StringConstraints(pattern=r"^[0-9]{9}$")]
 """A street, by its 9-digit statistical division code."""
 
-GridCode = Annotated[str, StringConstraints(pattern=r"^\d{9,16}$")]
+GridCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{9,16}$")]
 """A grid unit: street 9 digits, and longer below it."""
 
-CategoryCode = Annotated[str, StringConstraints(pattern=r"^\d{5}$")]
+CategoryCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
 """Major 2 digits and minor 3 digits."""
 
 MemberId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]

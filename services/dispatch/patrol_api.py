@@ -220,7 +220,7 @@ async def list_tasks(
     round_id: UUID,
     tenant: Tenant,
     db: Reading,
-    after: Annotated[str, Query(pattern=r"^\d{0,16}$", description="The last unit of the page before.")] = "",
+    after: Annotated[str, Query(pattern=r"^[0-9]{0,16}$", description="The last unit of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
 ) -> list[TaskView]:
     """巡查任务 of a round, by unit."""

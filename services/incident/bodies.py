@@ -23,7 +23,7 @@ from services.incident.domain.reasons import REASON_WORDS
 from services.incident.domain.redaction import redact, summarise
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 
-CASE_NO = r"^\d{8}-\d{6,12}$"
+CASE_NO = r"^[0-9]{8}-[0-9]{6,12}$"
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 
 

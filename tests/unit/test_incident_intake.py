@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from libs.contracts.incident import ReportCase
 from libs.contracts.words import Place, Point, SealedContact
@@ -114,3 +115,9 @@ def test_only_a_closed_case_is_evaluated(state: State) -> None:
     refused = evaluate(Standing(state), None, True, None, NOON)
     assert isinstance(refused, Conflict)
     assert state in refused.detail
+
+
+@pytest.mark.parametrize("tenant", ["３７０７８４００４", "٣٧٠٧٨٤٠٠٤"])
+def test_a_code_is_written_with_the_digits_of_ascii(tenant: str) -> None:
+    with pytest.raises(ValidationError, match="tenant"):
+        ReportCase.model_validate({**REPORT.model_dump(), "tenant": tenant})
