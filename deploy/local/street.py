@@ -11,7 +11,9 @@ from random import Random
 from deploy.local.street_map import GridUnit, build_units
 from deploy.local.street_people import Member, PartyOrg, build_members, build_organisations
 
-RESPONSIBILITY = Path(__file__).parent / "linghe" / "responsibility.csv"
+LINGHE = Path(__file__).parent / "linghe"
+RESPONSIBILITY = LINGHE / "responsibility.csv"
+BY_HAND = (RESPONSIBILITY, LINGHE / "places.csv", LINGHE / "routing_rules.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ def build(seed: int = 370784004) -> Street:
 
 
 def write(street: Street, folder: Path) -> None:
-    """Writes units.geojson, organisations.csv, members.csv and responsibility.csv, over what is there."""
+    """Writes units.geojson, organisations.csv and members.csv, and copies of the files that are made by hand."""
     folder.mkdir(parents=True, exist_ok=True)
     geojson = json.dumps(_feature_collection(street.units), ensure_ascii=False, separators=(",", ":"))
     (folder / "units.geojson").write_text(geojson + "\n", encoding="utf-8")
@@ -39,7 +41,8 @@ def write(street: Street, folder: Path) -> None:
         ((org.org_id, org.kind, org.unit, org.name) for org in street.organisations),
     )
     _write_csv(folder / "members.csv", _MEMBER_COLUMNS, map(_member_row, street.members))
-    shutil.copyfile(RESPONSIBILITY, folder / "responsibility.csv")
+    for file in BY_HAND:
+        shutil.copyfile(file, folder / file.name)
 
 
 _MEMBER_COLUMNS = (

@@ -23,6 +23,8 @@ app.add_typer(topology_commands, name="topology")
 app.add_typer(roster_commands, name="roster")
 responsibility_commands = typer.Typer(help="A street's responsibility list (权责清单).", no_args_is_help=True)
 app.add_typer(responsibility_commands, name="responsibility")
+routing_commands = typer.Typer(help="Where cases go.", no_args_is_help=True)
+app.add_typer(routing_commands, name="routing")
 dead_letter_commands = typer.Typer(help="Messages that a service gave up.", no_args_is_help=True)
 app.add_typer(dead_letter_commands, name="dlq")
 case_commands = typer.Typer(help="Cases.", no_args_is_help=True)
@@ -89,7 +91,7 @@ def apply_topology(
 @roster_commands.command("import")
 @told
 def import_roster(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The four files of the street.")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The files of the street.")],
     tenant: Tenant,
     preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
 ) -> None:
@@ -126,6 +128,21 @@ def export_responsibility_list(
     from libs.cli.settings import OperatorSettings
 
     responsibilities.export_file(OperatorSettings().database_url("dispatch"), file, tenant, chinese=chinese)
+
+
+@routing_commands.command("replay")
+@told
+def replay_routing(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The street as it would be.")],
+    tenant: Tenant,
+    days: Annotated[int, typer.Option(min=1, max=366, help="So many days back.")] = 30,
+    shown: Annotated[int, typer.Option(min=0, max=1000, help="So many of the cases that differ.")] = 10,
+) -> None:
+    """Say which cases of the last days would go elsewhere if the folder were imported; change nothing."""
+    from libs.cli import replays
+    from libs.cli.settings import OperatorSettings
+
+    replays.replay_folder(OperatorSettings(), folder, tenant, days=days, shown=shown)
 
 
 @dead_letter_commands.command("list")

@@ -21,8 +21,7 @@ from services.dispatch.roster_files import NotARoster
 
 def import_folder(settings: OperatorSettings, folder: Path, tenant: str, *, preview: bool) -> None:
     """Raises Refusal with everything that has to be put right first."""
-    if not re.fullmatch(r"[0-9]{9}", tenant):
-        raise WrongUse(f"--tenant {tenant}: a street has 9 digits, such as 370784004.")
+    check_tenant(tenant)
     key, sealer = _sealer(settings)
     url = settings.database_url("dispatch")
     try:
@@ -30,6 +29,12 @@ def import_folder(settings: OperatorSettings, folder: Path, tenant: str, *, prev
     except (NotARoster, InUse) as error:
         raise Refusal(f"{error}\nNothing was changed.") from None
     _show(changes, preview=preview)
+
+
+def check_tenant(tenant: str) -> None:
+    """Raises WrongUse for what is no street's code."""
+    if not re.fullmatch(r"[0-9]{9}", tenant):
+        raise WrongUse(f"--tenant {tenant}: a street has 9 digits, such as 370784004.")
 
 
 def _sealer(settings: OperatorSettings) -> tuple[str, Sealer]:
@@ -60,6 +65,8 @@ def _show(changes: Changes, *, preview: bool) -> None:
         ("categories", changes.categories),
         ("calendar days", changes.calendar),
         ("working hours", changes.hours),
+        ("places", changes.places),
+        ("routing rules", changes.rules),
     ):
         table.add_row(kind, *map(str, difference.counts))
     console = Console(markup=False, highlight=False)

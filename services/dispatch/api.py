@@ -16,8 +16,8 @@ from libs.chassis.http import Asking, Reading, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, position
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import STREET_ZONE, Documents, Level, Place, Reach, RequestKind
-from services.dispatch import absence_api, patrol_api
+from libs.contracts.words import STREET_ZONE, Documents, Level, Reach
+from services.dispatch import absence_api, patrol_api, routing_api
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import (
     AssignOrder,
@@ -31,7 +31,6 @@ from services.dispatch.domain.commands import (
 )
 from services.dispatch.domain.escalation import within_community
 from services.dispatch.domain.order import Order, State
-from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.street import Street
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
@@ -39,6 +38,7 @@ from services.dispatch.tables import streets as street_tables
 router = APIRouter(tags=["orders"])
 router.include_router(absence_api.router)
 router.include_router(patrol_api.router)
+router.include_router(routing_api.router)
 
 
 class OrderView(BaseModel):
@@ -147,23 +147,6 @@ class CheckBody(ByMember):
     passed: bool
     note: str = Field("", max_length=500, description="Needed where it did not pass: what is missing.")
     photos: Photos = Field([])
-
-
-class DryRun(BaseModel):
-    tenant: Tenant
-    category: CategoryCode
-    place: Place
-    request_kind: RequestKind = RequestKind.SNAPSHOT
-
-
-class Route(BaseModel):
-    """Where a report would go, and why. Nothing is made."""
-
-    unit: str
-    unit_name: str
-    level: Level
-    org_id: str
-    because: list[str]
 
 
 ClockTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d:\d\d$"})]
@@ -305,18 +288,6 @@ async def show(order_id: UUID, tenant: Tenant, request: Request, db: Reading) ->
         raise not_found(f"there is no order {order_id} in {tenant}")
     [shown] = await _shown([found], tenant, request, db)
     return shown
-
-
-@router.post("/v1/routing/dry-run")
-async def dry_run(body: DryRun, request: Request, db: Reading) -> Route:
-    """Where would a report go, and why?"""
-    street = await _street(db, body.tenant)
-    case = Routed(body.category, body.place, request.app.state.clock.now(), body.request_kind)
-    [routed] = route_all([case], street)
-    unit = routed.unit
-    return Route(
-        unit=unit.code, unit_name=unit.name, level=unit.level, org_id=unit.org_id, because=list(routed.because)
-    )
 
 
 @router.get("/v1/calendar/{year}")

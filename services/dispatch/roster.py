@@ -1,10 +1,10 @@
-"""A street's tree, members, responsibility list and calendar from a folder: what differs is written and told."""
+"""A street from a folder, its tree, people, lists, calendar and places: what differs is written and told."""
 
 from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from services.dispatch import responsibility_list, roster_checks, roster_files
 from services.dispatch.responsibility_list import ListChange
 from services.dispatch.roster_checks import Roster, Row
 from services.dispatch.tables import roster as roster_tables
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, UnitRow
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, PlaceRow, RoutingRuleRow, UnitRow
 
 
 class InUse(Exception):
@@ -56,9 +56,11 @@ class Changes:
     categories: ListChange
     calendar: Difference
     hours: Difference
+    places: Difference
+    rules: Difference
 
     def __bool__(self) -> bool:
-        return any((self.units, self.members, self.categories, self.calendar, self.hours))
+        return any(getattr(self, field.name) for field in fields(self))
 
 
 def read(folder: Path, tenant: str, public_key: str) -> Roster:
@@ -80,6 +82,8 @@ async def import_roster(
         await responsibility_list.compare(db, roster.tenant, roster.responsibilities),
         _compare(roster.calendar, await roster_tables.present(db, CalendarDayRow, roster.tenant)),
         _compare(roster.hours, await roster_tables.present(db, HoursRow, roster.tenant)),
+        _compare(roster.places, await roster_tables.present(db, PlaceRow, roster.tenant)),
+        _compare(roster.rules, await roster_tables.present(db, RoutingRuleRow, roster.tenant)),
     )
     await _refuse_what_is_in_use(db, roster.tenant, changes)
     if preview or not changes:
@@ -90,6 +94,8 @@ async def import_roster(
         (MemberRow, changes.members),
         (CalendarDayRow, changes.calendar),
         (HoursRow, changes.hours),
+        (PlaceRow, changes.places),
+        (RoutingRuleRow, changes.rules),
     ):
         await roster_tables.write(db, table, difference.added, difference.changed, difference.removed)
     facts = [*_unit_facts(changes.units, now)]

@@ -14,9 +14,11 @@ from shapely.geometry import shape
 
 from libs.contracts.words import Level
 from services.dispatch import responsibility_file
+from services.dispatch.cells import Problem
+from services.dispatch.domain.borders import Borders
 from services.dispatch.domain.calendar import wrong_hours
 from services.dispatch.domain.responsibility import ANSWERING, Responsibility
-from services.dispatch.domain.tree import LEVELS
+from services.dispatch.domain.tree import LEVELS, as_array
 from services.dispatch.roster_files import (
     HOURS,
     RESPONSIBILITY,
@@ -27,17 +29,17 @@ from services.dispatch.roster_files import (
     Member,
     NotARoster,
     Organisation,
-    Problem,
     Unit,
     of_cell,
 )
+from services.dispatch.roster_routing import place_row, rule_row, wrong_places, wrong_rules
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Rows by their key: the unit's code, the member's id, the day, the hour of opening; and the responsibility list.
+    """Rows by their key: unit's code, member's id, day, hour of opening, place's id, rule's number; and the list.
 
     Contacts, by member, are in no row.
     """
@@ -48,6 +50,8 @@ class Roster:
     responsibilities: list[Responsibility]
     calendar: dict[date, Row]
     hours: dict[time, Row]
+    places: dict[str, Row]
+    rules: dict[int, Row]
     contacts: dict[str, dict[str, Any]]
 
 
@@ -69,6 +73,7 @@ def roster(files: Files, tenant: str, digest_key: bytes) -> Roster:
         *_responsibilities(files),
         *_duplicates("day", files.calendar),
         *_hours(files.hours),
+        *_routing(files, borders),
     ]
     if problems:
         raise NotARoster(problems)
@@ -81,6 +86,8 @@ def roster(files: Files, tenant: str, digest_key: bytes) -> Roster:
         [each.row for each in files.responsibilities],
         {d.day: {"tenant": tenant, **d.model_dump(exclude={"where"})} for d in files.calendar},
         {h.opens: {"tenant": tenant, **h.model_dump(exclude={"where"})} for h in files.hours},
+        {p.place_id: place_row(p, tenant) for p in files.places},
+        {r.number: rule_row(r, tenant) for r in files.rules},
         contacts,
     )
 
@@ -173,6 +180,14 @@ def _hours(hours: list[Hours]) -> Iterator[Problem]:
     wrong = wrong_hours([(each.opens, each.closes) for each in hours]) if hours else None
     if wrong:
         yield Problem(HOURS, wrong)
+
+
+def _routing(files: Files, borders: dict[str, bytes | None]) -> Iterator[Problem]:
+    units = {unit.code for unit in files.units}
+    drawn = as_array([shapely.from_wkb(border) for border in borders.values() if border is not None])
+    yield from wrong_places([(p.where, p) for p in files.places], units, Borders(drawn))
+    areas = {each.row.category: each.row.area for each in files.responsibilities}
+    yield from wrong_rules([(r.where, r) for r in files.rules], units, areas)
 
 
 def _contact(member: Member) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The folder that `wangge roster import` reads: its files, of which every wrong cell is named before anything is done.
 
-units.geojson, organisations.csv, members.csv and responsibility.csv, and where the street has them calendar.csv and
-working_hours.csv; docs/operating.md lists their columns.
+units.geojson, organisations.csv, members.csv and responsibility.csv, and where the street has them calendar.csv,
+working_hours.csv, places.csv and routing_rules.csv; docs/operating.md lists their columns.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from libs.contracts.message import GridCode, MemberId, OrgId
 from libs.contracts.words import Level, MemberKind, OrgKind
 from services.dispatch import responsibility_file
+from services.dispatch.cells import Address, Name, Problem, Words
 from services.dispatch.responsibility_file import Listed
+from services.dispatch.roster_routing import PlaceCells, RuleCells
 from services.dispatch.spreadsheet import BadCell
 
 SHOWN = 50
@@ -31,26 +33,8 @@ UNITS, ORGANISATIONS, MEMBERS, RESPONSIBILITY = (
 )
 CALENDAR, HOURS = "calendar.csv", "working_hours.csv"
 """A street that works as the country does, at the usual hours, has neither."""
-
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
-]
-Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s.\x00]+)?$")]
-Words = Annotated[
-    tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")], ...],
-    BeforeValidator(lambda cell: tuple(filter(None, cell.split(";"))) if isinstance(cell, str) else cell),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a cell and what would be right; `where` is file, line and column."""
-
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+PLACES, RULES = "places.csv", "routing_rules.csv"
+"""A street whose units' names are enough, and that routes by its responsibility list alone, has neither."""
 
 
 class NotARoster(Exception):
@@ -112,6 +96,14 @@ class Hours(Entry):
     closes: time
 
 
+class NamedPlace(Entry, PlaceCells):
+    pass
+
+
+class RoutingRule(Entry, RuleCells):
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """What the files say, each line by itself; that they agree with one another is not checked yet."""
@@ -122,6 +114,8 @@ class Files:
     responsibilities: list[Listed]
     calendar: list[CalendarDay]
     hours: list[Hours]
+    places: list[NamedPlace]
+    rules: list[RoutingRule]
 
 
 E = TypeVar("E", bound=Entry)
@@ -137,6 +131,8 @@ def read(folder: Path) -> Files:
         _responsibilities(folder / RESPONSIBILITY, problems),
         _entries(CalendarDay, _lines_if_there(folder / CALENDAR, CalendarDay, problems), problems),
         _entries(Hours, _lines_if_there(folder / HOURS, Hours, problems), problems),
+        _entries(NamedPlace, _lines_if_there(folder / PLACES, NamedPlace, problems), problems),
+        _entries(RoutingRule, _lines_if_there(folder / RULES, RoutingRule, problems), problems),
     )
     if problems:
         raise NotARoster(problems)

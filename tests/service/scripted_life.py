@@ -312,6 +312,7 @@ class Life:
         await self.ask("incident", "GET", "/v1/categories")
         dry_run = {"category": AUTOMATIC, "place": {"name": "儒林"}}
         await self.ask("dispatch", "POST", "/v1/routing/dry-run", dry_run)
+        await self.ask("dispatch", "GET", "/v1/places?q=儒林")
         await self.ask("scoring", "GET", f"/v1/members/{self.busy}/points")
         for url in ("/v1/ranking", "/v1/orgs/ranking", "/v1/ranking?dimension=服务争先"):
             await self.ask("scoring", "GET", url)
@@ -331,6 +332,7 @@ class Life:
             ("scoring", "/v1/ledger/check"),
         ):
             await self.ask(service, "GET", url)
+        await self.ask("dispatch", "POST", "/v1/routing/replay", {"rules": []})
 
     async def ask(
         self,

@@ -152,6 +152,8 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
         "category": list(CATEGORIES),
         "recipient_id": [f"member:{member}" for member in members],
         "unit": [order["unit"] for order in orders],
+        "rules": [[{"number": 1, "category": CATEGORIES[0], "to_unit": TENANT, "note": "都归街道"}]],
+        "places": [[]],
     }
 
 

@@ -114,6 +114,38 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda f: edit_units(f, lambda units: units[-1].update(geometry=None)),
         "feature 1001, geometry: a micro_grid needs a Polygon",
     ),
+    "a place without a unit or point": (
+        lambda f: edit(f / "places.csv", setting(1, longitude="", latitude="")),
+        "places.csv line 3, unit: a place needs a unit, or longitude and latitude",
+    ),
+    "a place far away": (
+        lambda f: edit(f / "places.csv", setting(1, longitude="36.2", latitude="89.0")),
+        "places.csv line 3, longitude: the point lies far outside of the street",
+    ),
+    "a place in a unit that is unknown": (
+        lambda f: edit(f / "places.csv", setting(0, unit="370784004999")),
+        "places.csv line 2, unit: 370784004999 is no unit of the street",
+    ),
+    "a place twice": (
+        lambda f: edit(f / "places.csv", setting(1, place_id="L0001")),
+        "places.csv line 3, place_id: L0001 is in places.csv line 2 already",
+    ),
+    "a rule without a target": (
+        lambda f: edit(f / "routing_rules.csv", setting(0, to_unit="")),
+        "routing_rules.csv line 2, to_unit: a rule needs either to_unit or to_org_kind",
+    ),
+    "a rule to a unit that is unknown": (
+        lambda f: edit(f / "routing_rules.csv", setting(0, to_unit="370784004999")),
+        "routing_rules.csv line 2, to_unit: 370784004999 is no unit of the street",
+    ),
+    "a rule for a category that is none": (
+        lambda f: edit(f / "routing_rules.csv", setting(0, category="99")),
+        "routing_rules.csv line 2, category: no category of the responsibility list is of that",
+    ),
+    "a rule that never decides": (
+        lambda f: edit(f / "routing_rules.csv", setting(1, category="11002", within="")),
+        "routing_rules.csv line 3, number: rule 10 has the same conditions, so this never decides",
+    ),
     "another column": (_without_a_column, "members.csv line 1: the columns must be member_id,name,kind"),
     "another encoding": (_as_gbk, "members.csv: not UTF-8 at byte .* save it as “CSV UTF-8”"),
     "no file": (lambda f: (f / "members.csv").unlink(), "members.csv: the file is missing"),

@@ -31,6 +31,8 @@ IMPORT_ROWS = 3_500
 SMALL = {
     "alembic_version": "one row",
     "streets": "one row a street",
+    "places": "the street's gazetteer: some hundreds a street",
+    "routing_rules": "a few a street",
     "calendar_days": "days on which a street differs: a few a year",
     "working_hours": "two rows a street",
     "units": "the grid tree: about 1 000 a street",
@@ -68,6 +70,7 @@ READ_EVERYTHING = {
     "services.dispatch.tables.orders.EXPORT": "every order that is wanted, into a file",
     "services.incident.tables.views.COUNTS": "counts every case of a street",
     "services.dispatch.tables.orders.COUNTS": "counts every order of a street",
+    "services.dispatch.tables.orders.ROUTED": "every case of some days, to be routed by other rules",
     "services.dispatch.tables.orders.ENDED_BY_LEVEL": "counts the orders that ended in a period",
     "services.notify.tables.inbox.COUNTS": "counts every delivery of a street",
     "services.notify.tables.inbox.LATENCY": "percentiles over every case of a street",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from libs.chassis.ids import new_id
 from libs.chassis.testing import NOON
 from libs.contracts.dispatch import OrderHandled, OrderOffered
-from libs.contracts.words import STREET_ZONE, Appointment, Place, Point
+from libs.contracts.words import STREET_ZONE, Appointment
 from services.dispatch.domain import approval, work
 from services.dispatch.domain.appointment import claim_deadline, handle_deadline
 from services.dispatch.domain.calendar import NATIONAL, Clock, Light, TimeUnit
@@ -20,7 +20,7 @@ from services.dispatch.domain.offering import NewCase, dispatch
 from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_order import changed
+from tests.unit.test_dispatch_order import PLACE, changed
 from tests.unit.test_dispatch_routing import STREET
 
 M1 = STREET.members["M1"]
@@ -38,9 +38,17 @@ def window(starts_at: datetime, hours: float = 2) -> Appointment:
 
 def order_for(appointment: Appointment | None) -> Order:
     """Registered on Monday at noon, to be claimed in 4 working hours and handled in 2 working days."""
-    [routed] = route_all([Routed("11001", Place(point=Point(longitude=119.005, latitude=36.005)), NOON)], STREET)
+    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
     case = NewCase(
-        new_id(), "20261123-000001", "11001", "代办", "代办", None, appointment=appointment, documents=PAPERS
+        new_id(),
+        "20261123-000001",
+        "11001",
+        "代办",
+        "代办",
+        None,
+        PLACE,
+        appointment=appointment,
+        documents=PAPERS,
     )
     return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
 
@@ -112,8 +120,18 @@ def test_a_suspension_before_the_window_takes_no_time_and_one_beyond_it_leaves_a
 
 def test_who_is_asked_knows_the_window_and_the_papers_before_they_claim() -> None:
     appointment = window(at(26, 9))
-    [routed] = route_all([Routed("11001", Place(point=Point(longitude=119.005, latitude=36.005)), NOON)], STREET)
-    case = NewCase(new_id(), "1", "11001", "代办", "代办", None, appointment=appointment, documents=PAPERS)
+    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
+    case = NewCase(
+        new_id(),
+        "1",
+        "11001",
+        "代办",
+        "代办",
+        None,
+        PLACE,
+        appointment=appointment,
+        documents=PAPERS,
+    )
     offer = dispatch(new_id(), case, routed, STREET, Workload(), NOON).facts[-1]
     assert isinstance(offer, OrderOffered)
     assert (offer.appointment, offer.documents) == (appointment, PAPERS)

@@ -28,12 +28,13 @@ from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_routing import ROOT, STREET
 
 M1, M2, M3 = (STREET.members[m] for m in ("M1", "M2", "M3"))
+PLACE = Place(point=Point(longitude=119.005, latitude=36.005))
 LATER = NOON + timedelta(hours=1)
 
 
 def new_order(reported_by: str | None = None) -> Order:
-    [routed] = route_all([Routed("11001", Place(point=Point(longitude=119.005, latitude=36.005)), NOON)], STREET)
-    case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by)
+    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
+    case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by, PLACE)
     return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
 
 

@@ -108,8 +108,9 @@ def test_an_order_is_made_under_the_row_for_its_place_and_says_so() -> None:
     special = when(f"unit={ROOT}201", points=9, version=4)
     street = replace(STREET, responsibilities={"11001": [row("11001"), special]})
     for name, points, version in (("大儒林", 5, 1), ("儒林", 9, 4)):
-        [routed] = route_all([Routed("11001", Place(name=name), NOON)], street)
-        case = NewCase(new_order().case_id, "20261123-000001", "11001", "路灯不亮", "", None)
+        place = Place(name=name)
+        [routed] = route_all([Routed("11001", place, NOON)], street)
+        case = NewCase(new_order().case_id, "20261123-000001", "11001", "路灯不亮", "", None, place)
         order = dispatch(new_order().order_id, case, routed, street, Workload(), NOON).order
         assert (order.points, order.responsibility_version) == (points, version)
     assert f"the row of 11001 for unit={ROOT}201 applies, of version 4 of the list" in order.because
@@ -117,7 +118,7 @@ def test_an_order_is_made_under_the_row_for_its_place_and_says_so() -> None:
 
 def test_an_order_goes_on_with_the_skills_it_was_made_with() -> None:
     [routed] = route_all([Routed("11002", Place(name="儒林"), NOON)], STREET)
-    case = NewCase(new_order().case_id, "20261123-000001", "11002", "水管", "", None)
+    case = NewCase(new_order().case_id, "20261123-000001", "11002", "水管", "", None, Place(name="儒林"))
     order = dispatch(new_order().order_id, case, routed, STREET, Workload(), NOON).order
     changed = replace(STREET, responsibilities={})
     assert order.skills == {"plumber"}

@@ -108,7 +108,11 @@ def test_a_name_that_contains_another_is_not_taken_for_it() -> None:
 def test_a_name_of_two_places_is_not_guessed() -> None:
     decision = routed("11001", name="老村")
     assert isinstance(decision, ToDesk)
-    assert f"{ROOT}203 or {ROOT}204" in decision.because[0]
+    assert decision.because[0] == f"“老村” may be 东村 ({ROOT}203) or 西村 ({ROOT}204)"
+    assert [(c.code, c.path) for c in decision.candidates] == [
+        (f"{ROOT}203", "凌河街道 › 一社区 › 东村"),
+        (f"{ROOT}204", "凌河街道 › 一社区 › 西村"),
+    ]
 
 
 def test_an_unknown_name_goes_to_the_desk_and_says_so() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.words import Appointment, Level, Reach, RequestKind
+from libs.contracts.words import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.domain.appointment import claim_deadline, explained, handle_deadline
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.domain.order import Changed, Order, State, about
@@ -47,6 +47,7 @@ class NewCase:
     category_name: str
     summary: str
     reported_by_member: str | None
+    place: Place
     opening: int = 0
     """0 for the first order of the case, one more each time that the case was opened again."""
     appointment: Appointment | None = None
@@ -69,7 +70,7 @@ def dispatch(
     handle_by = handle_deadline(claim_by, clocks.handle, case.appointment, street.calendar)
     check_by = deadline(handle_by, clocks.check, street.calendar)
     skills = row.skills if row else ANYBODY
-    near = candidates(routed.unit.code, skills, street)
+    hearing = hearing_of(routed, street, workload)
     order = Order(
         order_id=order_id,
         tenant=street.tenant,
@@ -89,6 +90,7 @@ def dispatch(
         lease_ends_at=None,
         given_back_by=(),
         reported_by_member=case.reported_by_member,
+        place=case.place,
         evidence=row.evidence if row else "note",
         points=row.points if row else 0,
         claim_by=claim_by,
@@ -101,7 +103,12 @@ def dispatch(
         handled_at=None,
         rework_count=0,
         opening=case.opening,
-        because=(*routed.because, *explained(case.appointment), *unpublished(now, check_by, street.calendar)),
+        because=(
+            *routed.because,
+            hearing.because,
+            *explained(case.appointment),
+            *unpublished(now, check_by, street.calendar),
+        ),
         appointment_starts_at=case.appointment.starts_at if case.appointment else None,
         appointment_ends_at=case.appointment.ends_at if case.appointment else None,
         documents=case.documents,
@@ -123,8 +130,45 @@ def dispatch(
         because=order.because,
         responsibility_version=order.responsibility_version,
     )
-    offered = offer(order, choose(near, street, workload), street, now)
+    offered = offer(order, hearing.first, street, now)
     return Changed(offered.order, (dispatched, *offered.facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Who hears of an order first, and why others who are near do not: ids of members, and of some only how many."""
+
+    first: tuple[str, ...]
+    absent: tuple[str, ...]
+    at_limit: tuple[str, ...]
+    further: tuple[str, ...]
+    unskilled: int
+    because: str
+
+
+def hearing_of(routed: Assign | ToDesk, street: Street, workload: Workload) -> Hearing:
+    """Whom an order that is routed so is offered to."""
+    skills = routed.responsibility.skills if routed.responsibility else ANYBODY
+    near = street.candidates.near(routed.unit.code, skills, CANDIDATES_AT_MOST)
+    first = choose(near.members, street, workload)
+    absent = tuple(m for m in near.members if m in workload.absent)
+    others = [m for m in near.members if m not in first and m not in workload.absent]
+    at_limit = tuple(m for m in others if not _is_free(m, street, workload))
+    further = tuple(m for m in others if m not in at_limit)
+    asked = " or ".join(sorted(skills))
+    who = (
+        f"the nearest with {asked}" if near.skilled else f"the nearest, nobody has {asked}" if skills else "the nearest"
+    )
+    passed = {
+        "without the skill": near.unskilled,
+        "absent": len(absent),
+        "at their workload limit": len(at_limit),
+        "further away": len(further),
+    }
+    said = ", ".join(f"{count} {why}" for why, count in passed.items() if count)
+    overloaded = ", all of them at their workload limit" if first and not _is_free(first[0], street, workload) else ""
+    because = f"{len(first)} hear of it first: {who}{overloaded}{f'; not {said}' if said else ''}"
+    return Hearing(first, absent, at_limit, further, near.unskilled, because)
 
 
 def offer(order: Order, members: Sequence[str], street: Street, now: datetime) -> Changed:
@@ -185,7 +229,7 @@ def _offered(order: Order, members: Sequence[str], reach: Reach, street: Street,
 
 
 def candidates(unit: str, skills: frozenset[str], street: Street) -> tuple[str, ...]:
-    return street.candidates.near(unit, skills, CANDIDATES_AT_MOST)
+    return street.candidates.near(unit, skills, CANDIDATES_AT_MOST).members
 
 
 def who_may_be_asked(unit: str, skills: frozenset[str], street: Street) -> set[str]:
@@ -206,8 +250,12 @@ def choose(
     Members who are absent or gave the order back are not asked.
     """
     willing = [m for m in near if m not in without and m not in workload.absent]
-    free = [m for m in willing if workload.get(m, 0) < street.members[m].workload_limit]
+    free = [m for m in willing if _is_free(m, street, workload)]
     return tuple((free or willing)[:most])
+
+
+def _is_free(member_id: str, street: Street, workload: Workload) -> bool:
+    return workload.get(member_id, 0) < street.members[member_id].workload_limit
 
 
 def new_claim_by(order: Order, street: Street, now: datetime) -> datetime:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
-from libs.contracts.words import Appointment, Level, Reach, RequestKind, Stage
+from libs.contracts.words import Appointment, Level, Place, Reach, RequestKind, Stage
 from services.dispatch.domain.calendar import Clocks, Running
 
 INSTANT = timedelta(microseconds=1)
@@ -128,6 +128,7 @@ class Order:
     lease_ends_at: datetime | None
     given_back_by: tuple[str, ...]
     reported_by_member: str | None
+    place: Place
     evidence: str
     points: int
     claim_by: datetime

@@ -21,6 +21,7 @@ ANSWERING: Mapping[Level, OrgKind] = {
     Level.MICRO_GRID: OrgKind.PARTY_GROUP,
 }
 """The kind of organisation that answers for a unit of a level."""
+ANSWERED: Mapping[OrgKind, Level] = {kind: level for level, kind in ANSWERING.items()}
 
 
 class Hours(StrEnum):

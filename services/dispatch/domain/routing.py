@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from libs.contracts.words import Place, RequestKind
 from services.dispatch.domain.borders import Located
-from services.dispatch.domain.responsibility import Responsibility
+from services.dispatch.domain.gazetteer import Ambiguous, Candidate, Found, Unknown
+from services.dispatch.domain.responsibility import ANSWERED, Responsibility
+from services.dispatch.domain.rules import Rule
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.tree import Unit
 
@@ -17,30 +20,42 @@ Explanation = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """The lowest unit that may answer, and the row of the responsibility list that says so."""
+    """The lowest unit that may answer, and the row of the responsibility list that says so.
+
+    `rule` is the number of the routing rule that decided instead.
+    """
 
     unit: Unit
     responsibility: Responsibility
     because: Explanation
+    rule: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToDesk:
-    """The rules do not lead to one unit: the street's desk decides."""
+    """Nothing leads to one unit: the street's desk decides. `candidates`: what the name of the place may mean."""
 
     unit: Unit
     responsibility: Responsibility | None
     because: Explanation
+    candidates: tuple[Candidate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     """What of a case decides where it goes; `at` is when it was registered."""
 
     category: str
     place: Place
     at: datetime
     request_kind: RequestKind | None = None
+
+
+class _Where(NamedTuple):
+    """The unit of the place by its index, None where it is not certain."""
+
+    unit: int | None
+    because: Explanation
+    candidates: tuple[Candidate, ...] = ()
 
 
 def route_all(cases: Sequence[Routed], street: Street) -> list[Assign | ToDesk]:
@@ -52,43 +67,68 @@ def route_all(cases: Sequence[Routed], street: Street) -> list[Assign | ToDesk]:
 
 def route(case: Routed, located: Located | None, street: Street) -> Assign | ToDesk:
     """The first rule that matches decides; the same case and street always have the same answer."""
-    found, because = _find(case.place, located, street)
-    selected = street.responsibility(case.category, case.at, found.code if found else None, case.request_kind)
-    because += (selected.because,)
-    responsibility = selected.row
-    if responsibility is None:
-        return ToDesk(street.root, None, because)
-    if found is None:
-        return ToDesk(street.root, responsibility, because)
-    unit = street.units.unit(street.units.above(street.units.index(found.code), responsibility.start_level))
+    where = _where(case.place, located, street)
+    code = street.units.unit(where.unit).code if where.unit is not None else None
+    selected = street.responsibility(case.category, case.at, code, case.request_kind)
+    because, row = (*where.because, selected.because), selected.row
+    if row is None:
+        return ToDesk(street.root, None, because, where.candidates)
+    rule = street.rules.first(case.category, row.area, case.request_kind, where.unit, street.units)
+    if rule is not None:
+        return _by_rule(rule, where.unit, row, because, street)
+    if where.unit is None:
+        return ToDesk(street.root, row, because, where.candidates)
+    unit = street.units.unit(street.units.above(where.unit, row.start_level))
     because += (
-        f"{responsibility.name_zh} starts at {responsibility.start_level}: {unit.name} ({unit.code})",
+        f"{row.name_zh} starts at {row.start_level}: {unit.name} ({unit.code})",
         f"{unit.org_name} answers for it",
     )
-    return Assign(unit, responsibility, because)
+    return Assign(unit, row, because)
 
 
-def _find(place: Place, located: Located | None, street: Street) -> tuple[Unit | None, Explanation]:
+def _by_rule(rule: Rule, at: int | None, row: Responsibility, because: Explanation, street: Street) -> Assign:
+    if rule.to_unit is not None:
+        unit = street.units[rule.to_unit]
+    else:
+        # A rule to an organisation of a level matches only where the place is known.
+        assert at is not None
+        assert rule.to_org_kind is not None
+        unit = street.units.unit(street.units.above(at, ANSWERED[rule.to_org_kind]))
+    because += (
+        f"rule {rule.number} ({rule.note}) comes before the list: {unit.name} ({unit.code})",
+        f"{unit.org_name} answers for it",
+    )
+    return Assign(unit, row, because, rule.number)
+
+
+def _where(place: Place, located: Located | None, street: Street) -> _Where:
     if located is not None:
         at = street.units.unit(located.unit)
         if located.metres == 0.0:
-            return at, (f"the point lies in {at.name} ({at.code})",)
-        return at, (f"the point lies {located.metres:.0f} m outside of {at.name} ({at.code}), which is nearest",)
+            because = f"the point lies in {at.name} ({at.code})"
+        else:
+            because = f"the point lies {located.metres:.0f} m outside of {at.name} ({at.code}), which is nearest"
+        if place.name is None:
+            return _Where(located.unit, (because,))
+        return _Where(located.unit, (because, *_contradiction(place.name, located.unit, street)))
     outside: Explanation = ("the point lies outside of the street",) if place.point else ()
     if place.name is None:
-        return None, outside
-    unit, because = _by_name(place.name, street)
-    return unit, outside + because
+        return _Where(None, outside)
+    match street.gazetteer.find(place.name):
+        case Found(unit, said):
+            return _Where(unit, (*outside, said))
+        case Ambiguous(candidates, said):
+            return _Where(None, (*outside, said), candidates)
+        case Unknown(said):
+            return _Where(None, (*outside, said))
 
 
-def _by_name(text: str, street: Street) -> tuple[Unit | None, Explanation]:
-    """The longest name of a place that stands in the text: 大儒林 is not 儒林."""
-    names = sorted((n for n in street.places if n in text), key=lambda n: (-len(n), n))
-    if not names:
-        return None, (f"no place of the street is named in “{text[:40]}”",)
-    longest = [n for n in names if len(n) == len(names[0])]
-    codes = sorted({code for n in longest for code in street.places[n]})
-    if len(codes) > 1:
-        return None, (f"“{'”, “'.join(longest)}” may be {' or '.join(codes)}",)
-    unit = street.units[codes[0]]
-    return unit, (f"“{longest[0]}” is {unit.name} ({unit.code})",)
+def _contradiction(name: str, unit: int, street: Street) -> Explanation:
+    """What the name says when it is of somewhere else: the point decides all the same."""
+    named = street.gazetteer.find(name)
+    if not isinstance(named, Found):
+        return ()
+    line = {*street.units.indexes_above(unit)}
+    if named.unit in line or unit in street.units.indexes_above(named.unit):
+        return ()
+    return (f"{named.because}, but the point decides",)

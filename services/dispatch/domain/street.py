@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from libs.contracts.words import Level, MemberKind, RequestKind
 from services.dispatch.domain.calendar import NATIONAL, Calendar
+from services.dispatch.domain.gazetteer import Gazetteer, NamedPlace
 from services.dispatch.domain.responsibility import (
     ALWAYS,
     UNKNOWN,
@@ -22,6 +24,7 @@ from services.dispatch.domain.responsibility import (
     day_of,
     select,
 )
+from services.dispatch.domain.rules import NO_RULES, Rules
 from services.dispatch.domain.tree import GridTree, Unit
 
 
@@ -43,6 +46,8 @@ class Street:
     members: Mapping[str, Member]
     responsibilities: Mapping[str, Sequence[Responsibility]]
     calendar: Calendar = NATIONAL
+    places: Sequence[NamedPlace] = ()
+    rules: Rules = NO_RULES
 
     def responsibility(
         self, category: str, at: datetime, unit: str | None = None, request_kind: RequestKind | None = None
@@ -101,14 +106,20 @@ class Street:
         return _Candidates(self)
 
     @cached_property
-    def places(self) -> Mapping[str, tuple[str, ...]]:
-        """Every name and alias of a place, and the codes of the units that bear it."""
-        found: dict[str, set[str]] = {}
-        for level in (Level.COMMUNITY, Level.GRID):
-            for unit in self.units.of_level(level):
-                for name in (unit.name, *unit.aliases):
-                    found.setdefault(name, set()).add(unit.code)
-        return {name: tuple(sorted(codes)) for name, codes in found.items()}
+    def gazetteer(self) -> Gazetteer:
+        return Gazetteer(self.units, self.places)
+
+
+class Near(NamedTuple):
+    """Who may be offered an order of a unit, nearest first: ids of members.
+
+    `skilled`: only those with one of the skills, and `unskilled` counts the others; where nobody up to the community
+    has one, anybody may.
+    """
+
+    members: tuple[str, ...]
+    skilled: bool
+    unskilled: int
 
 
 class _Candidates:
@@ -118,15 +129,12 @@ class _Candidates:
         self._street = street
         self.near = lru_cache(maxsize=20_000)(self._near)
 
-    def _near(self, code: str, skills: frozenset[str], most: int) -> tuple[str, ...]:
-        """Ids of members in the unit or below it, then of those further up, at most `most`.
-
-        Who has one of the skills comes first; where nobody up to the community has it, anybody may.
-        """
-        rings = self._rings(code)
-        able = [m.member_id for ring in rings for m in ring if not skills or m.skills & skills]
-        anybody = [m.member_id for ring in rings for m in ring]
-        return tuple((able or anybody)[:most])
+    def _near(self, code: str, skills: frozenset[str], most: int) -> Near:
+        """Members in the unit or below it, then those further up, at most `most`."""
+        anybody = [m for ring in self._rings(code) for m in ring]
+        able = [m.member_id for m in anybody if m.skills & skills]
+        members = able or [m.member_id for m in anybody]
+        return Near(tuple(members[:most]), bool(able), len(anybody) - len(members))
 
     def _rings(self, code: str) -> list[list[Member]]:
         """Members at the unit and below it; then, level by level, members posted at the units above."""

@@ -119,6 +119,9 @@ class GridTree(Mapping[str, Unit]):
         """Raises KeyError."""
         return self._index_of(code)
 
+    def level(self, index: int) -> Level:
+        return LEVELS[self._depths[index]]
+
     def above(self, index: int, level: Level) -> int:
         """The unit of that level above (or at) the unit; the unit itself when it is higher already."""
         depth = DEPTH[level]
@@ -149,8 +152,7 @@ class GridTree(Mapping[str, Unit]):
         cells = self._text[start : self._ends[index] - 1].decode().split("\t")
         code, _, parent, name, aliases, org_id, org_kind, org_name = cells
         others = () if aliases == "[]" else tuple(json.loads(aliases))
-        level = LEVELS[self._depths[index]]
-        return Unit(code, level, parent or None, name, org_id, _ORG_KINDS[org_kind], org_name, others)
+        return Unit(code, self.level(index), parent or None, name, org_id, _ORG_KINDS[org_kind], org_name, others)
 
     def _searched(self, code: str) -> int:
         wanted = code.encode()

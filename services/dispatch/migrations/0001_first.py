@@ -118,6 +118,38 @@ CREATE TABLE working_hours (
     PRIMARY KEY (tenant, opens)
 );
 
+CREATE TABLE places (
+    tenant text NOT NULL REFERENCES streets,
+    place_id text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    aliases jsonb NOT NULL,
+    former_names jsonb NOT NULL,
+    unit text,
+    longitude double precision,
+    latitude double precision,
+    PRIMARY KEY (tenant, place_id),
+    FOREIGN KEY (tenant, unit) REFERENCES units DEFERRABLE INITIALLY DEFERRED,
+    CHECK ((unit IS NULL) = (longitude IS NOT NULL)),
+    CHECK ((longitude IS NULL) = (latitude IS NULL))
+);
+
+CREATE TABLE routing_rules (
+    tenant text NOT NULL REFERENCES streets,
+    number smallint NOT NULL CHECK (number > 0),
+    category text NOT NULL CHECK (category ~ '^[0-9]{0,5}$'),
+    area text NOT NULL,
+    request_kind text,
+    within text,
+    to_unit text,
+    to_org_kind text,
+    note text NOT NULL,
+    PRIMARY KEY (tenant, number),
+    FOREIGN KEY (tenant, within) REFERENCES units DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (tenant, to_unit) REFERENCES units DEFERRABLE INITIALLY DEFERRED,
+    CHECK ((to_unit IS NULL) = (to_org_kind IS NOT NULL))
+);
+
 CREATE TABLE orders (
     order_id uuid PRIMARY KEY,
     tenant text NOT NULL,
@@ -139,6 +171,7 @@ CREATE TABLE orders (
     given_back_by jsonb NOT NULL,
     held_by jsonb NOT NULL DEFAULT '[]',
     reported_by_member text,
+    place jsonb NOT NULL,
     evidence text NOT NULL,
     points integer NOT NULL,
     claim_by timestamptz NOT NULL,

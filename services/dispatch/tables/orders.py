@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,12 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
+from libs.chassis.ids import first_id, made_at
 from libs.chassis.pages import Part, counter, part
-from libs.contracts.words import Level, Reach, RequestKind
+from libs.contracts.words import Level, Place, Reach, RequestKind
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
+from services.dispatch.domain.routing import Routed
 from services.dispatch.tables.rows import OrderRow, columns
 
 
@@ -48,7 +50,7 @@ def _order(row: Record) -> Order:
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
     values |= {name: of(values[name]) for name, of in typed.items()}
-    return Order(**{**values, "clocks": clocks})
+    return Order(**{**values, "clocks": clocks, "place": Place.model_validate(values["place"])})
 
 
 async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
@@ -129,6 +131,10 @@ ENDED_BY_LEVEL = text(
     GROUP BY level ORDER BY level
     """
 )
+ROUTED = text(
+    "SELECT order_id, case_no, category, place, request_kind"
+    + _OF_STREET.format(wanted="AND order_id > :after AND opening = 0", order="")
+)
 COUNTS = text("SELECT state, count(*) AS orders FROM orders WHERE tenant = :tenant GROUP BY state")
 
 
@@ -169,6 +175,24 @@ async def orders_of_absent(db: Database, members: Iterable[tuple[str, str]]) -> 
 async def ended_by_level(db: Database, tenant: str, since: datetime, until: datetime) -> dict[Level, int]:
     rows = await db.rows(ENDED_BY_LEVEL, {"tenant": tenant, "since": since, "until": until})
     return dict.fromkeys(Level, 0) | {Level(row.level): row.orders for row in rows}
+
+
+async def routed(db: Database, tenant: str, since: datetime, size: int) -> AsyncIterator[list[tuple[str, Routed]]]:
+    """The cases (case_no, what decides where it goes) whose first orders were made since then, `size` at a time."""
+    parameters = {"tenant": tenant, "states": [str(s) for s in State], "after": first_id(since)}
+    async for rows in db.chunks(ROUTED, size, parameters):
+        yield [
+            (
+                row.case_no,
+                Routed(
+                    row.category,
+                    Place.model_validate(row.place),
+                    made_at(row.order_id),
+                    RequestKind(row.request_kind),
+                ),
+            )
+            for row in rows
+        ]
 
 
 async def count_orders(db: Database, tenant: str) -> dict[str, int]:

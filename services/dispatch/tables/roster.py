@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from libs.chassis.database import Database
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, UnitRow
+from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, PlaceRow, RoutingRuleRow, UnitRow
 
 Row = dict[str, Any]
 
@@ -19,6 +19,8 @@ KEYS: dict[type[SQLModel], str] = {
     MemberRow: "member_id",
     CalendarDayRow: "day",
     HoursRow: "opens",
+    PlaceRow: "place_id",
+    RoutingRuleRow: "number",
 }
 
 NO_ROSTER = ("open_orders", "absent_until", "version")

@@ -158,6 +158,36 @@ class HoursRow(DispatchTable, table=True):
     closes: time = Field(sa_column=Column(Time, nullable=False))
 
 
+class PlaceRow(DispatchTable, table=True):
+    """An entry of the street's gazetteer: it lies in a unit, or has a point."""
+
+    __tablename__ = "places"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    place_id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = _text()
+    kind: str = _text()
+    aliases: list[str] = _json()
+    former_names: list[str] = _json()
+    unit: str | None = Field(sa_column=Column(Text))
+    longitude: float | None
+    latitude: float | None
+
+
+class RoutingRuleRow(DispatchTable, table=True):
+    __tablename__ = "routing_rules"
+
+    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(sa_column=Column(SmallInteger, primary_key=True))
+    category: str = _text()
+    area: str = _text()
+    request_kind: str | None = Field(sa_column=Column(Text))
+    within: str | None = Field(sa_column=Column(Text))
+    to_unit: str | None = Field(sa_column=Column(Text))
+    to_org_kind: str | None = Field(sa_column=Column(Text))
+    note: str = _text()
+
+
 class OrderRow(DispatchTable, table=True):
     __tablename__ = "orders"
 
@@ -180,6 +210,7 @@ class OrderRow(DispatchTable, table=True):
     given_back_by: list[str] = _json()
     held_by: list[str] = _json()
     reported_by_member: str | None = Field(sa_column=Column(Text))
+    place: dict[str, Any] = _json()
     evidence: str = _text()
     points: int
     claim_by: datetime = _time()

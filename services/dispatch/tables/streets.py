@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,23 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from libs.chassis.database import Database, Record, among
-from libs.contracts.words import MemberKind
+from libs.contracts.words import MemberKind, OrgKind, RequestKind
 from services.dispatch.domain.calendar import NATIONAL, USUAL_HOURS, Calendar, DayException
+from services.dispatch.domain.gazetteer import NamedPlace
 from services.dispatch.domain.responsibility import Responsibility
+from services.dispatch.domain.rules import Rule, Rules
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.tree import GridTree
 from services.dispatch.tables import responsibilities as responsibility_tables
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, StreetRow, columns
+from services.dispatch.tables.rows import (
+    CalendarDayRow,
+    HoursRow,
+    MemberRow,
+    PlaceRow,
+    RoutingRuleRow,
+    StreetRow,
+    columns,
+)
 
 UNITS_AT_ONCE = 20_000
 """Read in one go, a map of a province would take twice the memory."""
@@ -57,9 +67,9 @@ async def _load_street(db: Database, row: Record) -> Street:
     else:
         tree = await _changed_units(db, row.tenant, before.version, street.units)
     members = await db.rows(select(*columns(MemberRow)).where(col(MemberRow.tenant) == row.tenant))
-    listed: dict[str, list[Responsibility]] = {}
-    for each in await responsibility_tables.rows_now(db, row.tenant):
-        listed.setdefault(each.category, []).append(each)
+    listed = by_category(await responsibility_tables.rows_now(db, row.tenant))
+    places = await db.rows(select(*columns(PlaceRow)).where(col(PlaceRow.tenant) == row.tenant))
+    rules = await db.rows(select(*columns(RoutingRuleRow)).where(col(RoutingRuleRow.tenant) == row.tenant))
     return Street(
         tenant=row.tenant,
         units=tree,
@@ -71,6 +81,8 @@ async def _load_street(db: Database, row: Record) -> Street:
         },
         responsibilities=listed,
         calendar=await _calendar(db, row.tenant),
+        places=[place(p) for p in places],
+        rules=Rules([rule(r) for r in rules]),
     )
 
 
@@ -79,6 +91,11 @@ async def _calendar(db: Database, tenant: str) -> Calendar:
     hours = await db.rows(
         select(*columns(HoursRow)).where(col(HoursRow.tenant) == tenant).order_by(col(HoursRow.opens))
     )
+    return calendar_of(days, hours)
+
+
+def calendar_of(days: Sequence[Record | CalendarDayRow], hours: Sequence[Record | HoursRow]) -> Calendar:
+    """`hours` in their sequence; without both, the country's calendar at the usual hours."""
     if not days and not hours:
         return NATIONAL
     return Calendar(
@@ -105,3 +122,28 @@ async def _changed_units(db: Database, tenant: str, version: int, tree: GridTree
     if some.lines is None:
         return tree
     return tree.changed(some.lines.encode().split(b"\n"), shapely.from_wkb(some.borders))
+
+
+def place(p: Record | PlaceRow) -> NamedPlace:
+    point = None if p.longitude is None or p.latitude is None else (p.longitude, p.latitude)
+    return NamedPlace(p.place_id, p.name, p.kind, tuple(p.aliases), tuple(p.former_names), p.unit, point)
+
+
+def rule(r: Record | RoutingRuleRow) -> Rule:
+    return Rule(
+        number=r.number,
+        category=r.category,
+        area=r.area,
+        request_kind=RequestKind(r.request_kind) if r.request_kind else None,
+        within=r.within,
+        to_unit=r.to_unit,
+        to_org_kind=OrgKind(r.to_org_kind) if r.to_org_kind else None,
+        note=r.note,
+    )
+
+
+def by_category(rows: Iterable[Responsibility]) -> dict[str, list[Responsibility]]:
+    found: dict[str, list[Responsibility]] = {}
+    for row in rows:
+        found.setdefault(row.category, []).append(row)
+    return found
