@@ -143,7 +143,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
         "routing_rules.csv line 2, category: no category of the responsibility list is of that",
     ),
     "a rule that never decides": (
-        lambda f: edit(f / "routing_rules.csv", setting(1, category="11002", within="")),
+        lambda f: edit(f / "routing_rules.csv", setting(1, category="11011", within="")),
         "routing_rules.csv line 3, number: rule 10 has the same conditions, so this never decides",
     ),
     "another column": (_without_a_column, "members.csv line 1: the columns must be member_id,name,kind"),

@@ -122,20 +122,20 @@ async def test_names_are_suggested_while_they_are_typed(dispatch: Stage) -> None
 async def test_rules_and_places_take_effect_with_the_roster_and_without_a_restart(
     dispatch: Stage, linghe: Path, tmp_path: Path
 ) -> None:
-    before = await dry_run(dispatch, "大儒林", "11002")
+    before = await dry_run(dispatch, "大儒林", "11011")
     assert (before["unit"], before["rule"]) == (UTILITY, 10)
     street.write(street.build(), tmp_path)
     edit(tmp_path / "routing_rules.csv", lambda lines: lines[0].update(to_unit=BIG_RULIN))
     edit(tmp_path / "places.csv", lambda lines: lines[0].update(name="三棵槐", unit=WEST_RULIN, aliases=""))
     await put(dispatch, tmp_path)
-    assert (await dry_run(dispatch, "大儒林", "11002"))["unit"] == BIG_RULIN
+    assert (await dry_run(dispatch, "大儒林", "11011"))["unit"] == BIG_RULIN
     assert (await dry_run(dispatch, "三棵槐路口", "11007"))["unit"] == WEST_RULIN
 
 
 async def test_a_replay_says_what_other_rules_would_have_made_of_past_cases(
     dispatch: Stage, linghe: Path, tmp_path: Path
 ) -> None:
-    await dispatch.hear(*(registered("大儒林", c) for c in ("11001", "11002", "11002", "11007")), registered("三棵槐"))
+    await dispatch.hear(*(registered("大儒林", c) for c in ("11001", "11011", "11011", "11007")), registered("三棵槐"))
     same = await asked(dispatch, REPLAY)
     assert (same["cases"], same["differing"], same["first"]) == (5, 0, [])
     none = await asked(dispatch, REPLAY, rules=[])
@@ -154,5 +154,5 @@ async def test_a_replay_says_what_other_rules_would_have_made_of_past_cases(
     result = await asyncio.to_thread(wangge, *command)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("5 cases of 1 days, 2 of which would go elsewhere.\n")
-    assert f"11002: {UTILITY} → {WEST_RULIN}" in result.stdout
+    assert f"11011: {UTILITY} → {WEST_RULIN}" in result.stdout
     assert len(await dispatch.said(OrderDispatched)) == 5
