@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from deploy.local import clock_checks, lives
+from deploy.local import clock_checks, inspection_checks, lives
 from deploy.local.lives import Entry, Plotted, of_orders
 from deploy.local.reconcile import Check, Found, Rows, load
 from deploy.local.senders import Sent
@@ -27,6 +27,8 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "clocks": "SELECT key AS order_id, body ->> 'stage' AS stage, due_at FROM timers WHERE name = 'OrderClock' "
         "AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
         "leases": "SELECT key FROM timers WHERE name = 'OfferLease' AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
+        "inspections": "SELECT order_id, case_id, case_no, state, asked, done_by, holds FROM inspections "
+        "WHERE tenant = $1 ORDER BY inspection_id",
         "absences": "SELECT member_id, from_at, until_at FROM absences WHERE tenant = $1",
     },
     "scoring": {
@@ -79,6 +81,7 @@ async def of_day(
         clock_checks.appeals_hold(orders, entries, found["scoring"]["taken"]),
         _nobody_absent_was_asked(found),
         _papers_came_back(orders, entries),
+        *inspection_checks.about_inspections(orders, found["dispatch"]["inspections"], entries),
         *clock_checks.about_timers(found, orders, entries),
     ]
     return plots, checks + ([_levels_agree(ended, orders, entries)] if ended is not None else [])

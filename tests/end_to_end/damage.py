@@ -3,9 +3,7 @@
 PLANTED = {
     "an order that is gone": (
         "dispatch",
-        "WITH gone AS (SELECT min(order_id::text)::uuid AS order_id FROM orders), "
-        "checks AS (DELETE FROM inspections i USING gone WHERE i.order_id = gone.order_id) "
-        "DELETE FROM orders o USING gone WHERE o.order_id = gone.order_id",
+        "DELETE FROM orders WHERE order_id = (SELECT min(order_id::text)::uuid FROM orders)",
         "registered cases have one order for each time they were opened",
     ),
     "a case that is gone": (
@@ -130,6 +128,24 @@ PLANTED = {
         "JOIN deliveries USING (tenant, event_id) WHERE template = 'offered' AND recipient_id = (SELECT 'member:' || "
         "(parameters ->> 'member_id') FROM notices WHERE template = 'member_absent'))",
         "nobody absent was asked",
+    ),
+    "a check that found something else": (
+        "dispatch",
+        "UPDATE inspections SET holds = NOT holds WHERE inspection_id = (SELECT min(inspection_id::text)::uuid "
+        "FROM inspections WHERE kind = 'check')",
+        "found what its timeline says",
+    ),
+    "a handler who was sent to check": (
+        "dispatch",
+        "UPDATE inspections i SET asked = jsonb_build_array(o.member_id) FROM orders o WHERE o.order_id = i.order_id "
+        "AND i.inspection_id = (SELECT min(inspection_id::text)::uuid FROM inspections WHERE kind = 'check')",
+        "nobody was sent to check",
+    ),
+    "a verification by somebody else": (
+        "dispatch",
+        "UPDATE inspections SET done_by = 'M9999' WHERE inspection_id = (SELECT min(inspection_id::text)::uuid "
+        "FROM inspections WHERE kind = 'verify')",
+        "decided as was found",
     ),
     "a clock that fires for an order that has ended": (
         "dispatch",
