@@ -204,7 +204,12 @@ class Trials:
         connection = await asyncpg.connect(self.database_url(service))
         # The ledger refuses to be emptied; a replica would not ask it.
         await connection.execute("SET session_replication_role = replica")
-        await connection.execute(f"TRUNCATE {', '.join((*CHASSIS, *OF_A_RUN[service]))}")
+        emptied = False
+        while not emptied:
+            # A service in the middle of something may have locked the tables the other way round.
+            with suppress(asyncpg.DeadlockDetectedError):
+                await connection.execute(f"TRUNCATE {', '.join((*CHASSIS, *OF_A_RUN[service]))}")
+                emptied = True
         if service == "dispatch":
             await connection.execute("UPDATE members SET open_orders = 0 WHERE open_orders <> 0")
         await connection.close()
