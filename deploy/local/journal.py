@@ -22,7 +22,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     },
     "dispatch": {
         "orders": "SELECT order_id, case_id, case_no, state, unit, level, handle_by, claim_by, check_by, clocks, "
-        "documents, extended_times, suspended_times, in_kpis, offers, lease_ends_at, suspended_until FROM orders "
+        "documents, appointment_starts_at, extended_times, suspended_times, in_kpis, offers, lease_ends_at FROM orders "
         "WHERE tenant = $1 ORDER BY opening",
         "clocks": "SELECT key AS order_id, body ->> 'stage' AS stage, due_at FROM timers WHERE name = 'OrderClock' "
         "AND EXISTS (SELECT FROM streets WHERE tenant = $1)",

@@ -129,7 +129,8 @@ class Organisations:
         """The handler asks, and the organisation above approves."""
         wish = {"member_id": order["member_id"], "kind": kind, "reason": reason, "note": note, "amount": amount}
         approval = (await self._ask(order, "approvals", wish)).json()
-        others = [m for m in self._members[approval["org_id"]] if m != order["member_id"]]
+        # Where the handler is all there is of the organisation above, the street decides.
+        others = [m for m in self._members[approval["org_id"]] if m != order["member_id"]] or self._desk
         decision = {"member_id": self._rng.choice(others), "approve": True}
         await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
 

@@ -7,12 +7,11 @@ from math import inf
 from typing import Any
 from uuid import UUID
 
-from deploy.local.asking import NoAnswer
 from deploy.local.facts import Facts
 from deploy.local.people import People, at_bell
 from deploy.local.progress import Tally
 from deploy.local.reports import PlannedReport
-from deploy.local.senders import NotTaken, Senders, Sent
+from deploy.local.senders import Senders, Sent
 from deploy.local.story import Story, Surprise
 from deploy.local.street import RESPONSIBILITY
 from libs.contracts.dispatch import (
@@ -157,16 +156,16 @@ class Stories:
             self._tally.cases["finished"].add(story.receipt.case_id)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._noting_surprises(work))
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._note_surprise)
         return task
 
-    async def _noting_surprises(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except (Surprise, NoAnswer, NotTaken) as surprise:
-            self.surprises.append(f"{type(surprise).__name__}: {surprise}")
+    def _note_surprise(self, task: asyncio.Task[None]) -> None:
+        """Whatever went wrong, be it in the demonstration itself."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (why := task.exception()) is not None:
+            self.surprises.append(f"{type(why).__name__}: {why}")
 
     def _count(self, fact: Message) -> None:
         if isinstance(fact, CaseEvent) and type(fact) in STAGE_OF:
