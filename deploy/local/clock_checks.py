@@ -80,14 +80,14 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[C
         for e in entries
         if e.step == "escalated" and e.details["cause"] == "overdue" and (e.order_id, e.at) not in told
     ]
-    # When somebody is expected, there may be no working time left of which a part could be over.
+    # A clock that is over when it begins has no amber: after rework, or when somebody is expected in the evening.
     expected = {str(order["order_id"]) for order in orders if order["appointment_starts_at"] is not None}
     near = {(row["case_id"], row["stage"]) for row in found["notify"]["near"]}
     unwarned = [
         f"order {e.order_id} was overdue at {e.at}, and nobody was warned"
         for id in overdue.keys() - expected
         for e in overdue[id]
-        if (e.case_id, e.details["stage"]) not in near
+        if e.details["stage"] == "claim" and (e.case_id, "claim") not in near
     ]
     early = [f"order {id} at {e.at}" for id, mine in overdue.items() for e in mine if e.at < _due(e)]
     made = {id: first for id, [first, *_] in of_orders(entries, "dispatched").items()}
