@@ -15,7 +15,7 @@ LATE = timedelta(hours=2)
 
 
 def about_approvals(orders: Rows, entries: Sequence[Entry]) -> list[Check]:
-    promised = of_orders(entries, "dispatched", "extended", "resumed")
+    promised = of_orders(entries, "dispatched", "extended", "rescheduled", "resumed")
     stood_still = of_orders(entries, "suspended", "resumed")
     other_deadline, lost = [], []
     extended = suspended = 0

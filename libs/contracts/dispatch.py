@@ -214,6 +214,18 @@ class OrderSuspended(OrderEvent, fact="suspended"):
     until: AwareDatetime
 
 
+class OrderRescheduled(OrderEvent, fact="rescheduled"):
+    """The resident expects somebody at another time, and the deadlines have moved with it."""
+
+    case_no: str
+    appointment: Appointment
+    org_id: OrgId
+    member_ids: tuple[MemberId, ...]
+    claim_by: AwareDatetime
+    handle_by: AwareDatetime
+    check_by: AwareDatetime
+
+
 class OrderResumed(OrderEvent, fact="resumed"):
     """The clock goes on, with what was left of the time."""
 

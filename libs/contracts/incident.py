@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, Value
+from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
 from libs.contracts.words import Appointment, Documents, Place, RequestKind, SealedContact
 
 TEXT_MAX_LENGTH = 5000
@@ -29,6 +29,15 @@ class EndReason(StrEnum):
     TEST = "test"
     WITHDRAWN = "withdrawn"
     REPORTED_BEFORE = "reported_before"
+
+
+class Grade(StrEnum):
+    """What the street says of how a case was handled: 优, 良, 中, 差."""
+
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
 
 
 class CaseReported(CaseEvent, fact="reported"):
@@ -116,6 +125,17 @@ class CaseUnmerged(CaseOpened, fact="unmerged"):
     from_case_no: str
 
 
+class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):
+    """The resident expects somebody at another time. `changes` counts them: the latest holds."""
+
+    case_no: str
+    appointment: Appointment
+    changes: int = Field(ge=1)
+    by_member: MemberId | None = Field(None, description="None: by the reporter.")
+    opening: int | None = Field(None, ge=0, description="None: it has no order yet.")
+    reporter_id: UUID | None = None
+
+
 class CaseResolved(CaseEvent, fact="resolved"):
     """The order was handled; the result is yet to be checked."""
 
@@ -138,6 +158,19 @@ class CaseEvaluated(CaseEvent, fact="evaluated"):
     case_no: str
     order_id: UUID
     satisfied: bool
+
+
+class CaseStreetEvaluated(CaseEvent, fact="street_evaluated"):
+    """Somebody, for the street, graded how the organisation handled the case. The words stay with the incident service.
+
+    Nobody has checked here that `by_member` is of the street committee: who counts grades does.
+    """
+
+    case_no: str
+    order_id: UUID
+    org_id: OrgId
+    grade: Grade
+    by_member: MemberId
 
 
 class CaseReopened(CaseEvent, fact="reopened"):

@@ -22,6 +22,7 @@ from libs.contracts.incident import (
 from libs.contracts.message import Event
 from services.dispatch import (
     absence_handlers,
+    appointment_handlers,
     approval_handlers,
     inspecting,
     inspection_handlers,
@@ -52,6 +53,7 @@ from services.dispatch.tables import workload as workload_tables
 
 router = EventRouter("dispatch")
 router.include(absence_handlers.router)
+router.include(appointment_handlers.router)
 router.include(patrol_handlers.router)
 router.include(approval_handlers.router)
 router.include(inspection_handlers.router)

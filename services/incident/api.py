@@ -23,10 +23,20 @@ from libs.contracts.incident import EndReason, Receipt, ReportCase
 from libs.contracts.message import Tenant
 from services.incident import bodies
 from services.incident.domain.case import Move, State
-from services.incident.domain.commands import DecideCase, EvaluateCase, MergeCase, PutUnder, TakeReport, UnmergeCase
+from services.incident.domain.commands import (
+    ChangeAppointment,
+    ChangeOwnAppointment,
+    DecideCase,
+    EvaluateCase,
+    EvaluateForStreet,
+    MergeCase,
+    PutUnder,
+    TakeReport,
+    UnmergeCase,
+)
 from services.incident.domain.intake import TRACKING_BITS, as_issued, tracking_code
 from services.incident.domain.reasons import REASON_WORDS, REASONS_FOR
-from services.incident.tables import views
+from services.incident.tables import street_evaluations, views
 
 router = APIRouter()
 
@@ -151,6 +161,15 @@ async def evaluate(code: str, body: bodies.Feedback, desk: Asking) -> bodies.Eva
     return bodies.Evaluated.model_validate(done)
 
 
+@router.post("/v1/track/{code}/appointment", tags=["following"])
+async def change_own_appointment(code: str, body: bodies.OwnAppointment, desk: Asking) -> bodies.AppointmentView:
+    """Say when somebody shall come instead (改约), before the window that was named has begun."""
+    issued = as_issued(code)
+    if issued is None:
+        raise not_found(NO_SUCH_CODE)
+    return bodies.AppointmentView.model_validate(await desk.ask(ChangeOwnAppointment(issued, body.appointment)))
+
+
 @router.get("/v1/cases", tags=["staff"])
 async def cases(wanted: Annotated[bodies.WantedPage, Query()], db: Reading) -> Page[bodies.CaseLine]:
     """Cases of a street, a page at a time, by when they were reported."""
@@ -214,6 +233,9 @@ async def case(
     if shown is None:
         raise not_found(f"Case {case_no} was not reported before {found.reported_at.isoformat()}.")
     children = [bodies.ChildView(**child) for child in await views.children(db, found)]
+    said = await street_evaluations.of_case(db, found) if found.closed_by else None
+    if said is not None and (as_of is None or said.evaluated_at <= as_of):
+        shown = shown.model_copy(update={"street_evaluation": bodies.StreetEvaluated.model_validate(said)})
     return shown.model_copy(update={"joined": await views.joined(db, found), "children": children})
 
 
@@ -261,6 +283,20 @@ async def verify(case_no: CaseNo, body: bodies.Verification, desk: Asking) -> bo
     if body.true_report:
         return await _decide(desk, case_no, body, Move.CONFIRM, None, body.note)
     return await _decide(desk, case_no, body, Move.DISPROVE, EndReason.UNTRUE, body.note)
+
+
+@router.post("/v1/cases/{case_no}/appointment", tags=["staff"])
+async def change_appointment(case_no: CaseNo, body: bodies.NewAppointment, desk: Asking) -> bodies.AppointmentView:
+    """Say when somebody comes instead (改约), until it is done; who has the order and who reported are told."""
+    done = await desk.ask(ChangeAppointment(body.tenant, case_no, body.appointment, body.by_member))
+    return bodies.AppointmentView.model_validate(done)
+
+
+@router.post("/v1/cases/{case_no}/street-evaluation", tags=["staff"])
+async def evaluate_for_street(case_no: CaseNo, body: bodies.StreetEvaluation, desk: Asking) -> bodies.StreetEvaluated:
+    """Say for the street how a closed case was handled (街道评价), once for each closing."""
+    done = await desk.ask(EvaluateForStreet(body.tenant, case_no, body.grade, body.words, body.by_member))
+    return bodies.StreetEvaluated.model_validate(done)
 
 
 @router.post("/v1/cases/{case_no}/merge", tags=["staff"])

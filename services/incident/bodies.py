@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from sqlalchemy import Row
 
 from libs.chassis.handlers import Answer, Done
-from libs.contracts.incident import EndReason, Text
+from libs.contracts.incident import EndReason, Grade, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.words import STREET_ZONE, Appointment, Documents, Place, Registration, RequestKind
 from services.incident.domain.appointment import window
@@ -93,6 +93,23 @@ class Rejection(Acceptance):
     note: Reason | None = None
 
 
+class OwnAppointment(BaseModel):
+    """When somebody shall come instead."""
+
+    appointment: Appointment
+
+
+class NewAppointment(Acceptance):
+    appointment: Appointment
+
+
+class AppointmentView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    case_no: str
+    appointment: Appointment
+
+
 class Merging(Acceptance):
     into: Annotated[str, Field(pattern=CASE_NO, description="The case that survives.", examples=["20261123-000041"])]
     note: Reason | None = None
@@ -143,6 +160,21 @@ class ChildView(BaseModel):
 class Verification(Acceptance):
     true_report: bool
     note: Reason
+
+
+class StreetEvaluation(Acceptance):
+    """How the organisation handled it, in the eyes of the street."""
+
+    grade: Grade
+    words: Reason | None = None
+
+
+class StreetEvaluated(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    grade: Grade
+    words: str | None
+    by_member: str
 
 
 class Decided(BaseModel):
@@ -275,6 +307,7 @@ class StaffView(CaseLine):
     settled_at: datetime | None = Field(description="Since then the reporter can say nothing more.")
     joined: list[str] = Field([], description="Cases that were merged into this one, as they are now.")
     children: list[ChildView] = Field([], description="Cases that belong to this one, as they are now.")
+    street_evaluation: StreetEvaluated | None = Field(None, description="Of the latest closing.")
     timeline: list[Step]
 
 
@@ -323,7 +356,7 @@ def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) ->
     if stood is None:
         return None
     known = [entry for entry in timeline if entry.recorded_at <= as_of]
-    then = {
+    then: dict[str, Any] = {
         "state": stood.state,
         "handle_by": stood.promise.handle_by if stood.promise else None,
         "closed_at": stood.closing.at if stood.closing else None,
@@ -333,6 +366,11 @@ def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) ->
         "settled_at": stood.settled_at,
         "changed_at": known[-1].recorded_at,
     }
+    changed = [entry for entry in timeline if entry.step == "appointment_changed"]
+    if changed:
+        heard = [entry for entry in changed if entry.recorded_at <= as_of]
+        said = heard[-1].details["appointment"] if heard else changed[0].details["before"]
+        then["appointment"] = Appointment.model_validate(said) if said else None
     return staff_view(case, known).model_copy(update=then)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from libs.contracts.incident import (
+    CaseAppointmentChanged,
     CaseClosed,
     CaseEvaluated,
     CaseMerged,
@@ -18,7 +19,7 @@ from libs.contracts.incident import (
     EndReason,
 )
 from libs.contracts.message import Event, OrderEvent
-from libs.contracts.words import Place, Point, RequestKind
+from libs.contracts.words import Appointment, Place, Point, RequestKind
 from services.incident.domain.appointment import window
 from services.incident.domain.case import Closing, Standing, State
 from services.incident.domain.feedback import REOPENED_AT_MOST, Evaluation
@@ -60,6 +61,18 @@ def of_unmerging(case: Known, now: Standing, out_of: Known, at: datetime) -> Eve
         from_case_id=out_of.case_id,
         from_case_no=out_of.case_no,
         opening=now.opening or 0,
+    )
+
+
+def of_appointment(
+    case: Known, wanted: Appointment, changes: int, by_member: str | None, at: datetime
+) -> CaseAppointmentChanged:
+    return CaseAppointmentChanged(
+        **_about(case, at),
+        appointment=wanted,
+        changes=changes,
+        by_member=by_member,
+        opening=case.standing.opening,
     )
 
 

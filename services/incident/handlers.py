@@ -15,7 +15,7 @@ from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import CaseClosed, ReportCase
 from libs.contracts.message import Event, OrderEvent
 from libs.contracts.transitions import Impossible
-from services.incident import facts, intake, merging, verifying
+from services.incident import appointment_handlers, facts, intake, merging, street_handlers, verifying
 from services.incident.domain.case import decide, follow, reopen, step_of
 from services.incident.domain.commands import (
     DecideCase,
@@ -36,6 +36,8 @@ from services.incident.tables.changes import Changes
 from services.incident.tables.intake import take_categories
 
 router = EventRouter("incident")
+router.include(appointment_handlers.router)
+router.include(street_handlers.router)
 router.include(verifying.router)
 
 

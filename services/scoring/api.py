@@ -7,15 +7,16 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Reading, RefusedRequest, not_found
+from libs.contracts.incident import Grade
 from libs.contracts.message import MemberId, OrgId, Tenant
 from services.scoring import rules_file
 from services.scoring.domain.ledger import Because, Kind
 from services.scoring.domain.rules import Who
-from services.scoring.tables import views
+from services.scoring.tables import evaluations, views
 
 router = APIRouter(tags=["points"])
 
@@ -70,6 +71,14 @@ class RankedOrg(_View):
     org_id: OrgId
     org_name: str | None
     points: int
+
+
+class OrgEvaluations(BaseModel):
+    org_id: OrgId
+    since: datetime | None
+    until: datetime | None
+    counted: dict[Grade, int] = Field(description="By members of the street committee.")
+    not_counted: int = Field(description="By anybody else.")
 
 
 class DifferenceView(_View):
@@ -140,6 +149,21 @@ async def org_ranking(tenant: Street, db: Reading, dimension: Dimension = None, 
     """The organisations of a street with the most points. Equal points share a rank."""
     _is_known(dimension)
     return [RankedOrg.model_validate(row) for row in await views.ranking(db, "orgs", tenant, dimension, limit)]
+
+
+@router.get("/v1/orgs/{org_id}/evaluations")
+async def org_evaluations(
+    org_id: OrgId, tenant: Street, db: Reading, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+) -> OrgEvaluations:
+    """How the street graded what an organisation handled (街道评价), in [since, until)."""
+    counted = dict.fromkeys(Grade, 0)
+    not_counted = 0
+    for row in await evaluations.of_org(db, tenant, org_id, since, until):
+        if row.counts:
+            counted[Grade(row.grade)] = row.said
+        else:
+            not_counted += row.said
+    return OrgEvaluations(org_id=org_id, since=since, until=until, counted=counted, not_counted=not_counted)
 
 
 @router.get("/v1/ledger/check")

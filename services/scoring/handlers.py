@@ -17,7 +17,7 @@ from libs.contracts.dispatch import (
     PatrolVisited,
     UnitChanged,
 )
-from libs.contracts.incident import CaseEvaluated, CaseReopened
+from libs.contracts.incident import CaseEvaluated, CaseReopened, CaseStreetEvaluated
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from services.scoring import rules_file
@@ -34,7 +34,7 @@ from services.scoring.domain.ledger import (
     take_back,
 )
 from services.scoring.domain.rules import CHECKED, EVALUATED, VERIFIED, VISITED, Deed, Earner, Who
-from services.scoring.tables import ledger, projections
+from services.scoring.tables import evaluations, ledger, projections
 from services.scoring.tables.projections import Handled
 
 router = EventRouter("scoring")
@@ -115,6 +115,13 @@ async def keep_members(members: Batch[MemberChanged], db: Database) -> list[Even
 @router.on(UnitChanged)
 async def keep_orgs(units: Batch[UnitChanged], db: Database) -> list[Event]:
     await projections.record_orgs(db, units)
+    return []
+
+
+@router.on(CaseStreetEvaluated)
+async def keep_street_evaluations(said: Batch[CaseStreetEvaluated], db: Database) -> list[Event]:
+    """Whether an evaluation counts is decided when it is looked up: who is of the street committee may come later."""
+    await evaluations.record(db, said)
     return []
 
 

@@ -101,6 +101,11 @@ INCIDENT = (
         '处理得很好。', false, filled.at(i, 400)
     {CASES} WHERE filled.state(i) = 'closed' AND i % 5 < 2
     """,
+    f"""
+    INSERT INTO street_evaluations SELECT filled.tenant(i), filled.id('case', i), filled.id('checked', i),
+        'good', NULL, 'M0001', filled.at(i, 500)
+    {CASES} WHERE filled.state(i) = 'closed' AND i % 5 = 0
+    """,
     *_chassis("incident", "registered"),
 )
 
@@ -167,6 +172,11 @@ SCORING = (
     SELECT id, tenant, account, dimension, amount
     FROM earned CROSS JOIN LATERAL (VALUES ('member:' || member_id, points),
         ('org:' || org_id, points), ('rule:' || rule, -2 * points)) a (account, amount)
+    """,
+    f"""
+    INSERT INTO street_evaluations SELECT filled.tenant(i), filled.id('order', i), filled.id('case', i), p.org_id,
+        'good', 'M0001', 'P0001', filled.at(i, 500)
+    {HANDLED} AND filled.state(i) = 'closed' AND i % 5 = 0
     """,
     *_chassis("scoring", "points_posted"),
 )

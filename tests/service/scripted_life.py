@@ -70,9 +70,13 @@ class Life:
             url = f"/v1/track/{receipt.tracking_code}"
             if receipt.case_id in finished:
                 await self.ask("incident", "POST", f"{url}/feedback", {"satisfied": n % 3 > 0, "words": "好"})
+            case = f"/v1/cases/{receipt.case_no}"
+            if receipt.case_id in finished and n % 3 > 0:
+                await self.ask("incident", "POST", f"{case}/street-evaluation", {"by_member": DESK, "grade": "good"})
             await self.ask("incident", "GET", url)
-            await self.ask("incident", "GET", f"/v1/cases/{receipt.case_no}")
+            await self.ask("incident", "GET", case)
         await self.at_rest()
+        await self.expect_at_another_time()
         await self.go_away()
         await self.leases_run_out()
         await self.put_together()
@@ -83,12 +87,12 @@ class Life:
         for service, stage in self.stages.items():
             await housekeeping.tidy(stage.service.engine, service)
 
-    async def report(self, category: str, number: int, status: int = 201) -> Receipt | None:
+    async def report(self, category: str, number: int, status: int = 201, **more: Any) -> Receipt | None:
         point = {"longitude": 119.01 + number % 97 * 0.0018, "latitude": 36.27 + number % 89 * 0.0018}
         body = {"category": category, "text": f"路灯不亮，第 {number} 盏", "place": {"point": point}}
         contact = {"contact": {"email": f"r{number}@mail.example"}} if number % 4 == 1 else {}
         key = {"Idempotency-Key": f"life-{category}-{number}"}
-        answer = await self.ask("incident", "POST", "/v1/reports", {**body, **contact}, status, key)
+        answer = await self.ask("incident", "POST", "/v1/reports", {**body, **contact, **more}, status, key)
         return Receipt.model_validate(answer.json()) if status == 201 else None
 
     async def look_on_site(self) -> None:
@@ -101,6 +105,18 @@ class Life:
         await self.ask("dispatch", "POST", f"{url}/answer", {"member_id": asked["member_id"], **_found(True)})
         await self.ask("dispatch", "GET", url)
         await self.at_rest()
+
+    async def expect_at_another_time(self) -> None:
+        """Errands are reported with a window and moved, by the reporter and by staff."""
+        for n in range(300, 306):
+            more: dict[str, Any] = {"request_kind": "errand", "appointment": _window(1), "documents": ["户口簿"]}
+            errand = await self.report(AUTOMATIC, n, **more)
+            assert errand is not None
+            await self.at_rest()
+            own, case = f"/v1/track/{errand.tracking_code}", f"/v1/cases/{errand.case_no}"
+            await self.ask("incident", "POST", f"{own}/appointment", {"appointment": _window(2)})
+            await self.ask("incident", "POST", f"{case}/appointment", {"appointment": _window(3), "by_member": DESK})
+            await self.at_rest()
 
     async def put_together(self) -> None:
         """What is the same matter is found, merged, taken apart, put under another and voided; some of it twice."""
@@ -314,7 +330,12 @@ class Life:
         await self.ask("dispatch", "POST", "/v1/routing/dry-run", dry_run)
         await self.ask("dispatch", "GET", "/v1/places?q=儒林")
         await self.ask("scoring", "GET", f"/v1/members/{self.busy}/points")
-        for url in ("/v1/ranking", "/v1/orgs/ranking", "/v1/ranking?dimension=服务争先"):
+        for url in (
+            "/v1/ranking",
+            "/v1/orgs/ranking",
+            "/v1/ranking?dimension=服务争先",
+            f"/v1/orgs/{page['items'][0]['org_id']}/evaluations",
+        ):
             await self.ask("scoring", "GET", url)
 
     async def count_everything(self) -> None:
@@ -377,3 +398,8 @@ class Life:
 
 def _found(true_report: bool) -> dict[str, Any]:
     return {"true_report": true_report, "note": "现场核实"}
+
+
+def _window(days: int) -> dict[str, str]:
+    starts_at = datetime.now(UTC) + timedelta(days=days)
+    return {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + timedelta(hours=2)).isoformat()}

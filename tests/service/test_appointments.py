@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage
-from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered
-from libs.contracts.incident import CaseRegistered, CaseReopened, ReportCase
-from libs.contracts.words import Place, RequestKind
+from libs.chassis.testing import Stage, stamped
+from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered, OrderRescheduled
+from libs.contracts.incident import CaseAppointmentChanged, CaseRegistered, CaseReopened, ReportCase
+from libs.contracts.words import Appointment, Place, RequestKind
 from tests.conftest import MakeStage
-from tests.service.test_dispatch_orders import STREET, TENANT, act
+from tests.service.test_dispatch_orders import STREET, TENANT, act, registered
 from tests.service.test_incident_reports import category
 
 PAPERS = ["户口簿", "授权委托书"]
@@ -161,17 +161,17 @@ async def test_the_window_is_part_of_what_a_key_stands_for_and_an_answer_outlive
     assert (await report(both, appointment=tomorrow, documents=PAPERS)).json() == first.json()
     for other in ({"appointment": window(timedelta(days=2))}, {"documents": PAPERS}, {}):
         assert (await report(both, **other)).json()["title"] == "Key used for another report"
-    short = window(timedelta(0), timedelta(seconds=1))
+    short = window(-timedelta(hours=1), timedelta(hours=1, seconds=4))
     taken = await report(both, "k-2", appointment=short)
     assert taken.status_code == 201, taken.text
     async with both.incident.database() as db:
-        await db.rows(text("SELECT pg_sleep(1.1)"))
+        await db.rows(text("SELECT pg_sleep(4.1)"))
     again = await report(both, "k-2", appointment=short)
     assert (again.status_code, again.json()) == (201, taken.json())
 
 
 async def test_a_case_that_is_opened_again_keeps_its_papers_and_not_its_past_window(both: Both) -> None:
-    short = window(timedelta(0), timedelta(seconds=1))
+    short = window(-timedelta(hours=1), timedelta(hours=1, seconds=20))
     taken = (await report(both, appointment=short, documents=PAPERS)).json()
     await both.settled()
     [order] = await both.dispatch.said(OrderDispatched)
@@ -180,7 +180,7 @@ async def test_a_case_that_is_opened_again_keeps_its_papers_and_not_its_past_win
     await act(both.dispatch, order.order_id, "check", "M2", passed=True)
     again = CaseReopened(
         tenant=TENANT,
-        occurred_at=datetime.now(UTC) + timedelta(seconds=2),
+        occurred_at=datetime.now(UTC) + timedelta(seconds=20),
         case_id=order.case_id,
         case_no=taken["case_no"],
         order_id=order.order_id,
@@ -191,3 +191,92 @@ async def test_a_case_that_is_opened_again_keeps_its_papers_and_not_its_past_win
     await both.dispatch.hear(again, again)
     [second] = await orders(both, state="offered")
     assert (second["documents"], second["appointment_starts_at"]) == (PAPERS, None)
+
+
+async def change(both: Both, receipt: dict[str, str], wanted: dict[str, str], by: str | None = None) -> httpx.Response:
+    if by is None:
+        return await both.incident.http.post(
+            f"/v1/track/{receipt['tracking_code']}/appointment", json={"appointment": wanted}
+        )
+    body = {"tenant": TENANT, "by_member": by, "appointment": wanted}
+    return await both.incident.http.post(f"/v1/cases/{receipt['case_no']}/appointment", json=body)
+
+
+async def test_another_window_moves_the_order_and_the_promise(both: Both) -> None:
+    taken = (await report(both, appointment=window(timedelta(days=1)))).json()
+    await both.settled()
+    before = datetime.now(UTC)
+    [order] = await orders(both)
+    await act(both.dispatch, order["order_id"], "claim", "M1")
+    later = window(timedelta(days=5))
+    answers = [await change(both, taken, later) for _ in range(2)]
+    assert [a.status_code for a in answers] == [200, 200]
+    await both.settled()
+    [told] = await both.incident.said(CaseAppointmentChanged)
+    [moved] = await both.dispatch.said(OrderRescheduled)
+    assert (told.changes, told.by_member, moved.member_ids) == (1, None, ("M1",))
+    [now] = await orders(both)
+    assert (now["state"], now["member_id"]) == ("claimed", "M1")
+    assert datetime.fromisoformat(now["handle_by"]) == moved.handle_by > datetime.fromisoformat(order["handle_by"])
+    case = await both.case(taken)
+    assert datetime.fromisoformat(case["handle_by"]) == moved.handle_by
+    assert case["appointment"]["starts_at"] == now["appointment_starts_at"] != order["appointment_starts_at"]
+    assert {"appointment_changed", "rescheduled"} <= {step["step"] for step in case["timeline"]}
+    url = f"/v1/cases/{taken['case_no']}"
+    then = (await both.incident.http.get(url, params={"tenant": TENANT, "as_of": before.isoformat()})).json()
+    assert then["appointment"]["starts_at"] == order["appointment_starts_at"]
+    async with both.dispatch.database() as db:
+        timer = await db.one(text("SELECT body ->> 'stage_ends_at' AS ends FROM timers WHERE name = 'OrderClock'"))
+    assert timer is not None
+    assert datetime.fromisoformat(timer.ends) == moved.handle_by
+
+    again = stamped(told)
+    await both.dispatch.hear(again, again)
+    assert len(await both.dispatch.said(OrderRescheduled)) == 1
+    assert (await change(both, taken, window(timedelta(days=6)), "M3")).status_code == 200
+    await both.settled()
+    assert [f.changes for f in await both.incident.said(CaseAppointmentChanged)] == [1, 2]
+
+
+async def test_a_change_that_cannot_be_is_refused(both: Both) -> None:
+    tomorrow = window(timedelta(days=1))
+    begun = (await report(both, "k-1", appointment=window(-timedelta(minutes=1)))).json()
+    refused = await change(both, begun, tomorrow)
+    assert (refused.status_code, refused.json()["title"]) == (409, "Appointment has begun")
+    assert (await change(both, begun, tomorrow, "M3")).status_code == 200
+    assert (await change(both, begun, window(timedelta(days=-1)), "M3")).status_code == 422
+    snapshot = (await report(both, "k-2", request_kind="snapshot")).json()
+    assert (await change(both, snapshot, tomorrow, "M3")).status_code == 409
+    nobody = {"tracking_code": "0123456789ABC", "case_no": "20261123-999999"}
+    assert [(await change(both, nobody, tomorrow, by)).status_code for by in (None, "M3")] == [404, 404]
+
+
+async def test_a_change_that_overtakes_its_order_waits_and_one_without_an_order_moves_none(both: Both) -> None:
+    case = registered().model_copy(update={"request_kind": RequestKind.ERRAND})
+    starts_at = datetime.now(UTC) + timedelta(days=3)
+    told = stamped(
+        CaseAppointmentChanged(
+            tenant=TENANT,
+            occurred_at=datetime.now(UTC) + timedelta(seconds=1),
+            case_id=case.case_id,
+            case_no=case.case_no,
+            appointment=Appointment(starts_at=starts_at, ends_at=starts_at + timedelta(hours=1)),
+            changes=1,
+            opening=0,
+        )
+    )
+    await both.dispatch.hear(told.model_copy(update={"id": new_id(), "opening": None}))
+    assert await both.dispatch.kept() == []
+    await both.dispatch.hear(told)
+    [(reason, given_up)] = await both.dispatch.kept()
+    assert ("is not here yet" in reason, given_up) == (True, False)
+    async with both.dispatch.database() as db:
+        await db.execute(text("ALTER TABLE orders ADD CONSTRAINT broken CHECK (appointment_changes = 0)"))
+    await both.dispatch.hear(case)
+    await both.dispatch.retry_now()
+    assert await both.dispatch.said(OrderRescheduled) == []
+    async with both.dispatch.database() as db:
+        await db.execute(text("ALTER TABLE orders DROP CONSTRAINT broken"))
+    await both.dispatch.retry_now()
+    [moved] = await both.dispatch.said(OrderRescheduled)
+    assert moved.appointment == told.appointment

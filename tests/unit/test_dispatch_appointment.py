@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from libs.chassis.ids import new_id
 from libs.chassis.testing import NOON
-from libs.contracts.dispatch import OrderHandled, OrderOffered
+from libs.contracts.dispatch import OrderHandled, OrderOffered, OrderRescheduled
 from libs.contracts.words import STREET_ZONE, Appointment
 from services.dispatch.domain import approval, work
-from services.dispatch.domain.appointment import claim_deadline, handle_deadline
+from services.dispatch.domain.appointment import claim_deadline, handle_deadline, reschedule
 from services.dispatch.domain.calendar import NATIONAL, Clock, Light, TimeUnit
 from services.dispatch.domain.offering import NewCase, dispatch
-from services.dispatch.domain.order import Order, Refuse, State
+from services.dispatch.domain.order import Changed, Order, Refuse, State
 from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_order import PLACE, changed
@@ -148,3 +148,61 @@ def test_no_paper_is_lost_when_an_errand_is_handed_in(returned: tuple[str, ...],
     [fact] = changed(work.hand_in(claimed, M1, "办好了", 0, LATER, PAPERS[::-1])).facts
     assert isinstance(fact, OrderHandled)
     assert fact.documents_returned == PAPERS
+
+
+def test_another_window_moves_the_deadlines_of_an_order_that_nobody_has_yet() -> None:
+    order, wanted = order_for(window(at(23, 15))), window(at(26, 9))
+    moved = reschedule(order, wanted, 1, STREET, LATER)
+    assert (moved.order.claim_by, moved.order.handle_by) == (at(24, 9), at(30, 9))
+    assert moved.order.check_by > moved.order.handle_by
+    [fact] = moved.facts
+    assert isinstance(fact, OrderRescheduled)
+    assert (fact.appointment, fact.member_ids, fact.handle_by) == (wanted, order.offered_to, at(30, 9))
+    earlier = reschedule(moved.order, window(at(23, 15)), 2, STREET, LATER).order
+    assert earlier.claim_by == at(23, 15)
+    begun = reschedule(moved.order, window(at(23, 12)), 2, STREET, LATER).order
+    assert begun.claim_by == at(24, 9)
+
+
+def test_who_has_the_order_keeps_it_and_is_told_of_the_window() -> None:
+    claimed = changed(work.claim(order_for(window(at(23, 15))), M1, 0, LATER)).order
+    moved = reschedule(claimed, window(at(26, 9)), 1, STREET, LATER)
+    assert (moved.order.state, moved.order.member_id, moved.order.handle_by) == (State.CLAIMED, "M1", at(30, 9))
+    assert moved.order.claim_by == claimed.claim_by
+    [fact] = moved.facts
+    assert isinstance(fact, OrderRescheduled)
+    assert fact.member_ids == ("M1",)
+    clock = moved.order.running
+    assert clock is not None
+    assert clock.began_at == at(26, 9)
+
+
+def test_of_two_changes_the_later_one_holds_whatever_comes_first() -> None:
+    second = reschedule(order_for(None), window(at(26, 9)), 2, STREET, LATER).order
+    assert reschedule(second, window(at(25, 9)), 1, STREET, LATER) == Changed(second, ())
+    assert reschedule(second, window(at(26, 9)), 2, STREET, LATER) == Changed(second, ())
+
+
+def test_what_is_handled_is_not_moved_any_more() -> None:
+    claimed = changed(work.claim(order_for(None), M1, 0, LATER)).order
+    handled = changed(work.hand_in(claimed, M1, "办好了", 0, LATER, PAPERS)).order
+    assert reschedule(handled, window(at(26, 9)), 1, STREET, LATER) == Changed(handled, ())
+
+
+def test_a_suspended_order_has_all_of_its_time_from_another_window_on() -> None:
+    claimed = changed(work.claim(order_for(None), M1, 0, LATER)).order
+    still = replace(claimed, state=State.SUSPENDED, suspended_at=at(24, 9), suspended_until=at(25, 9))
+    moved = reschedule(still, window(at(26, 9)), 1, STREET, at(24, 10)).order
+    assert approval.time_up(moved, STREET, at(25, 9)).order.handle_by == at(30, 9)
+
+
+@given(MINUTES, st.integers(1, 24 * 60), st.integers(0, 3 * 24 * 60))
+def test_for_any_other_window_no_claim_is_over_at_once_and_the_check_comes_last(
+    minutes: int, length: int, later: int
+) -> None:
+    order, wanted = order_for(window(at(23, 15))), window(NOON + timedelta(minutes=minutes), length / 60)
+    now = NOON + timedelta(minutes=later)
+    moved = reschedule(order, wanted, 1, STREET, now).order
+    assert moved.claim_by > now or moved.claim_by == at(24, 9)
+    assert moved.handle_by >= max(moved.claim_by, wanted.ends_at)
+    assert moved.check_by > moved.handle_by

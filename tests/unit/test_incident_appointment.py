@@ -8,8 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from libs.contracts.words import Appointment, RequestKind
-from services.incident.domain.appointment import unfit
-from services.incident.domain.intake import fingerprint
+from services.incident.domain.appointment import change, unfit
+from services.incident.domain.case import Standing, State
+from services.incident.domain.feedback import Conflict
+from services.incident.domain.intake import Refusal, fingerprint
 from tests.unit.test_incident_intake import NOON, REPORT
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -87,3 +89,25 @@ def test_window_and_papers_are_part_of_what_is_reported_in_whatever_offset() -> 
     assert len({fingerprint(report) for report in (there, *others)}) == 4
     far = datetime(9999, 12, 31, 23, 0, tzinfo=timezone(timedelta(hours=-12)))
     assert fingerprint(ERRAND.model_copy(update={"appointment": Appointment(starts_at=far, ends_at=far + HOUR / 2)}))
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_window_is_changed_until_the_work_is_done(state: State) -> None:
+    refused = change(Standing(state), RequestKind.ERRAND, None, window(DAY), NOON, by_reporter=True)
+    movable = state in (State.REPORTED, State.VERIFYING, State.REGISTERED, State.IN_PROGRESS)
+    assert (refused is None) == movable
+
+
+@pytest.mark.parametrize(("by_reporter", "title"), [(True, "Appointment has begun"), (False, None)])
+def test_once_it_has_begun_only_staff_move_it(by_reporter: bool, title: str | None) -> None:
+    begun, case = window(-HOUR / 2), Standing(State.IN_PROGRESS)
+    refused = change(case, RequestKind.ERRAND, begun, window(DAY), NOON, by_reporter=by_reporter)
+    assert (refused.title if refused else None) == title
+
+
+def test_another_window_must_be_one_as_well_and_the_case_of_a_kind_that_has_any() -> None:
+    case = Standing(State.REGISTERED)
+    over = change(case, RequestKind.ERRAND, None, window(-DAY), NOON, by_reporter=False)
+    assert isinstance(over, Refusal)
+    snapshot = change(case, RequestKind.SNAPSHOT, None, window(DAY), NOON, by_reporter=False)
+    assert isinstance(snapshot, Conflict)

@@ -7,7 +7,7 @@ from enum import StrEnum
 import pytest
 
 from libs.contracts.dispatch import CancelCause, EscalationCause
-from libs.contracts.incident import EndReason
+from libs.contracts.incident import EndReason, Grade
 from libs.contracts.words import Level, Stage
 from services.notify.domain.audience import RULES, Reporter
 from services.notify.domain.wording import Template, Wording, say
@@ -20,6 +20,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "to_level": Level,
     "because": CancelCause,
     "end_reason": EndReason,
+    "grade": Grade,
 }
 
 

@@ -43,6 +43,7 @@ class Move(StrEnum):
     RESUME = "resume"
     TIME_UP = "time_up"
     APPEAL = "appeal"
+    RESCHEDULE = "reschedule"
     SUPERVISE = "supervise"
     WIDEN = "widen"
     WARN = "warn"
@@ -89,6 +90,7 @@ MOVES: Table[State, Move] = Table(
             _GRANTED,
             "approvals",
         ),
+        Transition(Move.RESCHEDULE, "改约", (State.OFFERED, *HELD, State.SUSPENDED), None, Who.FACT),
         Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Who.HIGHER, (Need.NOTE,)),
         Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Who.CLOCK),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Who.CLOCK),
@@ -156,6 +158,7 @@ class Order:
     documents: tuple[str, ...] = ()
     held_by: tuple[str, ...] = ()
     """Everybody who has ever had it: none of them is sent to check it."""
+    appointment_changes: int = 0
 
     @property
     def appointment(self) -> Appointment | None:

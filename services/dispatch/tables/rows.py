@@ -234,6 +234,7 @@ class OrderRow(DispatchTable, table=True):
     appointment_starts_at: datetime | None = _time(nullable=True)
     appointment_ends_at: datetime | None = _time(nullable=True)
     documents: list[str] = _json()
+    appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
     request_kind: str = _text()
     responsibility_version: int | None
     skills: list[str] = _json()

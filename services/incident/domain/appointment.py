@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 
 from libs.contracts.incident import ReportCase
 from libs.contracts.words import Appointment, RequestKind
+from services.incident.domain.case import Standing, State
+from services.incident.domain.feedback import Conflict
 from services.incident.domain.intake import Refusal
 from services.incident.domain.redaction import redact
 
 AHEAD_DAYS = 60
+MOVABLE = (State.REPORTED, State.VERIFYING, State.REGISTERED, State.IN_PROGRESS)
 WITH_APPOINTMENT = frozenset({RequestKind.SERVICE_ORDER, RequestKind.ERRAND})
 
 
@@ -39,6 +42,25 @@ def unfit_window(appointment: Appointment | None, now: datetime) -> Refusal | No
     if appointment.starts_at > now + timedelta(days=AHEAD_DAYS):
         return Refusal("Appointment too far ahead", f"appointment: it may start at most {AHEAD_DAYS} days from now.")
     return None
+
+
+def change(
+    case: Standing,
+    kind: RequestKind,
+    current: Appointment | None,
+    wanted: Appointment,
+    now: datetime,
+    *,
+    by_reporter: bool,
+) -> Refusal | Conflict | None:
+    """Why the window of a case cannot become another (改约); None where it can. Staff may move one that has begun."""
+    if kind not in WITH_APPOINTMENT:
+        return Conflict("Not for this kind of report", f"A case of kind {kind} has no appointment.")
+    if case.state not in MOVABLE:
+        return Conflict("Not possible now", f"The case is {case.state}; another window is for what is yet to be done.")
+    if by_reporter and current is not None and current.starts_at <= now:
+        return Conflict("Appointment has begun", "It can be changed until it begins. Please call the street.")
+    return unfit_window(wanted, now)
 
 
 def _unfit_documents(documents: Sequence[str]) -> Refusal | None:

@@ -15,6 +15,7 @@ from libs.contracts.dispatch import (
     OrderDispatched,
     OrderExtended,
     OrderHandled,
+    OrderRescheduled,
     OrderResumed,
 )
 from libs.contracts.message import OrderEvent
@@ -185,7 +186,7 @@ def decide(case: Standing, move: Move) -> Standing | Impossible:
 def follow(case: Standing, fact: OrderEvent) -> Standing:
     """The case after a fact about its order. The end is the same for every order in which facts arrive."""
     match fact:
-        case OrderDispatched() | OrderExtended() | OrderResumed():
+        case OrderDispatched() | OrderExtended() | OrderRescheduled() | OrderResumed():
             return _promised(case, Promise(fact.occurred_at, fact.handle_by))
         case OrderClaimed() | OrderAssigned():
             return _moved(case, Move.CLAIM, fact)

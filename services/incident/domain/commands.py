@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.contracts.incident import EndReason, ReportCase
+from libs.contracts.incident import EndReason, Grade, ReportCase
+from libs.contracts.words import Appointment
 from services.incident.domain.case import Move
 
 
@@ -64,6 +65,41 @@ class EvaluateCase:
     tracking_code: str
     satisfied: bool
     words: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAppointment:
+    """A member of staff names another window for a case."""
+
+    tenant: str
+    case_no: str
+    appointment: Appointment
+    by_member: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOwnAppointment:
+    """The reporter names another window."""
+
+    tracking_code: str
+    appointment: Appointment
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentChanged:
+    case_no: str
+    appointment: Appointment
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateForStreet:
+    """A member of the street committee says how a closed case was handled."""
+
+    tenant: str
+    case_no: str
+    grade: Grade
+    words: str | None
+    by_member: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ CREATE TABLE cases (
     appointment_starts_at timestamptz,
     appointment_ends_at timestamptz,
     documents jsonb NOT NULL DEFAULT '[]',
+    appointment_changes smallint NOT NULL DEFAULT 0 CHECK (appointment_changes >= 0),
     timeline_length integer NOT NULL CHECK (timeline_length > 0),
     timeline_hash bytea NOT NULL CHECK (length(timeline_hash) = 32),
     changed_at timestamptz NOT NULL,
@@ -109,6 +110,17 @@ CREATE TABLE evaluations (
     reopened boolean NOT NULL CHECK (NOT (satisfied AND reopened)),
     evaluated_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, case_id, closing, by_case)
+);
+
+CREATE TABLE street_evaluations (
+    tenant text,
+    case_id uuid,
+    closing uuid,
+    grade text NOT NULL CHECK (grade IN ('excellent', 'good', 'fair', 'poor')),
+    words text CHECK (length(words) <= 500),
+    by_member text NOT NULL,
+    evaluated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, case_id, closing)
 );
 """
 

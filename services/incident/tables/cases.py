@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, TextClause, text
 
 from libs.chassis.database import Database
+from libs.contracts.words import Appointment
 from services.incident.domain.case import Closing, Moved, Promise, Standing, State
 from services.incident.domain.feedback import Evaluation
 from services.incident.domain.history import Entry, Head
@@ -32,8 +33,8 @@ _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
         reporter_id, reported_by_member, tracking_code, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, opened, merged_into,
-        parent, settled_at, appointment_starts_at, appointment_ends_at, documents, timeline_length, timeline_hash,
-        changed_at
+        parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
+        timeline_length, timeline_hash, changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
 """
 LOCK_BY_ID = text(
@@ -183,6 +184,30 @@ async def move(db: Database, cases: Sequence[tuple[Known, Standing, Head]]) -> N
         for case, now, head in cases
     ]
     await db.execute(MOVE, {column: [row[column] for row in rows] for column in rows[0]})
+
+
+CHANGE_APPOINTMENTS = text(
+    """
+    UPDATE cases SET appointment_starts_at = new.starts_at, appointment_ends_at = new.ends_at,
+        appointment_changes = new.changes
+    FROM unnest(CAST(:tenant AS text[]), CAST(:case_id AS uuid[]), CAST(:starts_at AS timestamptz[]),
+        CAST(:ends_at AS timestamptz[]), CAST(:changes AS smallint[]))
+        AS new (tenant, case_id, starts_at, ends_at, changes)
+    WHERE cases.tenant = new.tenant AND cases.case_id = new.case_id
+    """
+)
+
+
+async def change_appointments(db: Database, changed: Sequence[tuple[Known, Appointment, int]]) -> None:
+    """By locked case the new window, and how many changes there were."""
+    columns = {
+        "tenant": [case.tenant for case, _, _ in changed],
+        "case_id": [case.case_id for case, _, _ in changed],
+        "starts_at": [wanted.starts_at for _, wanted, _ in changed],
+        "ends_at": [wanted.ends_at for _, wanted, _ in changed],
+        "changes": [changes for _, _, changes in changed],
+    }
+    await db.execute(CHANGE_APPOINTMENTS, columns)
 
 
 _ENTRY = tuple(field.name for field in fields(Entry))

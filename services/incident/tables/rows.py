@@ -75,6 +75,7 @@ class Case(IncidentTable, table=True):
     appointment_starts_at: datetime | None = _time(nullable=True)
     appointment_ends_at: datetime | None = _time(nullable=True)
     documents: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    appointment_changes: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     timeline_length: int
     timeline_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     changed_at: datetime = _time()
@@ -109,6 +110,20 @@ class EvaluationRow(IncidentTable, table=True):
     satisfied: bool
     words: str | None = None
     reopened: bool
+    evaluated_at: datetime = _time()
+
+
+class StreetEvaluationRow(IncidentTable, table=True):
+    """What the street said of one closing."""
+
+    __tablename__ = "street_evaluations"
+
+    tenant: str = Field(primary_key=True)
+    case_id: UUID = Field(primary_key=True)
+    closing: UUID = Field(primary_key=True)
+    grade: str
+    words: str | None = None
+    by_member: str
     evaluated_at: datetime = _time()
 
 

@@ -25,6 +25,7 @@ from libs.contracts.dispatch import (
     OrderExtended,
     OrderOffered,
     OrderOverdue,
+    OrderRescheduled,
     OrderResumed,
     OrderSentDown,
     OrderSupervised,
@@ -33,11 +34,13 @@ from libs.contracts.dispatch import (
     PatrolMissed,
 )
 from libs.contracts.incident import (
+    CaseAppointmentChanged,
     CaseClosed,
     CaseMerged,
     CaseRegistered,
     CaseRejected,
     CaseReopened,
+    CaseStreetEvaluated,
     CaseUnmerged,
     CaseVoided,
 )
@@ -106,6 +109,7 @@ RULES: Mapping[type[Event], Rule] = {
     InspectionCancelled: Rule("inspection_cancelled", Members("member_id"), ("kind", "case_no")),
     CaseClosed: Rule("closed", Reporter(), ("case_no",)),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
+    CaseStreetEvaluated: Rule("street_evaluated", Orgs(("org_id",)), ("grade",)),
     OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),
     OrderAssigned: Rule(
         "assigned",
@@ -129,6 +133,8 @@ RULES: Mapping[type[Event], Rule] = {
     ApprovalRefused: Rule("approval_refused", Members("member_id"), ("kind", "answer")),
     OrderExtended: Rule("extended", Members("member_id"), ("handle_by",)),
     OrderSuspended: Rule("suspended", Members("member_id"), ("until",)),
+    CaseAppointmentChanged: Rule("appointment_changed", Reporter(), ("case_no", "appointment")),
+    OrderRescheduled: Rule("rescheduled", Members("member_ids"), ("appointment", "handle_by")),
     OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
     AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
     OrderSentDown: Rule("sent_down", Orgs(("from_org", "to_org")), ("from_unit", "to_unit", "to_level", "reason")),

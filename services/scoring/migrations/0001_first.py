@@ -91,11 +91,25 @@ CREATE TABLE orgs (
     tenant text NOT NULL,
     org_id text COLLATE "C" NOT NULL,
     name text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('street_committee', 'community_org', 'branch', 'party_group')),
     active boolean NOT NULL,
     changed_at timestamptz NOT NULL,
     changed_by uuid NOT NULL,
     PRIMARY KEY (tenant, org_id)
 );
+
+CREATE TABLE street_evaluations (
+    tenant text NOT NULL,
+    order_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    org_id text COLLATE "C" NOT NULL,
+    grade text NOT NULL CHECK (grade IN ('excellent', 'good', 'fair', 'poor')),
+    by_member text COLLATE "C" NOT NULL,
+    by_org text COLLATE "C",
+    evaluated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, order_id)
+);
+CREATE INDEX street_evaluations_of_org ON street_evaluations (tenant, org_id, evaluated_at);
 """
 
 APPEND_ONLY = """

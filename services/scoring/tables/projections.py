@@ -107,10 +107,10 @@ RECORD_MEMBERS = text(
 
 RECORD_ORGS = text(
     """
-    INSERT INTO orgs AS o (tenant, org_id, name, active, changed_at, changed_by)
+    INSERT INTO orgs AS o (tenant, org_id, name, kind, active, changed_at, changed_by)
     SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:orgs AS text[]), CAST(:names AS text[]),
-        CAST(:active AS boolean[]), CAST(:times AS timestamptz[]), CAST(:ids AS uuid[]))
-    ON CONFLICT (tenant, org_id) DO UPDATE SET name = excluded.name, active = excluded.active,
+        CAST(:kinds AS text[]), CAST(:active AS boolean[]), CAST(:times AS timestamptz[]), CAST(:ids AS uuid[]))
+    ON CONFLICT (tenant, org_id) DO UPDATE SET name = excluded.name, kind = excluded.kind, active = excluded.active,
         changed_at = excluded.changed_at, changed_by = excluded.changed_by
     WHERE (o.changed_at, o.changed_by) < (excluded.changed_at, excluded.changed_by)
     """
@@ -234,6 +234,7 @@ async def record_orgs(db: Database, facts: Iterable[UnitChanged]) -> None:
             "tenants": [f.tenant for f in latest],
             "orgs": [f.org_id for f in latest],
             "names": [f.org_name for f in latest],
+            "kinds": [f.org_kind.value for f in latest],
             "active": [f.active for f in latest],
             "times": [f.occurred_at for f in latest],
             "ids": [f.id for f in latest],

@@ -117,6 +117,22 @@ class OrgRow(ScoringTable, table=True):
     tenant: str = _text(key=True)
     org_id: str = _text(key=True)
     name: str = _text()
+    kind: str = _text()
     active: bool
     changed_at: datetime = _time()
     changed_by: UUID
+
+
+class StreetEvaluationRow(ScoringTable, table=True):
+    """What the street said of how an order was handled. `by_org`: the evaluator's own then, where it was known."""
+
+    __tablename__ = "street_evaluations"
+
+    tenant: str = _text(key=True)
+    order_id: UUID = Field(primary_key=True)
+    case_id: UUID
+    org_id: str = _text()
+    grade: str = _text()
+    by_member: str = _text()
+    by_org: str | None = _text_or_none()
+    evaluated_at: datetime = _time()

@@ -53,9 +53,9 @@ SHORT_CLOCK = "11002"
 
 CHASSIS = ("inbox", "outbox", "timers", "retries")
 OF_A_RUN = {
-    "incident": ("cases", "timeline", "evaluations"),
+    "incident": ("cases", "timeline", "evaluations", "street_evaluations"),
     "dispatch": ("orders", "approvals", "inspections"),
-    "scoring": ("accounts", "transactions", "postings", "orders"),
+    "scoring": ("accounts", "transactions", "postings", "orders", "street_evaluations"),
     "notify": ("cases", "notices", "deliveries"),
 }
 DEAF = """

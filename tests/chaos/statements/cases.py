@@ -20,6 +20,7 @@ from libs.contracts.dispatch import (
     OrderDispatched,
     OrderExtended,
     OrderHandled,
+    OrderRescheduled,
     OrderResumed,
 )
 from libs.contracts.incident import (
@@ -120,7 +121,7 @@ def _astray(row: asyncpg.Record, orders: Mapping[UUID, Sequence[OrderEvent]], to
                 promised = fact.handle_by
                 # The first order finds the case registered, a later one finds it reopened.
                 state = "registered" if state == "registered" else "in_progress"
-            case OrderExtended() | OrderResumed():
+            case OrderExtended() | OrderRescheduled() | OrderResumed():
                 promised = fact.handle_by
             case OrderClaimed():
                 state = "in_progress"

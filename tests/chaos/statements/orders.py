@@ -28,6 +28,7 @@ from libs.contracts.dispatch import (
     OrderHandled,
     OrderOffered,
     OrderOverdue,
+    OrderRescheduled,
     OrderResumed,
     OrderReturned,
     OrderSentDown,
@@ -65,6 +66,7 @@ MOVES: Mapping[type[OrderEvent], tuple[tuple[str, ...], str]] = {
 STAYS: Mapping[type[OrderEvent], tuple[str, ...]] = {
     OrderEscalated: ("offered", "claimed", "handling", "handled"),
     OrderExtended: ("claimed", "handling"),
+    OrderRescheduled: ("offered", "claimed", "handling", "suspended"),
     ApprovalAsked: ("claimed", "handling", "suspended", "handled", "checked"),
     ApprovalRefused: ("claimed", "handling", "suspended", "handled", "checked"),
     AppealUpheld: ("claimed", "handling", "suspended", "handled", "checked"),
