@@ -10,10 +10,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.servers import Servers
 from libs.chassis import seal, subscriber
 from libs.chassis.testing import Stage, fresh_database, fresh_streams, on_stage
+
+# No test fails because the machine is slow.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 KEYS = seal.new_key_pair()
 

@@ -202,7 +202,6 @@ def test_an_inspection_that_is_not_needed_any_more_is_told_to_who_was_on_the_way
     skills=st.sampled_from([frozenset[str](), frozenset({"plumber"}), frozenset({"legal"})]),
     lapses=st.integers(0, 3),
 )
-@settings(deadline=None)
 def test_nobody_is_ever_sent_who_had_it_reported_it_is_away_or_busy(
     holders: list[str],
     reporter: str | None,
@@ -285,4 +284,4 @@ class Inspections(RuleBasedStateMachine):
 
 
 TestInspections = Inspections.TestCase
-TestInspections.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestInspections.settings = settings(max_examples=60, stateful_step_count=30)

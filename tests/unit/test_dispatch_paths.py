@@ -166,4 +166,4 @@ class Paths(RuleBasedStateMachine):
 
 
 TestPaths = Paths.TestCase
-TestPaths.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPaths.settings = settings(max_examples=60, stateful_step_count=40)
