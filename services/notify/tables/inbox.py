@@ -42,10 +42,13 @@ READ = text(
 COUNTS = text(
     "SELECT channel, state, count(*) AS deliveries FROM deliveries WHERE tenant = :tenant GROUP BY channel, state"
 )
+# A sender that waited for its turn takes the time from before that, in which what it sends may have been queued.
 LATENCY = text(
     """
     WITH first AS (
-        SELECT n.case_id, min(n.queued_at) AS queued_at, min(d.first_attempt_at) AS attempted_at
+        SELECT n.case_id, min(n.queued_at) AS queued_at,
+               min(greatest(d.first_attempt_at, n.queued_at)) FILTER (WHERE d.first_attempt_at IS NOT NULL)
+                   AS attempted_at
         FROM notices n JOIN deliveries d USING (tenant, event_id)
         WHERE n.tenant = :tenant AND n.case_id IS NOT NULL AND d.state <> 'suppressed' GROUP BY n.case_id),
     waited AS (
