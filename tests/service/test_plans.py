@@ -26,7 +26,7 @@ FEW_ROWS = 1_000
 """So many rows may be read, however many there are."""
 
 IMPORT_ROWS = 4_000
-"""The street's 2 303 members and 1 001 units are told to the others while the cases live, who then are told something."""
+"""The street's 2 303 members and 1 001 units are told to the others, and those who live then are told something."""
 
 SMALL = {
     "alembic_version": "one row",
