@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from math import hypot
 from pathlib import Path
 from random import Random
@@ -66,6 +67,7 @@ class PlannedReport:
 
     `expected_unit` is the micro-grid that holds `point` or the grid that `place_name` names, None where neither does.
     `retries` is how often the sender sends the same again. `at_fraction` is the time within the morning, 0 to 1.
+    `at_home_in`: how long after the report who asks for an errand is at home.
     """
 
     sender: str
@@ -86,6 +88,7 @@ class PlannedReport:
     outcome: Outcome
     satisfied: bool | None
     documents: tuple[str, ...] = ()
+    at_home_in: timedelta = timedelta(hours=1)
     same_as: str | None = None
     """Key of the report that was made of the same matter before."""
 

@@ -107,10 +107,10 @@ class Senders:
         return self._sealer.seal(contact) if contact else None
 
     def _expected(self, plan: PlannedReport) -> Appointment | None:
-        """Who asks for an errand is at home from one hour from now on, for two."""
+        """Who asks for an errand is at home for two hours."""
         if plan.request_kind != "errand":
             return None
-        starts_at = self._clock.now() + timedelta(hours=1)
+        starts_at = self._clock.now() + plan.at_home_in
         return Appointment(starts_at=starts_at, ends_at=starts_at + timedelta(hours=2))
 
 

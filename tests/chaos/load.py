@@ -42,6 +42,8 @@ RIVALS_AT_MOST = 5
 WEBHOOK_SHARE = 0.5
 """Of the reporters who leave an address at all."""
 UNCLAIMED = timedelta(hours=6)
+AT_HOME_IN = timedelta(days=4)
+"""A report that is not taken for as long as clients ask, by a clock that is wrong, still comes before its window."""
 NONSENSE_SHARE = 0.01
 
 
@@ -153,6 +155,7 @@ def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
                 plan,
                 idempotency_key=f"{seed}-{chunk}-{plan.idempotency_key}",
                 contact_webhook=world.webhook_url if reached else None,
+                at_home_in=AT_HOME_IN,
             )
 
 

@@ -27,7 +27,7 @@ from libs.contracts import streams
 from tests.chaos.evidence import take
 from tests.chaos.invariants import judge
 from tests.chaos.journal import Journal
-from tests.chaos.load import Life, living
+from tests.chaos.load import AT_HOME_IN, Life, living
 from tests.chaos.planted.__main__ import has_it
 from tests.chaos.planted.bugs import Bug, Trouble
 from tests.chaos.provider import Provider
@@ -272,6 +272,7 @@ def plans(world: Trials) -> Sequence[PlannedReport]:
             category=SHORT_CLOCK if outcome == "nobody_claims" else plan.category,
             contact_email=f"r{number:04d}@residents.example",
             contact_webhook=world.webhook_url,
+            at_home_in=AT_HOME_IN,
         )
         for number, (plan, outcome, satisfied) in enumerate(zip(drawn, OUTCOMES, SATISFIED, strict=True))
     ]
