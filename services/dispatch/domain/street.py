@@ -5,13 +5,13 @@ Values only, built once per version of the street and shared by every decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from libs.contracts.words import Level, MemberKind, RequestKind
+from libs.contracts.words import STREET_ZONE, Level, MemberKind, RequestKind
 from services.dispatch.domain.calendar import NATIONAL, Calendar
 from services.dispatch.domain.gazetteer import Gazetteer, NamedPlace
 from services.dispatch.domain.responsibility import (
@@ -53,13 +53,25 @@ class Street:
         self, category: str, at: datetime, unit: str | None = None, request_kind: RequestKind | None = None
     ) -> Selected:
         """The row of the responsibility list for a case of the category there; no unit where nobody can tell it."""
-        rows = self.responsibilities.get(category, ())
-        if all(row.condition == ALWAYS for row in rows):
-            # As in most lists. What is above the unit, and whether the street works, takes longer than all the rest.
-            return select(category, rows, UNKNOWN, at)
+        if (always := self._always(category, day_of(at))) is not None:
+            return always
+        rows = self.responsibilities[category]
         units = tuple(above.code for above in self.ancestors(unit)) if unit is not None else ()
         hours = Hours.WORKING if self.calendar.is_open(at) else Hours.OFF
         return select(category, rows, Situation(units, request_kind, hours), at)
+
+    @cached_property
+    def _always(self) -> Callable[[str, date], Selected | None]:
+        """As in most lists: a category whose rows ask for nothing has one row on a day, whatever the case."""
+
+        @lru_cache(4096)
+        def selected(category: str, day: date) -> Selected | None:
+            rows = self.responsibilities.get(category, ())
+            if any(row.condition != ALWAYS for row in rows):
+                return None
+            return select(category, rows, UNKNOWN, datetime.combine(day, time(), STREET_ZONE))
+
+        return selected
 
     def is_listed(self, category: str, at: datetime) -> bool:
         """Whether a case of the category may be reported at that moment."""
