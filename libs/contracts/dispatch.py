@@ -314,13 +314,14 @@ class InspectionLapsed(InspectionEvent, fact="inspection_lapsed"):
 
 
 class InspectionRaised(InspectionEvent, fact="inspection_raised"):
-    """There is nobody (more) to ask: any member of the organisation above may look."""
+    """There is nobody (more) to ask: any member of the organisation above may look. `order_id`: as when assigned."""
 
     case_no: str
     category_name: str
     summary: str
     unit: GridCode
     unit_name: str
+    order_id: UUID | None
     org_id: OrgId
 
 

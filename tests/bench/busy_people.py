@@ -1,11 +1,10 @@
-"""People who claim an order when it is offered, hand it in and have it checked, each at once."""
+"""People who claim an order when it is offered, hand it in, and check it when they are sent, each at once."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,8 +19,12 @@ from tests.bench.place import PATIENCE_SECONDS, Place
 UNDER_WAY = 400
 BUSY_SECONDS = 0.2
 """Everybody who is asked has as many open orders as they may have: they are asked again."""
-OFFERED = f"wangge.{TENANT}.dispatch.offered.v1"
-DESK = "SELECT member_id FROM members WHERE tenant = $1 AND kind = 'full_time' ORDER BY member_id"
+SUBJECTS = f"wangge.{TENANT}.dispatch.%s.v1"
+MEMBERS = "SELECT org_id, member_id FROM members WHERE tenant = $1 ORDER BY member_id"
+
+
+Fact = Mapping[str, Any]
+Work = Callable[[Fact], Coroutine[Any, Any, None]]
 
 
 class Refused(Exception):
@@ -29,11 +32,13 @@ class Refused(Exception):
 
 
 class People:
-    """They hear of offers as the app does, from the facts on the bus."""
+    """They hear of offers and of what they shall check as the app does, from the facts on the bus."""
 
     def __init__(self, place: Place, reports: Sequence[bytes]) -> None:
         self.refused = 0
         self._place, self._left, self._size = place, iter(reports), len(reports)
+        self._members: dict[str, list[str]] = {}
+        self._handlers: dict[str, str] = {}
         self._checked = 0
         self._all = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -41,12 +46,20 @@ class People:
 
     async def __aenter__(self) -> Self:
         db = await asyncpg.connect(self._place.street.database_url("dispatch"))
-        self._checkers = cycle([row["member_id"] for row in await db.fetch(DESK, TENANT)])
+        for row in await db.fetch(MEMBERS, TENANT):
+            self._members.setdefault(row["org_id"], []).append(row["member_id"])
         await db.close()
         self._incident = await Connections.open(self._place.port("incident"))
         self._dispatch = await Connections.open(self._place.port("dispatch"))
         self._nats = await nats.connect(self._place.nats_url)
-        await self._nats.subscribe(OFFERED, cb=self._hear, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        for fact, work in (
+            ("offered", self._handle),
+            ("inspection_assigned", self._check_assigned),
+            ("inspection_raised", self._check_raised),
+        ):
+            await self._nats.subscribe(
+                SUBJECTS % fact, cb=self._hear(work), pending_msgs_limit=-1, pending_bytes_limit=-1
+            )
         await self._nats.flush()
         return self
 
@@ -77,15 +90,26 @@ class People:
         if status != 201:
             raise Refused(f"report: {status} {body!r}")
 
-    async def _hear(self, message: Msg) -> None:
-        offered = json.loads(message.data)
-        self._do(self._work(offered["order_id"], offered["offered_to"]))
+    def _hear(self, work: Work) -> Callable[[Msg], Awaitable[None]]:
+        async def hear(message: Msg) -> None:
+            self._do(work(json.loads(message.data)))
 
-    async def _work(self, order_id: str, offered_to: Sequence[str]) -> None:
-        member = await self._claim(order_id, offered_to)
-        await self._must(order_id, "hand-in", member, note="done", photos=["photo-after"])
-        checker = next(c for c in self._checkers if c != member)
-        await self._must(order_id, "check", checker, passed=True)
+        return hear
+
+    async def _handle(self, offered: Fact) -> None:
+        member = await self._claim(offered["order_id"], offered["offered_to"])
+        self._handlers[offered["order_id"]] = member
+        await self._must(offered["order_id"], "hand-in", member, note="done", photos=["photo-after"])
+
+    async def _check_assigned(self, sent: Fact) -> None:
+        await self._check(sent["order_id"], sent["member_id"])
+
+    async def _check_raised(self, left: Fact) -> None:
+        others = (m for m in self._members[left["org_id"]] if m != self._handlers[left["order_id"]])
+        await self._check(left["order_id"], next(others))
+
+    async def _check(self, order_id: str, member: str) -> None:
+        await self._must(order_id, "check", member, passed=True)
         self._checked += 1
         self._report_next()
         if self._checked == self._size:
@@ -94,19 +118,20 @@ class People:
     async def _claim(self, order_id: str, offered_to: Sequence[str]) -> str:
         while True:
             for member in offered_to:
-                if await self._ask(order_id, "claim", member) == 200:
+                status, _ = await self._ask(order_id, "claim", member)
+                if status == 200:
                     return member
                 self.refused += 1
             await asyncio.sleep(BUSY_SECONDS)
 
     async def _must(self, order_id: str, verb: str, member: str, **more: Any) -> None:
-        if (status := await self._ask(order_id, verb, member, **more)) != 200:
-            raise Refused(f"{verb} of {order_id} by {member}: {status}")
+        status, answer = await self._ask(order_id, verb, member, **more)
+        if status != 200:
+            raise Refused(f"{verb} of {order_id} by {member}: {status} {answer!r}")
 
-    async def _ask(self, order_id: str, verb: str, member: str, **more: Any) -> int:
+    async def _ask(self, order_id: str, verb: str, member: str, **more: Any) -> tuple[int, bytes]:
         body = json.dumps({"tenant": TENANT, "member_id": member, **more}).encode()
-        status, _ = await self._dispatch.ask(post(f"/v1/orders/{order_id}/{verb}", body))
-        return status
+        return await self._dispatch.ask(post(f"/v1/orders/{order_id}/{verb}", body))
 
     def _do(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

@@ -83,7 +83,12 @@ class Connections:
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """The status and the body of the answer."""
         answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self.send(request, lambda status, body: answer.set_result((status, body)))
+
+        def answered(status: int, body: bytes) -> None:
+            if not answer.done():  # else whoever asked was cancelled
+                answer.set_result((status, body))
+
+        self.send(request, answered)
         return await answer
 
     def close(self) -> None:

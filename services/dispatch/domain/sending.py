@@ -125,13 +125,14 @@ def _ask(of: Inspection, member_id: str | None, street: Street, now: datetime) -
         "summary": of.summary,
         "unit": of.unit,
         "unit_name": street.units[of.unit].name,
+        "order_id": of.order_id,
     }
     if member_id is None:
         raised = replace(of, state=State.RAISED, member_id=None)
         return Inspected(raised, (InspectionRaised(**said, org_id=of.org_id),))
     asked = replace(of, state=State.ASSIGNED, member_id=member_id, asked=(*of.asked, member_id))
     org_id = street.members[member_id].org_id
-    fact = InspectionAssigned(**said, order_id=of.order_id, member_id=member_id, org_id=org_id, due_at=of.due_at)
+    fact = InspectionAssigned(**said, member_id=member_id, org_id=org_id, due_at=of.due_at)
     return Inspected(asked, (fact,))
 
 
