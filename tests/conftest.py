@@ -42,7 +42,7 @@ def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def stage(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeStage]:
     """`await stage("dispatch")` runs that service for the test; settings may be given as environment variables."""
-    admin = servers.addresses.database_url("x").rpartition("/")[0] + "/admin"
+    admin = servers.addresses.admin_url
     numbers = itertools.count()
     monkeypatch.setenv("WANGGE_NATS_URL", servers.addresses.nats_url)
     monkeypatch.setenv("WANGGE_NOTIFY_PRIVATE_KEY", KEYS[0])

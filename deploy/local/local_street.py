@@ -186,7 +186,7 @@ class LocalStreet:
                     wanted = roster.read(folder, TENANT, public_key)
                     await roster.import_roster(db, wanted, seal.Sealer(public_key), self.clock.now())
         finally:
-            await engine.dispose()
+            await engine.close()
 
     def _wait_for(self, service: ServiceProcess) -> None:
         try:

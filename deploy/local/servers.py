@@ -26,6 +26,11 @@ class Addresses:
     def database_url(self, service: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.postgres_port}/wangge_{service}"
 
+    @property
+    def admin_url(self) -> str:
+        """Of the database in which others are made and dropped."""
+        return f"postgresql://postgres@127.0.0.1:{self.postgres_port}/admin"
+
 
 class Servers:
     """Both servers on the data of one folder, for one `with`. Ports that are not given are chosen."""

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import metrics, outbox
 from libs.chassis.clock import Clock
-from libs.chassis.database import is_outage, transaction
+from libs.chassis.database import Engine, is_outage, transaction
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 
 log = structlog.get_logger()
@@ -35,7 +34,7 @@ class Commands:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: Engine,
         router: EventRouter,
         clock: Clock,
         wake_relay: Callable[[], None],

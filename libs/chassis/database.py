@@ -1,21 +1,24 @@
-"""PostgreSQL: the engine of a service, and the one open transaction that handlers are given."""
+"""PostgreSQL: the connections of a service, and the one open transaction that handlers are given.
+
+Statements go to asyncpg directly. SQLAlchemy describes the tables, migrates them, and reads `:names` in a statement; to
+let it execute as well takes two to three times the CPU of a short transaction (ADR 13).
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import cache
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
 
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from pydantic_core import from_json, to_json
-from sqlalchemy import ARRAY, JSON, ColumnElement, Executable, Row, Table, any_, literal
+from sqlalchemy import JSON, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlmodel import SQLModel
-
-Record = Row[*tuple[Any, ...]]
-"""A row of a query, by the names of its columns."""
 
 RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200", "25P03")
 """Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory, idle for
@@ -29,35 +32,60 @@ ANSWER_SECONDS = 60.0
 """A server that is cut off without a word would be waited for as long as TCP tries, which is for hours."""
 
 
+FREE_SECONDS = 30.0
+"""How long a transaction waits for a connection while all are in use."""
+
+CLOSING_SECONDS = 5.0
+STATEMENTS_KEPT = 500
+MOST_QUERIES = 2**62
+"""A connection is never replaced for its age: the next one would have to plan every statement anew."""
+
+Parameters: TypeAlias = Mapping[str, Any]
+Connection: TypeAlias = "asyncpg.Connection[Record] | PoolConnectionProxy[Record]"
+
+
+class Record(asyncpg.Record):
+    """A row of a query, by the names of its columns."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the row has no column {name}") from None
+
+
 class Database:
     """The open transaction of a batch. The chassis commits it; nothing else can."""
 
     __slots__ = ("_connection",)
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Record]:
+    async def rows(self, statement: TextClause, parameters: Parameters | None = None) -> list[Record]:
         """Every row of a query."""
-        return (await self._connection.execute(statement, parameters)).fetchall()
+        return await self._connection.fetch(*_sent(statement, parameters))
 
     async def chunks(
-        self, statement: Executable, size: int, parameters: Mapping[str, Any] | None = None
-    ) -> AsyncIterator[Sequence[Record]]:
+        self, statement: TextClause, size: int, parameters: Parameters | None = None
+    ) -> AsyncIterator[list[Record]]:
         """Every row of a query, `size` at a time and all as they were at one moment: for what is too much at once."""
-        result = await self._connection.stream(statement, parameters, execution_options={"yield_per": size})
-        async for rows in result.partitions():
+        cursor = await self._connection.cursor(*_sent(statement, parameters))
+        while rows := await cursor.fetch(size):
             yield rows
 
-    async def one(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Record | None:
-        """The only row of a query, None when there is none."""
-        return (await self._connection.execute(statement, parameters)).one_or_none()
+    async def one(self, statement: TextClause, parameters: Parameters | None = None) -> Record | None:
+        """The only row of a query, None when there is none. Raises ValueError for several."""
+        rows = await self.rows(statement, parameters)
+        if len(rows) > 1:
+            raise ValueError(f"one row was expected, and {len(rows)} came")
+        return rows[0] if rows else None
 
-    async def execute(
-        self, statement: Executable, parameters: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
-    ) -> int:
+    async def execute(self, statement: TextClause, parameters: Parameters | None = None) -> int:
         """The number of rows that the statement touched."""
-        return (await self._connection.execute(statement, parameters)).rowcount
+        return _touched(await self._connection.execute(*_sent(statement, parameters)))
 
     async def insert(
         self,
@@ -75,21 +103,33 @@ class Database:
         if not rows:
             return []
         sql, jsons = _insert_sql(_table(table), tuple(rows[0]), skip_existing, returning)
-        result = await self._connection.exec_driver_sql(sql, _by_column(rows, jsons))
-        return list(result.scalars()) if returning else []
+        inserted = await self._connection.fetch(sql, *_by_column(rows, jsons))
+        return [row[0] for row in inserted]
 
     async def update(self, table: type[SQLModel], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> int:
         """Set the other columns of the rows that `key` names, in one round trip; the number of rows that there were."""
         if not rows:
             return 0
         sql, jsons = _update_sql(_table(table), tuple(key), tuple(rows[0]))
-        return (await self._connection.exec_driver_sql(sql, _by_column(rows, jsons))).rowcount
+        return _touched(await self._connection.execute(sql, *_by_column(rows, jsons)))
 
 
-def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
-    """`column = ANY(values)` with one array parameter: an IN list would be a new statement for every length."""
-    condition: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(column.type)))
-    return condition
+def _sent(statement: TextClause, parameters: Parameters | None) -> tuple[Any, ...]:
+    sql, names = positional(statement.text)
+    return (sql, *(parameters[name] for name in names)) if parameters else (sql,)
+
+
+@lru_cache(maxsize=2_000)
+def positional(statement: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with `$1` for its first `:name`, as PostgreSQL is sent it, and the names in their sequence."""
+    compiled = text(statement).compile(dialect=dialect())  # type: ignore[no-untyped-call]
+    return compiled.string, tuple(compiled.positiontup or ())
+
+
+def _touched(status: str) -> int:
+    """Of what PostgreSQL says of a statement: `INSERT 0 5`, `UPDATE 3`; nothing of the kind for others."""
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdigit() else 0
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -140,50 +180,99 @@ def _update_sql(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) ->
     return f'UPDATE "{table.name}" t SET {values} FROM {rows} AS new ({names}) WHERE {same}', jsons
 
 
+class Engine:
+    """The connections to a database, each made when it is needed first. They are checked by use, not by a ping."""
+
+    def __init__(self, url: str, size: int, settings: Mapping[str, str], answer_seconds: float | None) -> None:
+        self.url = url
+        self._size = size
+        self._settings = dict(settings)
+        self._answer_seconds = answer_seconds
+        self._pool: asyncpg.Pool[Record] | None = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A free connection. Raises TimeoutError when there is none for half a minute."""
+        pool = self._pool
+        if pool is None:
+            pool = self._pool = asyncpg.create_pool(
+                self.url,
+                min_size=0,
+                max_size=self._size,
+                max_queries=MOST_QUERIES,
+                max_inactive_connection_lifetime=0,
+                init=_with_jsons,
+                reset=_as_it_is,
+                record_class=Record,
+                command_timeout=self._answer_seconds,
+                statement_cache_size=STATEMENTS_KEPT,
+                max_cached_statement_lifetime=0,
+                server_settings=self._settings,
+            )
+            await pool
+        async with asyncio.timeout(FREE_SECONDS):
+            connection = await pool.acquire()
+        try:
+            yield connection
+        finally:
+            await pool.release(connection)
+
+    async def close(self) -> None:
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def _with_jsons(connection: Connection) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, schema="pg_catalog", encoder=lambda written: written, decoder=from_json)
+
+
+async def _as_it_is(connection: Connection) -> None:
+    """Nobody changes a session, so nothing is to be reset, which would be one more round trip for a transaction."""
+
+
 def connect(
     url: str,
     pool_size: int = 10,
     *,
     idle_in_transaction_seconds: float = IDLE_IN_TRANSACTION_SECONDS,
     answer_seconds: float | None = ANSWER_SECONDS,
-) -> AsyncEngine:
-    """The engine for a `postgresql://` address; a statement without an answer for `answer_seconds` raises TimeoutError.
-
-    Connections are checked by use, not by a ping each time. Errors do not show parameters: they may be personal.
-    """
-    server_settings = {
+) -> Engine:
+    """The engine for a `postgresql://` address; no answer to a statement for `answer_seconds` raises TimeoutError."""
+    settings = {
         "jit": "off",
         "timezone": "UTC",
         "idle_in_transaction_session_timeout": f"{idle_in_transaction_seconds * 1000:.0f}",
     }
-    return create_async_engine(
-        "postgresql+asyncpg" + url.removeprefix("postgres").removeprefix("ql"),
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=30,
-        json_serializer=lambda value: to_json(value).decode(),
-        json_deserializer=from_json,
-        hide_parameters=True,
-        connect_args={"server_settings": server_settings, "command_timeout": answer_seconds},
-    )
+    return Engine(url, pool_size, settings, answer_seconds)
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[Database]:
+async def transaction(engine: Engine) -> AsyncIterator[Database]:
     """Commits at the end, rolls back when the block raises."""
-    async with engine.begin() as connection:
-        yield Database(connection)
+    async with engine.connection() as connection:
+        begun = connection.transaction()
+        await begun.start()
+        try:
+            yield Database(connection)
+        except BaseException as error:
+            with suppress(asyncpg.InterfaceError):  # The connection has ended, and with it the transaction.
+                if isinstance(error, OSError | TimeoutError | asyncio.CancelledError):
+                    connection.terminate()  # A statement may be under way, and nobody at the other end.
+                else:
+                    await begun.rollback()
+            raise
+        await begun.commit()
 
 
 def is_outage(error: BaseException) -> bool:
     """Whether the error says something about the server or the network, and nothing about what was being done."""
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return (
-            error.connection_invalidated
-            or isinstance(error, InterfaceError)
-            or state.startswith("08")
-            or state in RETRYABLE_STATES
-            or (isinstance(error, OperationalError) and not state)
-        )
-    return isinstance(error, OSError | TimeoutError)
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state.startswith("08") or state in RETRYABLE_STATES
+    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)

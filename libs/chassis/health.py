@@ -8,10 +8,9 @@ from typing import Protocol
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import schema_version
-from libs.chassis.database import transaction
+from libs.chassis.database import Engine, transaction
 from libs.chassis.subscriber import BatchPuller, fetch_age_seconds
 
 STUCK_SECONDS = 120.0
@@ -23,7 +22,7 @@ class Checked(Protocol):
     """What of a service its health is read from."""
 
     name: str
-    engine: AsyncEngine
+    engine: Engine
     draining: bool
     subscribers: list[BatchPuller]
 

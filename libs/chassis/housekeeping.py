@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import metrics, retries
-from libs.chassis.database import transaction
+from libs.chassis.database import Engine, transaction
 
 OUTBOX_HOURS = 72
 INBOX_DAYS = 8
@@ -34,7 +33,7 @@ OLDEST_UNSENT = text(
 )
 
 
-async def tidy(engine: AsyncEngine, service: str) -> None:
+async def tidy(engine: Engine, service: str) -> None:
     """Delete what is old enough, in short transactions, and read the gauges."""
     while await _forget(engine, OLD_OUTBOX, {"hours": OUTBOX_HOURS, "chunk": CHUNK}):
         pass
@@ -47,6 +46,6 @@ async def tidy(engine: AsyncEngine, service: str) -> None:
     metrics.PARKED.labels(service).set(parked[0] if parked else 0)
 
 
-async def _forget(engine: AsyncEngine, old: TextClause, limits: Mapping[str, int]) -> int:
+async def _forget(engine: Engine, old: TextClause, limits: Mapping[str, int]) -> int:
     async with transaction(engine) as db:
         return await db.execute(old, limits)

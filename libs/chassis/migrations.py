@@ -6,17 +6,17 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from libs.chassis.database import connect
-from libs.chassis.schema_version import SERVICES, version
+from libs.chassis.schema_version import SERVICES
 
 LOCK = 0x6D696772
 
 
 async def migrate(url: str, service: str, revision: str = "head") -> str:
     """Bring the database of a service to a version; the version it has then. One process at a time does it."""
-    engine = connect(url, pool_size=2, idle_in_transaction_seconds=0, answer_seconds=None)
+    engine = alembic_engine(url)
     try:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
@@ -24,9 +24,14 @@ async def migrate(url: str, service: str, revision: str = "head") -> str:
             await connection.run_sync(_upgrade, service, revision)
             await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             await connection.commit()
-        return str(await version(engine))
+            return str(await connection.scalar(text("SELECT version_num FROM alembic_version")))
     finally:
         await engine.dispose()
+
+
+def alembic_engine(url: str) -> AsyncEngine:
+    """Alembic works through SQLAlchemy, and takes as long as it takes."""
+    return create_async_engine("postgresql+asyncpg://" + url.partition("://")[2], poolclass=NullPool)
 
 
 def _upgrade(connection: Connection, service: str, revision: str) -> None:

@@ -13,9 +13,8 @@ from uuid import UUID
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import TextClause
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis.database import Database, Record, transaction
+from libs.chassis.database import Database, Engine, Record, transaction
 from libs.chassis.handlers import Refused
 from libs.chassis.http import RefusedRequest
 
@@ -93,7 +92,7 @@ def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
 
 
 def as_csv(
-    engine: AsyncEngine,
+    engine: Engine,
     statement: TextClause,
     parameters: dict[str, Any],
     columns: Sequence[str],

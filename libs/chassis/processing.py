@@ -13,11 +13,10 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import metrics, outbox, retries, telemetry
 from libs.chassis.clock import Clock
-from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.database import Database, Engine, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.retries import Kept
 from libs.chassis.tables import Inbox
@@ -55,7 +54,7 @@ class Processor:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: Engine,
         router: EventRouter,
         clock: Clock,
         tracing: telemetry.Telemetry,

@@ -17,10 +17,9 @@ import structlog
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import metrics, wire
-from libs.chassis.database import Record, transaction
+from libs.chassis.database import Engine, Record, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.outbox import PARTITIONS
 
@@ -58,9 +57,7 @@ class NotPublished(Exception):
 
 
 class Relay:
-    def __init__(
-        self, engine: AsyncEngine, broker: NatsBroker, service: str, batch_size: int, poll_seconds: float
-    ) -> None:
+    def __init__(self, engine: Engine, broker: NatsBroker, service: str, batch_size: int, poll_seconds: float) -> None:
         self._engine = engine
         self._broker = broker
         self._service = service

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from libs.chassis.database import Database
 from libs.contracts.cloudevents import Envelope
@@ -47,10 +47,10 @@ def delay_after(attempts: int, *, waiting: bool) -> timedelta | None:
 
 def reason_of(error: BaseException) -> str:
     """A reason without the values that the error was about: those may be personal."""
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", "")
-        constraint = getattr(error.orig.__cause__, "constraint_name", None) if error.orig else None
-        return f"{type(error).__name__} {state} {constraint or ''}".strip()
+    if isinstance(error, PostgresError):
+        return f"{type(error).__name__} {error.sqlstate} {error.constraint_name or ''}".strip()
+    if isinstance(error, InterfaceError):
+        return type(error).__name__
     return f"{type(error).__name__}: {str(error)[:300]}"
 
 

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis.database import transaction
+from libs.chassis.database import Engine, transaction
 
 SERVICES = Path(__file__).resolve().parents[2] / "services"
 REVISION = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
@@ -20,7 +19,7 @@ def known_versions(service: str) -> list[str]:
     return [REVISION.findall(file.read_text(encoding="utf-8"))[0] for file in files]
 
 
-async def version(engine: AsyncEngine) -> str | None:
+async def version(engine: Engine) -> str | None:
     """The version of the database, None before the first migration."""
     async with transaction(engine) as db:
         there = await db.one(text("SELECT to_regclass('alembic_version') IS NOT NULL AS there"))
@@ -30,7 +29,7 @@ async def version(engine: AsyncEngine) -> str | None:
     return str(row.version_num) if row else None
 
 
-async def is_ready(engine: AsyncEngine, service: str) -> bool:
+async def is_ready(engine: Engine, service: str) -> bool:
     """Whether this code can run on the database: at its version, or at one that is newer than the code.
 
     Migrations expand first, so old code runs on a newer schema, and going back needs no migration.

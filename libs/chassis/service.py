@@ -130,7 +130,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.broker.stop()
-        await self.engine.dispose()
+        await self.engine.close()
         self.telemetry.stop()
 
     @property

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 import nats
 from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
 from libs.chassis import migrations, topology
-from libs.chassis.database import Database, connect, transaction
+from libs.chassis.database import Database, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.service import Service
 from libs.contracts import cloudevents, streams
@@ -45,17 +46,25 @@ class NotSettled(AssertionError):
 async def fresh_database(admin_url: str, service: str, name: str) -> None:
     """A migrated, empty database of a service, copied from a template that is migrated once per server."""
     template = f"template_{service}"
-    engine = connect(admin_url, pool_size=1).execution_options(isolation_level="AUTOCOMMIT")
+    connection = await asyncpg.connect(admin_url)
     try:
-        async with engine.connect() as connection:
-            known = await connection.execute(text("SELECT 1 FROM pg_database WHERE datname = :n"), {"n": template})
-            if known.one_or_none() is None:
-                await connection.execute(text(f'CREATE DATABASE "{template}"'))
-                await migrations.migrate(admin_url.rpartition("/")[0] + "/" + template, service)
-            await connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-            await connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'))
+        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", template):
+            url = await empty_database(admin_url, template)
+            await migrations.migrate(url, service)
     finally:
-        await engine.dispose()
+        await connection.close()
+    await empty_database(admin_url, name, f'TEMPLATE "{template}" STRATEGY FILE_COPY')
+
+
+async def empty_database(admin_url: str, name: str, options: str = "") -> str:
+    """Made anew; its address."""
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await connection.execute(f'CREATE DATABASE "{name}" {options}')
+    finally:
+        await connection.close()
+    return f"{admin_url.rpartition('/')[0]}/{name}"
 
 
 async def fresh_streams(nats_url: str, handled: Mapping[str, Sequence[type[Message]]]) -> None:

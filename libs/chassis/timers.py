@@ -7,11 +7,10 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis import metrics, outbox, retries
 from libs.chassis.clock import Clock
-from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.database import Database, Engine, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
 
 log = structlog.get_logger()
@@ -92,7 +91,7 @@ async def hold(db: Database, timer: type[Timer], keys: Iterable[str]) -> None:
 class TimerSweep:
     """Fires due timers: once in effect, in order of time per class, late rather than never."""
 
-    def __init__(self, engine: AsyncEngine, router: EventRouter, clock: Clock, wake_relay: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, router: EventRouter, clock: Clock, wake_relay: Callable[[], None]) -> None:
         self._engine = engine
         self._router = router
         self._clock = clock

@@ -29,7 +29,7 @@ async def show(url: str, tenant: str, case_no: str) -> None:
                 raise Refusal(f"The street {tenant} has no case {case_no}.")
             steps = in_order(await views.timeline(db, case))
     finally:
-        await engine.dispose()
+        await engine.close()
 
     about = Table(show_header=False, box=None)
     about.add_row("case", case.case_no)
@@ -64,7 +64,7 @@ async def verify(url: str, tenant: str | None, case_no: str | None) -> None:
                 if (why := broken(history.entries, history.head)) and len(wrong) < NAMED_AT_MOST:
                     wrong.append(f"{history.tenant} case {history.case_no}: {why}.")
     finally:
-        await engine.dispose()
+        await engine.close()
     if case_no is not None and not cases:
         raise Refusal(f"There is no case {case_no}.")
     if wrong:

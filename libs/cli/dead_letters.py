@@ -50,7 +50,7 @@ async def _opened(url: str) -> AsyncIterator[Database]:
         async with transaction(engine) as db:
             yield db
     finally:
-        await engine.dispose()
+        await engine.close()
 
 
 async def show_all(urls: dict[str, str]) -> None:

@@ -47,7 +47,7 @@ async def _replay(url: str, tenant: str, wanted: Street, since: datetime, shown:
             async for cases in orders.routed(db, tenant, since, REPLAYED_AT_ONCE):
                 replayed.add(cases, present, wanted)
     finally:
-        await engine.dispose()
+        await engine.close()
     return replayed
 
 

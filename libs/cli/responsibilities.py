@@ -45,7 +45,7 @@ async def _import(url: str, content: bytes, tenant: str, *, preview: bool) -> Li
                 await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
             return change
     finally:
-        await engine.dispose()
+        await engine.close()
 
 
 def export_file(url: str, file: Path, tenant: str, *, chinese: bool) -> None:
@@ -65,7 +65,7 @@ async def _rows(url: str, tenant: str) -> list[Responsibility]:
             await _street(db, tenant)
             return sorted(await list_tables.rows_now(db, tenant), key=key_of)
     finally:
-        await engine.dispose()
+        await engine.close()
 
 
 async def _street(db: Database, tenant: str) -> Street:

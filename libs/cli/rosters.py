@@ -54,7 +54,7 @@ async def _import(url: str, wanted: Roster, sealer: Sealer, *, preview: bool) ->
         async with transaction(engine) as db:
             return await roster.import_roster(db, wanted, sealer, datetime.now(UTC), preview=preview)
     finally:
-        await engine.dispose()
+        await engine.close()
 
 
 def _show(changes: Changes, *, preview: bool) -> None:

@@ -69,18 +69,17 @@ def _wrong_settings() -> type[Any]:
 
 
 def _outages() -> tuple[type[BaseException], ...]:
+    from asyncpg import InterfaceError, PostgresError
     from nats.errors import Error
-    from sqlalchemy.exc import DBAPIError
 
-    return (OSError, Error, DBAPIError)
+    return (OSError, Error, PostgresError, InterfaceError)
 
 
 def _reason(error: BaseException) -> str:
     """Without the statement and its values, which may be personal."""
-    cause = getattr(error, "orig", None) or error
-    if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
+    if getattr(error, "sqlstate", None) == UNDEFINED_TABLE:
         return "The database has no tables yet: `wangge migrate` makes them."
-    return f"{type(error).__name__}: {str(cause).partition(chr(10))[0]}"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _sentences(error: Any) -> str:

@@ -500,7 +500,7 @@ def _missed(row: Record, street: Street) -> MissedView:
 
 def _visit(row: Record, findings: Sequence[Record]) -> VisitView:
     shown = [FindingView.model_validate(f, from_attributes=True) for f in findings]
-    return VisitView(**{**row._mapping, "findings": shown})
+    return VisitView(**{**row, "findings": shown})
 
 
 def _campaign(found: Campaign) -> CampaignView:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import Row
 
+from libs.chassis.database import Record
 from libs.chassis.handlers import Answer, Done
 from libs.contracts.incident import EndReason, Grade, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
@@ -239,10 +239,10 @@ CSV_COLUMNS = (
 )
 
 
-def csv_line(row: Row[Any]) -> list[Any]:
+def csv_line(row: Record) -> list[Any]:
     """Times as the street reads them; what the reporter wrote, without anything that looks like a contact."""
     times = {name: _in_the_street(getattr(row, name)) for name in ("reported_at", "handle_by")}
-    shown = {**row._mapping, **times, "summary": summarise(row.text)}
+    shown = {**row, **times, "summary": summarise(row.text)}
     return [shown[name] for name in CSV_COLUMNS]
 
 
@@ -339,18 +339,18 @@ class PublicView(BaseModel):
     feedback: FeedbackState
 
 
-def staff_view(case: Row[Any], timeline: Sequence[Entry]) -> StaffView:
+def staff_view(case: Record, timeline: Sequence[Entry]) -> StaffView:
     steps = [Step.model_validate(entry) for entry in in_order(timeline)]
     return StaffView.model_validate(
         {
-            **case._mapping,
+            **case,
             "appointment": window(case.appointment_starts_at, case.appointment_ends_at),
             "timeline": steps,
         }
     )
 
 
-def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) -> StaffView | None:
+def staff_view_at(case: Record, timeline: Sequence[Entry], as_of: datetime) -> StaffView | None:
     """The case by what was known at a time; None before it was reported."""
     stood = standing_at(timeline, as_of)
     if stood is None:
@@ -374,8 +374,8 @@ def staff_view_at(case: Row[Any], timeline: Sequence[Entry], as_of: datetime) ->
     return staff_view(case, known).model_copy(update=then)
 
 
-def case_line(row: Row[Any]) -> CaseLine:
-    return CaseLine.model_validate(dict(row._mapping))
+def case_line(row: Record) -> CaseLine:
+    return CaseLine.model_validate(dict(row))
 
 
 def moved(case_no: str, answer: Answer) -> Moved:
@@ -384,19 +384,17 @@ def moved(case_no: str, answer: Answer) -> Moved:
     return Moved(case_no=case_no, status=answer.status, state=answer.extra.get("state"), detail=answer.detail)
 
 
-def candidate_view(case: Row[Any], candidate: Candidate) -> CandidateView:
-    return CandidateView.model_validate({**case._mapping, "score": candidate.score, "because": list(candidate.because)})
+def candidate_view(case: Record, candidate: Candidate) -> CandidateView:
+    return CandidateView.model_validate({**case, "score": candidate.score, "because": list(candidate.because)})
 
 
-def known_view(case: Row[Any]) -> KnownView:
+def known_view(case: Record) -> KnownView:
     state = State(case.state)
     words = InWords(**STATE_WORDS[state])
     return KnownView(state=state, state_in_words=words, reported_at=case.reported_at, handle_by=case.handle_by)
 
 
-def public_view(
-    case: Row[Any], followed: Row[Any], timeline: Sequence[Entry], evaluation: Row[Any] | None
-) -> PublicView:
+def public_view(case: Record, followed: Record, timeline: Sequence[Entry], evaluation: Record | None) -> PublicView:
     """In words only: no member, organisation or place of the grid, which are the street's own affair.
 
     `followed` is the case itself, or the one that it was merged into: that one's progress is shown.

@@ -79,7 +79,7 @@ async def _fill(place: Place, first: int, last: int) -> None:
     engine = connect(street.database_url("scoring"), 1)
     async with transaction(engine) as db:
         adds_up = (await views.verify(db)).adds_up
-    await engine.dispose()
+    await engine.close()
     if not adds_up:
         raise LedgerDoesNotAddUp
 

@@ -75,7 +75,7 @@ async def service(url: str, tenant: str) -> Locate:
     engine = connect(url, pool_size=2)
     async with transaction(engine) as db:
         loaded = await streets.streets_for(db, [tenant, TENANT])
-    await engine.dispose()
+    await engine.close()
     street = replace(loaded[tenant], responsibilities=loaded[TENANT].responsibilities)
 
     def locate(cases: list[Routed]) -> int:

@@ -69,7 +69,7 @@ async def waiting_timers(place: Place, repetitions: int, size: int) -> list[Figu
             count += handled
         fired.add(count / (time.perf_counter() - started), cpu.spent(count))
         await db.execute(FILL, size)
-    await engine.dispose()
+    await engine.close()
     await db.close()
     return [idle, fired]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-from sqlalchemy import Connection, TextClause, event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import TextClause
+
+from libs.chassis.database import Connection, Engine, positional
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
@@ -28,7 +29,6 @@ class Explained:
     statement: str
     generic: bool
     plan: dict[str, Any]
-    source: TextClause | None
 
 
 @dataclass(slots=True)
@@ -38,26 +38,51 @@ class Watch:
     plans: list[Explained] = field(default_factory=list)
     _seen: set[tuple[str, str, int]] = field(default_factory=set)
 
-    def over(self, service: str, engine: AsyncEngine) -> None:
-        @event.listens_for(engine.sync_engine, "before_cursor_execute")
-        def explain(
-            connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-        ) -> None:
-            sent = tuple(parameters[0] if executemany else parameters)
-            size = max((len(p) for p in sent if isinstance(p, list | tuple)), default=0).bit_length()
-            if not statement.lstrip().startswith(PLANNED) or (service, statement, size) in self._seen:
-                return
-            self._seen.add((service, statement, size))
-            invoked = getattr(context, "invoked_statement", None)
-            source = invoked if isinstance(invoked, TextClause) else None
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
-            for generic, plan in raw.run_async(lambda c: _plans(c, statement, sent)):
-                self.plans.append(Explained(service, statement, generic, plan, source))
+    def over(self, service: str, engine: Engine) -> None:
+        usual = engine.connection
+
+        @asynccontextmanager
+        async def connection() -> AsyncIterator[Any]:
+            async with usual() as found:
+                yield _Explaining(found, self, service)
+
+        engine.connection = connection  # type: ignore[method-assign]
+
+    async def explain(self, service: str, connection: Connection, statement: str, sent: Sequence[Any]) -> None:
+        size = max((len(p) for p in sent if isinstance(p, list | tuple)), default=0).bit_length()
+        if not statement.lstrip().startswith(PLANNED) or (service, statement, size) in self._seen:
+            return
+        self._seen.add((service, statement, size))
+        for generic, plan in await _plans(connection, statement, sent):
+            self.plans.append(Explained(service, statement, generic, plan))
+
+
+class _Explaining:
+    """A connection that has each statement explained before it sends it."""
+
+    def __init__(self, connection: Connection, watch: Watch, service: str) -> None:
+        self._connection = connection
+        self._watch = watch
+        self._service = service
+
+    async def fetch(self, statement: str, *parameters: Any) -> Any:
+        await self._watch.explain(self._service, self._connection, statement, parameters)
+        return await self._connection.fetch(statement, *parameters)
+
+    async def execute(self, statement: str, *parameters: Any) -> Any:
+        await self._watch.explain(self._service, self._connection, statement, parameters)
+        return await self._connection.execute(statement, *parameters)
+
+    async def cursor(self, statement: str, *parameters: Any) -> Any:
+        await self._watch.explain(self._service, self._connection, statement, parameters)
+        return await self._connection.cursor(statement, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 async def _plans(
-    connection: asyncpg.Connection[Any], statement: str, parameters: Sequence[Any]
+    connection: Connection, statement: str, parameters: Sequence[Any]
 ) -> list[tuple[bool, dict[str, Any]]]:
     plans = [(False, await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters))]
     if parameters:
@@ -77,13 +102,14 @@ def nodes(plan: dict[str, Any], limited: bool = False) -> Iterator[tuple[dict[st
         yield from nodes(child, below)
 
 
-def constants(*folders: str) -> dict[str, TextClause]:
-    """Every statement that a module below the folders holds, by its dotted name."""
-    found: dict[str, TextClause] = {}
+def constants(*folders: str) -> dict[str, str]:
+    """The dotted name of every statement that a module below the folders holds, by what PostgreSQL is sent."""
+    found: dict[str, str] = {}
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             if not {"migrations", "alembic"} & set(path.parts):
-                held = vars(importlib.import_module(name)).items()
-                found |= {f"{name}.{key}": value for key, value in held if isinstance(value, TextClause)}
+                for key, held in vars(importlib.import_module(name)).items():
+                    if isinstance(held, TextClause):
+                        found[positional(held.text)[0]] = f"{name}.{key}"
     return found

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local import street
 from deploy.local.local_street import TENANT
 from deploy.local.servers import Servers
 from libs.chassis import seal, subscriber
-from libs.chassis.database import connect, transaction
+from libs.chassis.database import Engine, connect, transaction
 from libs.chassis.testing import fresh_database, fresh_streams, on_stage
 from libs.contracts.streams import SERVICES
 from services.dispatch import roster
@@ -81,12 +80,12 @@ async def _import_street(url: str, servers: Servers) -> None:
     engine = connect(url, 1)
     async with transaction(engine) as db:
         await roster.import_roster(db, roster.read(folder, TENANT, KEYS[1]), seal.Sealer(KEYS[1]), datetime.now(UTC))
-    await engine.dispose()
+    await engine.close()
 
 
 @asynccontextmanager
 async def life_on(
-    urls: Mapping[str, str], watch: Callable[[str, AsyncEngine], None] = lambda service, engine: None
+    urls: Mapping[str, str], watch: Callable[[str, Engine], None] = lambda service, engine: None
 ) -> AsyncIterator[Life]:
     """The four services run, and PostgreSQL counts from then on; `watch` sees each engine before it is used."""
     async with AsyncExitStack() as stack:

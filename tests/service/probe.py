@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter
 from opentelemetry.sdk.trace.export import SpanExporter
 from sqlalchemy import MetaData, text
@@ -15,13 +16,13 @@ from sqlmodel import Field, SQLModel
 
 from deploy.local.servers import Servers
 from libs.chassis import schema
-from libs.chassis.database import Database, connect
+from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Timer
 from libs.chassis.http import Asking
 from libs.chassis.ids import new_id
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
-from libs.chassis.testing import NOON, Stage, fresh_streams, on_stage
+from libs.chassis.testing import NOON, Stage, empty_database, fresh_streams, on_stage
 from libs.contracts.incident import CaseClosed, CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
@@ -143,23 +144,15 @@ def closed(case: CaseRegistered) -> CaseClosed:
 
 async def database(servers: Servers, name: str) -> str:
     """A fresh database with the chassis' tables and the probe's own."""
-    admin = servers.addresses.database_url("x").rpartition("/")[0]
-    engine = connect(f"{admin}/admin", pool_size=1).execution_options(isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    await engine.dispose()
+    url = await empty_database(servers.addresses.admin_url, name)
     own = """
     CREATE TABLE heard (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, case_id uuid NOT NULL,
         fact text NOT NULL, summary text NOT NULL CHECK (summary <> 'boom'));
     """
-    engine = connect(f"{admin}/{name}", pool_size=1)
-    async with engine.begin() as connection:
-        for statement in (schema.STEP_1 + own).split(";"):
-            if statement.strip():
-                await connection.execute(text(statement))
-    await engine.dispose()
-    return f"{admin}/{name}"
+    connection = await asyncpg.connect(url)
+    await connection.execute(schema.STEP_1 + own)
+    await connection.close()
+    return url
 
 
 def settings(servers: Servers, url: str, **more: object) -> ServiceSettings:

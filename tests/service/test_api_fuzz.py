@@ -103,7 +103,7 @@ async def _import_street(url: str, servers: Servers) -> None:
     engine = connect(url, 1)
     async with transaction(engine) as db:
         await roster.import_roster(db, roster.read(folder, TENANT, KEYS[1]), seal.Sealer(KEYS[1]), datetime.now(UTC))
-    await engine.dispose()
+    await engine.close()
 
 
 def _report(address: str) -> list[str]:

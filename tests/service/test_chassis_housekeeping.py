@@ -41,4 +41,4 @@ async def test_what_is_old_goes_and_what_may_still_be_needed_stays(servers: Serv
         left = await db.one(COUNTS)
     assert left is not None
     assert tuple(left) == (7, 5)
-    await engine.dispose()
+    await engine.close()

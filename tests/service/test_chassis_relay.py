@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import nats
 import pytest
+from asyncpg import InterfaceError, PostgresError
 from faststream.nats import NatsBroker
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from deploy.local.servers import Servers
 from libs.chassis import outbox, topology
@@ -40,7 +40,7 @@ async def relays(servers: Servers) -> AsyncIterator[list[Relay]]:
     yield made
     for relay in made:
         await relay._broker.stop()
-        await relay._engine.dispose()
+        await relay._engine.close()
 
 
 async def write(relay: Relay, events: list[Event]) -> None:
@@ -148,8 +148,7 @@ async def test_a_replica_that_stands_still_does_not_hold_up_the_others_for_ever(
     servers: Servers, relays: list[Relay]
 ) -> None:
     await write(relays[0], told(30))
-    url = relays[0]._engine.url.render_as_string(hide_password=False).replace("+asyncpg", "")
-    standing_still = connect(url, idle_in_transaction_seconds=1)
+    standing_still = connect(relays[0]._engine.url, idle_in_transaction_seconds=1)
 
     async def stand_still() -> None:
         async with transaction(standing_still) as db:
@@ -158,11 +157,11 @@ async def test_a_replica_that_stands_still_does_not_hold_up_the_others_for_ever(
                 await asyncio.sleep(0.05)
             await db.execute(text("SELECT 1"))
 
-    with pytest.raises(DBAPIError) as ended:
+    with pytest.raises((PostgresError, InterfaceError)) as ended:
         await stand_still()
     assert is_outage(ended.value)
     assert len(await published(servers)) == 30
-    await standing_still.dispose()
+    await standing_still.close()
 
 
 async def test_topology_brings_an_existing_consumer_to_what_it_should_be(servers: Servers) -> None:

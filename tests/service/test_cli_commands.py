@@ -64,7 +64,7 @@ def in_database(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
             async with transaction(engine) as db:
                 await work(db)
         finally:
-            await engine.dispose()
+            await engine.close()
 
     run(connected())
 

@@ -6,8 +6,8 @@ import asyncio
 from uuid import UUID
 
 import pytest
+from asyncpg import PostgresError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from libs.chassis.database import Database
 from libs.chassis.testing import NOON, Stage
@@ -53,6 +53,6 @@ async def test_the_member_who_has_an_order_is_locked_with_it(dispatch: Stage, or
     await act(dispatch, order_id, "claim", "M2")
     async with dispatch.database() as db:
         await Desk.open(db, {order_id}, [(TENANT, "M1")], NOON)
-        with pytest.raises(DBAPIError, match="could not obtain lock"):
+        with pytest.raises(PostgresError, match="could not obtain lock"):
             async with dispatch.database() as other:
                 await other.execute(text("SELECT 1 FROM members WHERE member_id = 'M2' FOR UPDATE NOWAIT"))

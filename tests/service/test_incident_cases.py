@@ -10,8 +10,8 @@ from uuid import UUID
 
 import httpx
 import pytest
+from asyncpg import PostgresError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from libs.chassis.ids import new_id
 from libs.chassis.testing import Stage, stamped
@@ -420,7 +420,7 @@ async def test_no_entry_of_a_timeline_can_be_changed_or_taken_away(incident: Sta
     await report(incident)
     for statement in ("UPDATE timeline SET step = 'closed'", "DELETE FROM timeline", "TRUNCATE timeline"):
         async with incident.database() as db:
-            with pytest.raises(DBAPIError, match="append-only"):
+            with pytest.raises(PostgresError, match="append-only"):
                 await db.execute(text(statement))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -13,21 +14,12 @@ from sqlmodel import AutoString, SQLModel
 
 from deploy.local.servers import Servers
 from libs.chassis import migrations
-from libs.chassis.database import connect
+from libs.chassis.database import connect, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.schema_version import is_ready, known_versions
 from libs.chassis.tables import ChassisTable
+from libs.chassis.testing import empty_database
 from libs.contracts.streams import SERVICES
-
-
-async def empty_database(servers: Servers, name: str) -> str:
-    admin = servers.addresses.database_url("x").rpartition("/")[0]
-    engine = connect(f"{admin}/admin", pool_size=1).execution_options(isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    await engine.dispose()
-    return f"{admin}/{name}"
 
 
 def own_metadata(service: str) -> MetaData:
@@ -55,9 +47,9 @@ def differences(connection: Connection, service: str) -> list[object]:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_migrated_database_is_what_the_table_classes_say(servers: Servers, service: str) -> None:
-    url = await empty_database(servers, f"migrated_{service}")
+    url = await empty_database(servers.addresses.admin_url, f"migrated_{service}")
     assert await migrations.migrate(url, service) == known_versions(service)[-1]
-    engine = connect(url, pool_size=1)
+    engine = migrations.alembic_engine(url)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences, service) == []
     await engine.dispose()
@@ -65,31 +57,27 @@ async def test_the_migrated_database_is_what_the_table_classes_say(servers: Serv
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_every_step_keeps_what_is_there_and_may_be_run_again(servers: Servers, service: str) -> None:
-    url = await empty_database(servers, f"filled_{service}")
-    engine = connect(url, pool_size=1)
+    url = await empty_database(servers.addresses.admin_url, f"filled_{service}")
+    connection = await asyncpg.connect(url)
     for number, revision in enumerate(known_versions(service), 1):
         assert await migrations.migrate(url, service, revision) == revision
         assert await migrations.migrate(url, service, revision) == revision
-        async with engine.begin() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO outbox (partition, message_id, subject, headers, body) "
-                    "VALUES (0, :id, 'wangge.test', '{}', '')"
-                ),
-                {"id": new_id()},
-            )
-            stored = await connection.execute(text("SELECT count(*) FROM outbox"))
-            assert stored.scalar_one() == number
-    await engine.dispose()
+        await connection.execute(
+            "INSERT INTO outbox (partition, message_id, subject, headers, body) "
+            "VALUES (0, $1, 'wangge.test', '{}', '')",
+            new_id(),
+        )
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == number
+    await connection.close()
 
 
 async def test_code_runs_on_its_own_schema_and_on_a_newer_one_but_not_on_an_older(servers: Servers) -> None:
-    url = await empty_database(servers, "versions")
+    url = await empty_database(servers.addresses.admin_url, "versions")
     engine = connect(url, pool_size=1)
     assert not await is_ready(engine, "dispatch")
     await migrations.migrate(url, "dispatch")
     assert await is_ready(engine, "dispatch")
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = 'dispatch_9999'"))
+    async with transaction(engine) as db:
+        await db.execute(text("UPDATE alembic_version SET version_num = 'dispatch_9999'"))
     assert await is_ready(engine, "dispatch")
-    await engine.dispose()
+    await engine.close()

@@ -122,7 +122,7 @@ async def observed(servers: Servers) -> AsyncIterator[Observed]:
         engine = connect(urls["scoring"], 1)
         async with transaction(engine) as ledger:
             adds_up = (await views.verify(ledger)).adds_up
-        await engine.dispose()
+        await engine.close()
         yield Observed(watch.plans, scans, entries, rows, adds_up)
 
 
@@ -157,17 +157,17 @@ def offences(explained: Explained, rows: Mapping[tuple[str, str], int]) -> list[
     return found
 
 
-def name_of(plan: Explained, names: dict[int, str]) -> str:
-    """The statement's constant; the statement itself where it is put together by the chassis or by SQLAlchemy."""
-    return names.get(id(plan.source)) or f"{plan.service}: {' '.join(plan.statement.split())[:300]}"
+def name_of(plan: Explained, names: dict[str, str]) -> str:
+    """The statement's constant; the statement itself where it is put together by the chassis."""
+    return names.get(plan.statement) or f"{plan.service}: {' '.join(plan.statement.split())[:300]}"
 
 
 @pytest.fixture(scope="module")
-def names() -> dict[int, str]:
-    return {id(statement): name for name, statement in constants("libs/chassis", "services").items()}
+def names() -> dict[str, str]:
+    return constants("libs/chassis", "services")
 
 
-def test_no_statement_of_the_hot_path_reads_a_growing_table(observed: Observed, names: dict[int, str]) -> None:
+def test_no_statement_of_the_hot_path_reads_a_growing_table(observed: Observed, names: dict[str, str]) -> None:
     assert len(observed.plans) > 100
     found = {
         f"{name} ({'any' if plan.generic else 'these'} parameters): {offence}"
@@ -197,14 +197,14 @@ def test_of_no_index_the_life_of_a_few_cases_reads_a_large_part(observed: Observ
     assert found == {}
 
 
-def test_every_statement_of_the_services_was_seen(observed: Observed, names: dict[int, str]) -> None:
+def test_every_statement_of_the_services_was_seen(observed: Observed, names: dict[str, str]) -> None:
     """Or else it is of a module of which no life of a case has anything to do."""
-    seen = {id(plan.source) for plan in observed.plans}
-    unseen = [name for key, name in names.items() if key not in seen]
+    seen = {plan.statement for plan in observed.plans}
+    unseen = [name for statement, name in names.items() if statement not in seen]
     assert sorted(name for name in unseen if name.rpartition(".")[0] not in ELSEWHERE) == []
 
 
-def test_what_reads_everything_says_so(observed: Observed, names: dict[int, str]) -> None:
+def test_what_reads_everything_says_so(observed: Observed, names: dict[str, str]) -> None:
     """Neither a statement that is gone nor one that has been made better stays in the list."""
     reading = {name for plan in observed.plans if offences(plan, observed.rows) and (name := name_of(plan, names))}
     assert set(READ_EVERYTHING) <= reading

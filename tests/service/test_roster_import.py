@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local import street
 from deploy.local.servers import Servers
 from libs.chassis import seal
-from libs.chassis.database import connect, transaction
+from libs.chassis.database import Engine, connect, transaction
 from libs.chassis.seal import Opener, Sealer
 from libs.chassis.testing import NOON, fresh_database
 from libs.contracts import cloudevents
@@ -49,39 +48,39 @@ def folder(linghe: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def engine(servers: Servers) -> AsyncIterator[AsyncEngine]:
+async def engine(servers: Servers) -> AsyncIterator[Engine]:
     address, name = servers.addresses.database_url("x").rpartition("/")[0], f"roster_{next(numbers)}"
     await fresh_database(f"{address}/admin", "dispatch", name)
     engine = connect(f"{address}/{name}", pool_size=2)
     yield engine
-    await engine.dispose()
+    await engine.close()
 
 
-async def imported(engine: AsyncEngine, folder: Path, *, preview: bool = False) -> Changes:
+async def imported(engine: Engine, folder: Path, *, preview: bool = False) -> Changes:
     wanted = roster.read(folder, TENANT, PUBLIC)
     async with transaction(engine) as db:
         return await roster.import_roster(db, wanted, Sealer(PUBLIC), NOON, preview=preview)
 
 
-async def facts(engine: AsyncEngine) -> list[Message]:
+async def facts(engine: Engine) -> list[Message]:
     async with transaction(engine) as db:
         rows = await db.rows(text("SELECT subject, headers, body FROM outbox ORDER BY position"))
     return [cloudevents.decode(r.subject, r.headers, bytes(r.body)) for r in rows]
 
 
-async def execute(engine: AsyncEngine, sql: str) -> None:
+async def execute(engine: Engine, sql: str) -> None:
     async with transaction(engine) as db:
         await db.execute(text(sql))
 
 
-async def version(engine: AsyncEngine) -> Any:
+async def version(engine: Engine) -> Any:
     async with transaction(engine) as db:
         row = await db.one(text("SELECT version FROM streets"))
     return row.version if row is not None else None
 
 
 async def test_the_whole_street_is_imported_and_told(
-    engine: AsyncEngine, linghe: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, linghe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streets, "UNITS_AT_ONCE", 300)
     changes = await imported(engine, linghe)
@@ -99,13 +98,13 @@ async def test_the_whole_street_is_imported_and_told(
     assert all(unit.code == code and (unit.parent or code) in loaded.units for code, unit in loaded.units.items())
 
 
-async def known_street(engine: AsyncEngine) -> Street:
+async def known_street(engine: Engine) -> Street:
     async with transaction(engine) as db:
         return (await streets.streets_for(db, [TENANT]))[TENANT]
 
 
 async def test_a_running_service_reads_only_the_units_that_have_changed(
-    engine: AsyncEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await imported(engine, folder)
     before = await known_street(engine)
@@ -119,7 +118,7 @@ async def test_a_running_service_reads_only_the_units_that_have_changed(
     assert after.units.map is borders
 
 
-async def test_a_new_unit_and_its_border_take_effect_without_a_restart(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_new_unit_and_its_border_take_effect_without_a_restart(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     far_away = (10.0, 10.0)
     assert (await known_street(engine)).units.map.locate([far_away]) == [None]
@@ -142,14 +141,14 @@ async def test_a_new_unit_and_its_border_take_effect_without_a_restart(engine: A
     assert after.units[f"{TENANT}0000001"].parent in after.units
 
 
-async def test_the_same_folder_again_changes_nothing(engine: AsyncEngine, linghe: Path) -> None:
+async def test_the_same_folder_again_changes_nothing(engine: Engine, linghe: Path) -> None:
     await imported(engine, linghe)
     before = await version(engine), len(await facts(engine))
     assert not await imported(engine, linghe)
     assert (await version(engine), len(await facts(engine))) == before
 
 
-async def test_days_and_hours_of_the_street_s_own_make_a_new_version_of_it(engine: AsyncEngine, folder: Path) -> None:
+async def test_days_and_hours_of_the_street_s_own_make_a_new_version_of_it(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     before = await version(engine)
     (folder / "calendar.csv").write_text(
@@ -168,13 +167,13 @@ async def test_days_and_hours_of_the_street_s_own_make_a_new_version_of_it(engin
     assert (await imported(engine, folder)).calendar.counts == (0, 0, 2)
 
 
-async def test_a_preview_writes_nothing(engine: AsyncEngine, linghe: Path) -> None:
+async def test_a_preview_writes_nothing(engine: Engine, linghe: Path) -> None:
     assert (await imported(engine, linghe, preview=True)).members.counts == (2303, 0, 0)
     assert await version(engine) is None
     assert await facts(engine) == []
 
 
-async def test_a_changed_member_is_the_only_fact_and_keeps_open_orders(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_changed_member_is_the_only_fact_and_keeps_open_orders(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     old = await version(engine)
     await execute(engine, "UPDATE members SET open_orders = 2 WHERE member_id = 'M0100'")
@@ -190,7 +189,7 @@ async def test_a_changed_member_is_the_only_fact_and_keeps_open_orders(engine: A
     assert tuple(row) == ("王安宁", 2)
 
 
-async def test_a_changed_address_is_noticed_and_sealed_to_notify(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_changed_address_is_noticed_and_sealed_to_notify(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     edit(folder / "members.csv", setting(0, email="moved@linghe.example"))
     await imported(engine, folder)
@@ -200,7 +199,7 @@ async def test_a_changed_address_is_noticed_and_sealed_to_notify(engine: AsyncEn
     assert Opener(PRIVATE).open(told.sealed_contact) == {"email": "moved@linghe.example", "language": "zh"}
 
 
-async def test_no_address_is_in_the_database_in_the_clear(engine: AsyncEngine, linghe: Path) -> None:
+async def test_no_address_is_in_the_database_in_the_clear(engine: Engine, linghe: Path) -> None:
     await imported(engine, linghe)
     async with transaction(engine) as db:
         names = await db.rows(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
@@ -212,7 +211,7 @@ async def test_no_address_is_in_the_database_in_the_clear(engine: AsyncEngine, l
             assert not found, name
 
 
-async def test_a_member_who_is_left_out_goes_and_is_told_as_inactive(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_member_who_is_left_out_goes_and_is_told_as_inactive(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     edit(folder / "members.csv", lambda lines: lines.__delitem__(-1))
     assert (await imported(engine, folder)).members.counts == (0, 0, 1)
@@ -221,7 +220,7 @@ async def test_a_member_who_is_left_out_goes_and_is_told_as_inactive(engine: Asy
     assert (told.member_id, told.active, told.sealed_contact) == ("M2303", False, None)
 
 
-async def test_a_member_with_open_orders_cannot_be_left_out(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_member_with_open_orders_cannot_be_left_out(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     await execute(engine, "UPDATE members SET open_orders = 1 WHERE member_id = 'M2303'")
     edit(folder / "members.csv", lambda lines: lines.__delitem__(-1))
@@ -229,7 +228,7 @@ async def test_a_member_with_open_orders_cannot_be_left_out(engine: AsyncEngine,
         await imported(engine, folder)
 
 
-async def test_a_unit_cannot_be_left_out(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_unit_cannot_be_left_out(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     lonely = "37078400401"
     await execute(engine, f"INSERT INTO units SELECT tenant, '{TENANT}99', level, parent, name, aliases, org_id, "
@@ -238,7 +237,7 @@ async def test_a_unit_cannot_be_left_out(engine: AsyncEngine, folder: Path) -> N
         await imported(engine, folder)
 
 
-async def test_a_category_that_is_left_out_goes(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_category_that_is_left_out_goes(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     edit(folder / "responsibility.csv", lambda lines: lines.__delitem__(0))
     assert (await imported(engine, folder)).categories.counts == (0, 0, 1)
@@ -247,13 +246,13 @@ async def test_a_category_that_is_left_out_goes(engine: AsyncEngine, folder: Pat
     assert (told.category, told.active) == ("11001", False)
 
 
-async def test_two_imports_at_once_are_as_one(engine: AsyncEngine, linghe: Path) -> None:
+async def test_two_imports_at_once_are_as_one(engine: Engine, linghe: Path) -> None:
     both = await asyncio.gather(imported(engine, linghe), imported(engine, linghe))
     assert sorted(map(bool, both)) == [False, True]
     assert len(await facts(engine)) == 1001 + 2303 + 67
 
 
-async def test_a_failure_midway_leaves_the_street_as_it_was(engine: AsyncEngine, folder: Path) -> None:
+async def test_a_failure_midway_leaves_the_street_as_it_was(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
     before = await version(engine), len(await facts(engine))
     await execute(engine, "ALTER TABLE members ADD CHECK (name <> '王安宁')")

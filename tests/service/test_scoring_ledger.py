@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from asyncpg import PostgresError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from libs.chassis.database import is_outage
 from libs.chassis.ids import new_id
@@ -48,7 +48,7 @@ CHANGES = (
 async def test_what_is_posted_can_be_neither_changed_nor_deleted(scoring: Stage) -> None:
     await scoring.hear(checked())
     for change in CHANGES:
-        with pytest.raises(DBAPIError, match="append-only"):
+        with pytest.raises(PostgresError, match="append-only"):
             async with scoring.database() as db:
                 await db.execute(text(change))
     assert await balances(scoring) == ONE_CHECK
@@ -56,7 +56,7 @@ async def test_what_is_posted_can_be_neither_changed_nor_deleted(scoring: Stage)
 
 async def test_postings_that_do_not_add_up_are_refused(scoring: Stage) -> None:
     await scoring.hear(checked())
-    with pytest.raises(DBAPIError, match="must add up to zero"):
+    with pytest.raises(PostgresError, match="must add up to zero"):
         async with scoring.database() as db:
             await db.execute(
                 text(
@@ -70,7 +70,7 @@ async def test_postings_that_do_not_add_up_are_refused(scoring: Stage) -> None:
 
 async def test_only_rules_members_and_organisations_can_have_an_account(scoring: Stage) -> None:
     for account in ("resident:1", "member:", "M1", f"reporter:{new_id()}", "member:a b"):
-        with pytest.raises(DBAPIError, match="accounts_account_check"):
+        with pytest.raises(PostgresError, match="accounts_account_check"):
             async with scoring.database() as db:
                 await db.execute(
                     text("INSERT INTO accounts VALUES (:tenant, :account, '服务争先', 0)"),
@@ -102,7 +102,7 @@ async def process(replica: Stage, facts: Sequence[Event]) -> None:
     while True:
         try:
             return await replica.service.processor.process([cloudevents.encode(fact) for fact in facts])
-        except DBAPIError as error:
+        except PostgresError as error:
             if not is_outage(error):
                 raise
 

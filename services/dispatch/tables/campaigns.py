@@ -7,24 +7,23 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import select, text
-from sqlmodel import col
 
-from libs.chassis.database import Database, Record, among
+from libs.chassis.database import Database, Record
 from services.dispatch.domain.campaign import Campaign, Plan, State
 from services.dispatch.tables.patrol_rows import CampaignRow
-from services.dispatch.tables.rows import columns
+from services.dispatch.tables.rows import select
 
 _PLAN = TypeAdapter(Plan)
 
-OF_STREET = text("SELECT * FROM campaigns WHERE tenant = :tenant ORDER BY campaign_id")
+_BY_ID = "WHERE campaign_id = ANY(CAST(:ids AS uuid[])) ORDER BY campaign_id"
+BY_ID = select(CampaignRow, _BY_ID)
+LOCK_BY_ID = select(CampaignRow, f"{_BY_ID} FOR UPDATE")
+OF_STREET = select(CampaignRow, "WHERE tenant = :tenant ORDER BY campaign_id")
 
 
 async def campaigns_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Campaign]:
     """The campaigns, locked until the transaction ends, in one sequence everywhere."""
-    known = among(col(CampaignRow.campaign_id), set(ids))
-    statement = select(*columns(CampaignRow)).where(known).order_by(col(CampaignRow.campaign_id))
-    rows = await db.rows(statement.with_for_update() if lock else statement)
+    rows = await db.rows(LOCK_BY_ID if lock else BY_ID, {"ids": sorted(set(ids))})
     return {row.campaign_id: _campaign(row) for row in rows}
 
 

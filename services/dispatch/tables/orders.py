@@ -8,17 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
-from sqlmodel import col
+from sqlalchemy import text
 
-from libs.chassis.database import Database, Record, among
+from libs.chassis.database import Database, Record
 from libs.chassis.ids import first_id, made_at
 from libs.chassis.pages import Part, counter, part
 from libs.contracts.words import Level, Place, Reach, RequestKind
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import Routed
-from services.dispatch.tables.rows import OrderRow, columns
+from services.dispatch.tables.rows import OrderRow, select
 
 
 async def insert_orders(db: Database, orders: Sequence[Order]) -> set[UUID]:
@@ -53,12 +52,14 @@ def _order(row: Record) -> Order:
     return Order(**{**values, "clocks": clocks, "place": Place.model_validate(values["place"])})
 
 
+_BY_ID = "WHERE order_id = ANY(CAST(:ids AS uuid[])) ORDER BY order_id"
+BY_ID = select(OrderRow, _BY_ID)
+LOCK_BY_ID = select(OrderRow, f"{_BY_ID} FOR UPDATE")
+
+
 async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
     """The orders, locked until the transaction ends; in one sequence everywhere, against deadlocks."""
-    statement = (
-        select(*columns(OrderRow)).where(among(col(OrderRow.order_id), set(ids))).order_by(col(OrderRow.order_id))
-    )
-    rows = await db.rows(statement.with_for_update() if lock else statement)
+    rows = await db.rows(LOCK_BY_ID if lock else BY_ID, {"ids": sorted(set(ids))})
     return {row.order_id: _order(row) for row in rows}
 
 

@@ -10,16 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import select, text
-from sqlmodel import col
+from sqlalchemy import text
 
-from libs.chassis.database import Database, Record, among
+from libs.chassis.database import Database, Record
 from services.dispatch.domain.campaign import Item
 from services.dispatch.domain.coverage import Counted
 from services.dispatch.domain.patrol import Round, State, Task
 from services.dispatch.domain.visit import Visit, fingerprint
 from services.dispatch.tables.patrol_rows import FindingRow, RoundRow, TaskRow, VisitRow
-from services.dispatch.tables.rows import columns
+from services.dispatch.tables.rows import select
 
 _CHECKLIST = TypeAdapter(tuple[Item, ...])
 
@@ -120,8 +119,11 @@ async def insert_rounds(db: Database, planned: Sequence[tuple[Round, Sequence[Ta
     return new
 
 
+ROUNDS_BY_ID = select(RoundRow, "WHERE round_id = ANY(CAST(:ids AS uuid[]))")
+
+
 async def rounds_by_id(db: Database, ids: Iterable[UUID]) -> dict[UUID, Round]:
-    rows = await db.rows(select(*columns(RoundRow)).where(among(col(RoundRow.round_id), set(ids))))
+    rows = await db.rows(ROUNDS_BY_ID, {"ids": sorted(set(ids))})
     return {row.round_id: _round(row) for row in rows}
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from libs.chassis.database import Database
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, PlaceRow, RoutingRuleRow, UnitRow
+from services.dispatch.tables.rows import (
+    CalendarDayRow,
+    HoursRow,
+    MemberRow,
+    PlaceRow,
+    RoutingRuleRow,
+    UnitRow,
+    select,
+)
 
 Row = dict[str, Any]
 
@@ -24,6 +32,7 @@ KEYS: dict[type[SQLModel], str] = {
 }
 
 NO_ROSTER = ("open_orders", "absent_until", "version")
+PRESENT = {table: select(table, "WHERE tenant = :tenant", NO_ROSTER) for table in KEYS}
 
 LOCK_MEMBERS = text(
     """
@@ -46,9 +55,7 @@ async def wait_for_other_imports(db: Database, tenant: str) -> None:
 
 async def present(db: Database, table: type[SQLModel], tenant: str) -> dict[Any, Row]:
     """The rows of a street by their key, with what is part of the roster."""
-    columns = [c for c in table.__table__.columns if c.name not in NO_ROSTER]  # type: ignore[attr-defined]
-    rows = await db.rows(select(*columns).where(columns[0] == tenant))
-    return {row._mapping[KEYS[table]]: dict(row._mapping) for row in rows}
+    return {row[KEYS[table]]: dict(row) for row in await db.rows(PRESENT[table], {"tenant": tenant})}
 
 
 async def lock_members(db: Database, tenant: str, ids: Collection[str]) -> dict[str, int]:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import select, text
-from sqlmodel import col
+from sqlalchemy import text
 
-from libs.chassis.database import Database, Record, among
+from libs.chassis.database import Database, Record
 from libs.contracts.words import MemberKind, OrgKind, RequestKind
 from services.dispatch.domain.calendar import NATIONAL, USUAL_HOURS, Calendar, DayException
 from services.dispatch.domain.gazetteer import NamedPlace
@@ -27,7 +26,7 @@ from services.dispatch.tables.rows import (
     PlaceRow,
     RoutingRuleRow,
     StreetRow,
-    columns,
+    select,
 )
 
 UNITS_AT_ONCE = 20_000
@@ -43,6 +42,12 @@ UNITS = text(
     {_LINES} FROM (SELECT * FROM units WHERE tenant = :tenant AND code > :after ORDER BY code LIMIT :most) AS part
     """
 )
+STREETS = select(StreetRow, "WHERE tenant = ANY(CAST(:tenants AS text[]))")
+MEMBERS = select(MemberRow, "WHERE tenant = :tenant")
+PLACES = select(PlaceRow, "WHERE tenant = :tenant")
+RULES = select(RoutingRuleRow, "WHERE tenant = :tenant")
+DAYS = select(CalendarDayRow, "WHERE tenant = :tenant")
+HOURS = select(HoursRow, "WHERE tenant = :tenant ORDER BY opens")
 CHANGED_UNITS = text(f"{_LINES} FROM units WHERE tenant = :tenant AND version > :version")
 
 _known: dict[str, tuple[Record, Street]] = {}
@@ -51,8 +56,7 @@ _known: dict[str, tuple[Record, Street]] = {}
 
 async def streets_for(db: Database, tenants: Iterable[str]) -> Mapping[str, Street]:
     """The streets as they are now: one query for their versions, and a load of what has changed since the last time."""
-    known = among(col(StreetRow.tenant), set(tenants))
-    rows = await db.rows(select(*columns(StreetRow)).where(known))
+    rows = await db.rows(STREETS, {"tenants": sorted(set(tenants))})
     for row in rows:
         if row.tenant not in _known or _known[row.tenant][0] != row:
             _known[row.tenant] = (row, await _load_street(db, row))
@@ -66,10 +70,10 @@ async def _load_street(db: Database, row: Record) -> Street:
         tree = await _changed_units(db, row.tenant, row.version, await _all_units(db, row.tenant))
     else:
         tree = await _changed_units(db, row.tenant, before.version, street.units)
-    members = await db.rows(select(*columns(MemberRow)).where(col(MemberRow.tenant) == row.tenant))
+    members = await db.rows(MEMBERS, {"tenant": row.tenant})
     listed = by_category(await responsibility_tables.rows_now(db, row.tenant))
-    places = await db.rows(select(*columns(PlaceRow)).where(col(PlaceRow.tenant) == row.tenant))
-    rules = await db.rows(select(*columns(RoutingRuleRow)).where(col(RoutingRuleRow.tenant) == row.tenant))
+    places = await db.rows(PLACES, {"tenant": row.tenant})
+    rules = await db.rows(RULES, {"tenant": row.tenant})
     return Street(
         tenant=row.tenant,
         units=tree,
@@ -87,11 +91,7 @@ async def _load_street(db: Database, row: Record) -> Street:
 
 
 async def _calendar(db: Database, tenant: str) -> Calendar:
-    days = await db.rows(select(*columns(CalendarDayRow)).where(col(CalendarDayRow.tenant) == tenant))
-    hours = await db.rows(
-        select(*columns(HoursRow)).where(col(HoursRow.tenant) == tenant).order_by(col(HoursRow.opens))
-    )
-    return calendar_of(days, hours)
+    return calendar_of(await db.rows(DAYS, {"tenant": tenant}), await db.rows(HOURS, {"tenant": tenant}))
 
 
 def calendar_of(days: Sequence[Record | CalendarDayRow], hours: Sequence[Record | HoursRow]) -> Calendar:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from services.incident.domain.history import Entry, Head
 from services.incident.tables.views import entry_of
 
@@ -38,7 +37,7 @@ class History:
 
 async def histories(db: Database, tenant: str | None = None, case_no: str | None = None) -> AsyncIterator[History]:
     """Of all streets, of one, or of one case; as they were at one moment, in constant memory."""
-    rows: list[Row[Any]] = []
+    rows: list[Record] = []
     async for chunk in db.chunks(HISTORIES, ROWS_AT_ONCE, {"tenant": tenant, "case_no": case_no}):
         for row in chunk:
             if rows and row.case_id != rows[0].case_id:
@@ -49,7 +48,7 @@ async def histories(db: Database, tenant: str | None = None, case_no: str | None
         yield _history(rows)
 
 
-def _history(rows: list[Row[Any]]) -> History:
+def _history(rows: list[Record]) -> History:
     case = rows[0]
     head = Head(case.timeline_length, bytes(case.timeline_hash), case.changed_at)
     entries = tuple((entry_of(row), bytes(row.hash)) for row in rows if row.position is not None)

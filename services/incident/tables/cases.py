@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, TextClause, text
+from sqlalchemy import TextClause, text
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from libs.contracts.words import Appointment
 from services.incident.domain.case import Closing, Moved, Promise, Standing, State
 from services.incident.domain.feedback import Evaluation
@@ -24,7 +24,7 @@ class Known:
     tenant: str
     case_id: UUID
     case_no: str
-    row: RowMapping
+    row: Record
     standing: Standing
     head: Head
 
@@ -112,13 +112,13 @@ EVALUATIONS = text(
 
 async def lock_by_id(db: Database, keys: Iterable[tuple[str, UUID]]) -> dict[tuple[str, UUID], Known]:
     tenants, ids = columns_of(sorted(set(keys)), 2)
-    found = [_known(row._mapping) for row in await db.rows(LOCK_BY_ID, {"tenants": tenants, "ids": ids})]
+    found = [_known(row) for row in await db.rows(LOCK_BY_ID, {"tenants": tenants, "ids": ids})]
     return {(case.tenant, case.case_id): case for case in found}
 
 
 async def lock_by_number(db: Database, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Known]:
     tenants, numbers = columns_of(sorted(set(keys)), 2)
-    found = [_known(r._mapping) for r in await db.rows(LOCK_BY_NUMBER, {"tenants": tenants, "numbers": numbers})]
+    found = [_known(r) for r in await db.rows(LOCK_BY_NUMBER, {"tenants": tenants, "numbers": numbers})]
     return {(case.tenant, case.case_no): case for case in found}
 
 
@@ -233,7 +233,7 @@ async def insert_evaluations(db: Database, rows: Sequence[Mapping[str, Any]]) ->
     await db.insert(EvaluationRow, rows)
 
 
-def _known(row: RowMapping) -> Known:
+def _known(row: Record) -> Known:
     standing = Standing(
         state=State(row["state"]),
         moved=Moved(row["moved_at"], row["moved_rank"], row["moved_by"]) if row["moved_at"] else None,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from libs.contracts.incident import Grade
 from services.incident.domain.street_evaluation import StreetEvaluation
 from services.incident.tables.cases import Known
@@ -44,7 +44,7 @@ async def of_closings(db: Database, cases: Iterable[Known]) -> dict[UUID, tuple[
     }
 
 
-async def of_case(db: Database, case: Row[Any]) -> Row[Any] | None:
+async def of_case(db: Database, case: Record) -> Record | None:
     """Of the latest closing."""
     closing = {"tenant": case.tenant, "case_id": case.case_id, "closing": case.closed_by}
     return await db.one(OF_CASE, closing)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from libs.chassis.database import Database, Record
 from services.incident.domain import likeness
@@ -94,44 +94,44 @@ CATEGORIES = text(
 )
 
 
-async def case_by_number(db: Database, tenant: str, case_no: str) -> Row[Any] | None:
+async def case_by_number(db: Database, tenant: str, case_no: str) -> Record | None:
     return await db.one(BY_NUMBER, {"tenant": tenant, "case_no": case_no})
 
 
-async def case_by_code(db: Database, code: str) -> Row[Any] | None:
+async def case_by_code(db: Database, code: str) -> Record | None:
     return await db.one(BY_CODE, {"code": code})
 
 
-async def timeline(db: Database, case: Row[Any]) -> list[Entry]:
+async def timeline(db: Database, case: Record) -> list[Entry]:
     """In the order of recording."""
     rows = await db.rows(TIMELINE, {"tenant": case.tenant, "case_id": case.case_id})
     return [entry_of(row) for row in rows]
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Record) -> Entry:
     return Entry(
         row.tenant, row.case_id, row.position, row.entry_id, row.step, row.happened_at, row.recorded_at, row.details
     )
 
 
-async def evaluation(db: Database, case: Row[Any], by_case: str) -> Row[Any] | None:
+async def evaluation(db: Database, case: Record, by_case: str) -> Record | None:
     """The evaluation of the latest closing by who reported under that number."""
     closing = {"tenant": case.tenant, "case_id": case.case_id, "closing": case.closed_by, "by_case": by_case}
     return await db.one(EVALUATION, closing)
 
 
-async def joined(db: Database, case: Row[Any]) -> list[str]:
+async def joined(db: Database, case: Record) -> list[str]:
     """The cases that were merged into the case."""
     rows = await db.rows(JOINED, {"tenant": case.tenant, "case_no": case.case_no})
     return [row.case_no for row in rows]
 
 
-async def children(db: Database, case: Row[Any]) -> list[dict[str, Any]]:
+async def children(db: Database, case: Record) -> list[dict[str, Any]]:
     rows = await db.rows(CHILDREN, {"tenant": case.tenant, "case_no": case.case_no})
-    return [dict(row._mapping) for row in rows]
+    return [dict(row) for row in rows]
 
 
-async def candidates(db: Database, case: Row[Any]) -> list[tuple[Row[Any], Candidate]]:
+async def candidates(db: Database, case: Record) -> list[tuple[Record, Candidate]]:
     """Cases under way that may be the same matter, the likeliest first."""
     box = box_around(case.longitude, case.latitude) if case.longitude is not None else NOWHERE
     near = await db.rows(
@@ -151,7 +151,7 @@ async def candidates(db: Database, case: Row[Any]) -> list[tuple[Row[Any], Candi
     return [(found[candidate.case_no], candidate) for candidate in alike]
 
 
-def _sighting(row: Row[Any]) -> Sighting:
+def _sighting(row: Record) -> Sighting:
     return Sighting(row.case_no, row.longitude, row.latitude, row.place_name, row.reported_at, row.text)
 
 
@@ -164,8 +164,8 @@ async def cases(
 
 async def counts(db: Database, tenant: str) -> dict[str, int]:
     """Cases per state; a state without cases is not there."""
-    return {row.state: row._mapping["count"] for row in await db.rows(COUNTS, {"tenant": tenant})}
+    return {row.state: row["count"] for row in await db.rows(COUNTS, {"tenant": tenant})}
 
 
 async def categories(db: Database, tenant: str) -> Sequence[Mapping[str, Any]]:
-    return [dict(row._mapping) for row in await db.rows(CATEGORIES, {"tenant": tenant})]
+    return [dict(row) for row in await db.rows(CATEGORIES, {"tenant": tenant})]

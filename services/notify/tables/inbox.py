@@ -91,4 +91,4 @@ async def latency(db: Database, tenant: str) -> dict[str, Any]:
     """Percentiles are null as long as there is nothing to measure."""
     row = await db.one(LATENCY, {"tenant": tenant})
     assert row is not None
-    return dict(row._mapping)
+    return dict(row)

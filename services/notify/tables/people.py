@@ -243,7 +243,8 @@ async def erase(db: Database, who: Sequence[Who], now: datetime) -> None:
 
 async def prefer(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """One statement a row: recipients set their preferences now and then, not in thousands."""
-    await db.execute(PREFER, rows)
+    for row in rows:
+        await db.execute(PREFER, row)
 
 
 async def preferences_of(db: Database, tenant: str, recipient_id: str) -> Record:

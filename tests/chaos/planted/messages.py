@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from libs.chassis import outbox
-from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.database import Database, Engine, connect, is_outage, transaction
 from libs.chassis.processing import Processor, Received
 from libs.chassis.relay import Relay
 from libs.chassis.retries import Kept
@@ -132,11 +134,17 @@ def _keep_only(keep: Any, *, parked: bool) -> Any:
     return some
 
 
+@cache
+def _own_engine() -> Engine:
+    """Of the process in which the bug is: it has no other way to a second transaction."""
+    return connect(os.environ["WANGGE_DISPATCH_DATABASE_URL"])
+
+
 @bug("dispatch", "facts are recorded after the commit, in a transaction of their own", ORDERED, trouble=NO_FACTS)
 def facts_after_commit(patches: Patches) -> None:
     def make(record: Any) -> Any:
         async def later(db: Database, facts: Iterable[Any]) -> None:
-            engine, kept = db._connection.engine, list(facts)
+            engine, kept = _own_engine(), list(facts)
 
             async def record_them() -> None:
                 async with transaction(engine) as own:
@@ -153,7 +161,7 @@ def facts_after_commit(patches: Patches) -> None:
 def facts_before_commit(patches: Patches) -> None:
     def make(record: Any) -> Any:
         async def at_once(db: Database, facts: Iterable[Any]) -> None:
-            async with transaction(db._connection.engine) as own:
+            async with transaction(_own_engine()) as own:
                 await record(own, facts)
 
         return at_once
