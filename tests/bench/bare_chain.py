@@ -92,7 +92,8 @@ class Part:
         streams = {stream_name(fact.service) for fact in CONSUMED[self._service]}
         bind = connection.jetstream().pull_subscribe_bind
         found = [await bind(consumer=self._service, stream=stream) for stream in sorted(streams)]
-        await asyncio.gather(self._relay(connection), *map(self._pull, found))
+        outbox = await bare.relay_pool(os.environ["WANGGE_BENCH_DATABASE_URL"])
+        await asyncio.gather(self._relay(connection, outbox), *map(self._pull, found))
 
     async def take(self, db: PoolConnectionProxy, ids: Sequence[UUID]) -> None:
         """Reports that were just stored."""
@@ -103,17 +104,16 @@ class Part:
     def stored(self) -> None:
         self._woken.set()
 
-    async def _relay(self, connection: Client) -> None:
+    async def _relay(self, connection: Client, outbox: asyncpg.Pool[Any]) -> None:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            while await bare.relay_turn(self._pool, connection):
-                pass
+            await bare.relay(outbox, connection)
 
     async def _pull(self, subscription: Any) -> None:
-        while True:
-            if await bare.handle_batch(subscription, self._pool, self._write):
-                self._woken.set()
+        async for messages in bare.batches(subscription):
+            await bare.handle(messages, self._pool, self._write)
+            self._woken.set()
 
     async def _write(self, db: PoolConnectionProxy, messages: list[Any]) -> None:
         bodies = [(BY_SUBJECT[m.subject], json.loads(m.data)) for m in messages]
@@ -125,7 +125,7 @@ class Part:
 
 
 async def main(port: int, service: str) -> None:
-    pool = await asyncpg.create_pool(os.environ["WANGGE_BENCH_DATABASE_URL"], min_size=4, max_size=4)
+    pool = await bare.connections(os.environ["WANGGE_BENCH_DATABASE_URL"], 4)
     part = Part(service, pool)
     app = intake_app(os.environ["WANGGE_BENCH_DATABASE_URL"], part.take, part.stored)
     config = uvicorn.Config(app, port=port, http="httptools", access_log=False, log_level="warning")

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -17,7 +17,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from libs.chassis.ids import new_id
+from tests.bench import bare
 
+GROUP = 100
+
+T = TypeVar("T")
 Also = Callable[[PoolConnectionProxy, Sequence[UUID]], Awaitable[None]]
 """Writes what else belongs to reports, by their ids, in the transaction that is open."""
 
@@ -26,48 +30,61 @@ async def nothing(db: PoolConnectionProxy, ids: Sequence[UUID]) -> None:
     """One row is all that is written."""
 
 
+class Grouped(Generic[T]):
+    """What arrives while a group is committed is committed together after it."""
+
+    def __init__(self, commit: Callable[[list[T]], Awaitable[None]]) -> None:
+        self._commit = commit
+        self._pending: list[tuple[T, asyncio.Future[None]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def send(self, item: T) -> None:
+        """Returns after the commit."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((item, stored))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await stored
+
+    async def _run(self) -> None:
+        while self._pending:
+            group, self._pending[:] = self._pending[:GROUP], self._pending[GROUP:]
+            try:
+                await self._commit([item for item, _ in group])
+            except asyncpg.PostgresError as error:
+                for _, stored in group:
+                    stored.set_exception(error)
+                continue
+            for _, stored in group:
+                stored.set_result(None)
+        self._running = None
+
+
 def intake_app(database_url: str, also: Also = nothing, stored: Callable[[], None] = lambda: None) -> FastAPI:
     """FastAPI, asyncpg and a grouped commit of one row with a unique key: no validation. `stored` is told."""
-    pending: list[tuple[dict[str, Any], str, asyncio.Future[str]]] = []
-    running: list[asyncio.Task[None]] = []
     pools: list[asyncpg.Pool[Any]] = []
     app = FastAPI()
 
     @app.post("/v1/reports")
     async def report(request: Request) -> JSONResponse:
-        body = json.loads(await request.body())
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        pending.append((body, request.headers["idempotency-key"], answer))
-        if not running:
-            running.append(asyncio.create_task(commit()))
-        return JSONResponse({"case_id": await answer}, 201)
+        body, id = json.loads(await request.body()), new_id()
+        await reports.send((request.headers["idempotency-key"], id, body["text"]))
+        return JSONResponse({"case_id": str(id)}, 201)
 
-    async def commit() -> None:
+    async def commit(group: list[tuple[str, UUID, str]]) -> None:
         if not pools:
-            pools.append(await asyncpg.create_pool(database_url, min_size=2, max_size=2))
+            pools.append(await bare.connections(database_url, 2))
             async with pools[0].acquire() as db:
                 await db.execute("CREATE TABLE IF NOT EXISTS bare (key text PRIMARY KEY, id uuid, body text)")
-        while pending:
-            group, pending[:] = pending[:100], pending[100:]
-            ids = [new_id() for _ in group]
-            try:
-                async with pools[0].acquire() as db, db.transaction():
-                    await db.execute(
-                        "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[])",
-                        [key for _, key, _ in group],
-                        ids,
-                        [body["text"] for body, _, _ in group],
-                    )
-                    await also(db, ids)
-            except asyncpg.PostgresError as error:
-                for _, _, answer in group:
-                    answer.set_exception(error)
-                continue
-            for (_, _, answer), id in zip(group, ids, strict=True):
-                answer.set_result(str(id))
-            stored()
-        running.clear()
+        keys, ids, texts = zip(*group, strict=True)
+        async with pools[0].acquire() as db, db.transaction():
+            await db.execute(
+                "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[])", keys, ids, texts
+            )
+            await also(db, ids)
+        stored()
 
+    reports = Grouped(commit)
     return app
 
 
