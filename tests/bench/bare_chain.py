@@ -1,7 +1,7 @@
-"""The limit of a report's way to its notification: three processes with asyncpg, nats-py and FastAPI alone.
+"""The limit of a case's way through the services: a process for each, with asyncpg, nats-py and FastAPI alone.
 
 The same facts, rows and commits as the services' own, bodies of the size of the golden samples, JSON untyped, nothing
-decided. `python -m tests.bench.bare_chain <port> <service>`.
+decided. `python -m tests.bench.bare_chain <port> <chain> <service>`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,29 +22,20 @@ import nats
 import uvicorn
 import uvloop
 from asyncpg.pool import PoolConnectionProxy
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from nats.aio.client import Client
 
 from libs.chassis.ids import new_id
 from libs.contracts import cloudevents
-from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.incident import CaseRegistered, CaseReported
-from libs.contracts.message import Event, Message
+from libs.contracts.message import Event
 from libs.contracts.streams import stream_name
-from tests.bench import bare
-from tests.bench.bare_intake import intake_app
+from tests.bench import bare, bare_sender
+from tests.bench.bare_intake import Grouped, intake_app
+from tests.bench.bare_steps import CHAINS, SENT, Cause, Step, name
 
-CONSUMED: dict[str, list[type[Message]]] = {
-    "incident": [OrderDispatched],
-    "dispatch": [CaseRegistered],
-    "notify": [CaseReported, CaseRegistered, OrderOffered],
-}
-ROWS: Mapping[type[Event], int] = {OrderDispatched: 2, CaseRegistered: 2, CaseReported: 1, OrderOffered: 4}
-"""A case and an entry of its timeline; an order and its timer; a case; a notice and three deliveries."""
-NOT_FOR = {"notify": (CaseRegistered,)}
-"""Heard by notify, and nobody is told: these reports have no contact."""
-FOLLOWING: Mapping[str, tuple[type[Event], ...]] = {"dispatch": (OrderDispatched, OrderOffered)}
-REPORTED: tuple[type[Event], ...] = (CaseReported, CaseRegistered)
 HEARD = "INSERT INTO heard (case_id, fact, summary) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])"
+POOL = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,55 +46,85 @@ class Sample:
     headers: str
     body: dict[str, Any]
 
-    @classmethod
-    def of(cls, fact: type[Event]) -> Sample:
-        golden = Path(f"tests/contracts/golden/{fact.type_name()}.json").read_bytes()
-        envelope = cloudevents.encode(fact.model_validate_json(golden), "00-" + "0" * 32 + "-" + "0" * 16 + "-01")
-        return cls(envelope.subject, json.dumps(envelope.headers), json.loads(envelope.body))
+    def about(self, id: UUID, case: str) -> bytes:
+        """The body of such a fact. A case has one order, which goes by the same id."""
+        order = {"order_id": case} if "order_id" in self.body else {}
+        return json.dumps({**self.body, "id": str(id), "case_id": case, **order}).encode()
 
 
-SAMPLES = {fact: Sample.of(fact) for fact in {*REPORTED, *FOLLOWING["dispatch"]}}
-BY_SUBJECT = {sample.subject: fact for fact, sample in SAMPLES.items()}
+@cache
+def sample(fact: type[Event]) -> Sample:
+    golden = Path(f"tests/contracts/golden/{fact.type_name()}.json").read_bytes()
+    envelope = cloudevents.encode(fact.model_validate_json(golden), "00-" + "0" * 32 + "-" + "0" * 16 + "-01")
+    return Sample(envelope.subject, json.dumps(envelope.headers), json.loads(envelope.body))
 
 
-async def tell(db: PoolConnectionProxy, cases: Sequence[str], facts: Sequence[type[Event]]) -> None:
-    """The facts of each case into the outbox."""
-    told = [(SAMPLES[fact], new_id(), case) for case in cases for fact in facts]
+async def tell(db: PoolConnectionProxy, facts: Iterable[tuple[type[Event], str]]) -> None:
+    """Facts about cases into the outbox."""
+    told = [(sample(fact), new_id(), case) for fact, case in facts]
     if told:
         await db.execute(
             bare.OUTBOX,
             [0] * len(told),
             [id for _, id, _ in told],
-            [sample.subject for sample, _, _ in told],
-            [sample.headers for sample, _, _ in told],
-            [json.dumps({**sample.body, "id": str(id), "case_id": case}).encode() for sample, id, case in told],
+            [like.subject for like, _, _ in told],
+            [like.headers for like, _, _ in told],
+            [like.about(id, case) for like, id, case in told],
         )
+
+
+async def tell_sent(db: PoolConnectionProxy, cases: Sequence[str]) -> None:
+    """The webhooks of the cases were sent."""
+    await tell(db, [(fact, case) for case in cases for fact in SENT])
 
 
 class Part:
     """One service's share of the way."""
 
-    def __init__(self, service: str, pool: asyncpg.Pool[Any]) -> None:
-        self._service = service
+    def __init__(self, steps: Mapping[Cause, Step], pool: asyncpg.Pool[Any]) -> None:
+        self._steps = steps
+        self._heard = [cause for cause in steps if not isinstance(cause, str)]
+        self._by_subject = {sample(fact).subject: fact for fact in self._heard}
         self._pool = pool
         self._woken = asyncio.Event()
+        self._sender = bare_sender.Sender(pool, tell_sent, self._woken.set)
 
-    async def run(self) -> None:
+    async def run(self, service: str, webhook_port: int | None) -> None:
+        """Without the port of a provider nothing is sent."""
         connection = await nats.connect(os.environ["WANGGE_NATS_URL"])
-        streams = {stream_name(fact.service) for fact in CONSUMED[self._service]}
-        bind = connection.jetstream().pull_subscribe_bind
-        found = [await bind(consumer=self._service, stream=stream) for stream in sorted(streams)]
         outbox = await bare.relay_pool(os.environ["WANGGE_BENCH_DATABASE_URL"])
-        await asyncio.gather(self._relay(connection, outbox), *map(self._pull, found))
+        streams = {stream_name(fact.service) for fact in self._heard}
+        bind = connection.jetstream().pull_subscribe_bind
+        found = [await bind(consumer=service, stream=stream) for stream in sorted(streams)]
+        sending = [self._sender.run(webhook_port)] if webhook_port is not None else []
+        await asyncio.gather(self._relay(connection, outbox), *map(self._pull, found), *sending)
 
     async def take(self, db: PoolConnectionProxy, ids: Sequence[UUID]) -> None:
         """Reports that were just stored."""
-        cases = [str(id) for id in ids]
-        await db.execute(HEARD, ids, ["timeline"] * len(ids), cases)
-        await tell(db, cases, REPORTED)
+        await self._follow(db, [("reports", str(id)) for id in ids])
 
-    def stored(self) -> None:
-        self._woken.set()
+    def committed(self, causes: Iterable[Cause]) -> None:
+        """Wake whoever has something to do after what followed from them."""
+        steps = [self._steps[cause] for cause in causes]
+        if any(step.facts for step in steps):
+            self._woken.set()
+        if any(step.webhook for step in steps):
+            self._sender.wake()
+
+    def take_requests(self, app: FastAPI) -> None:
+        """What members do with orders, in groups of each kind."""
+        groups = {cause: Grouped(partial(self._answer, cause)) for cause in self._steps if isinstance(cause, str)}
+
+        @app.post("/v1/orders/{order_id}/{verb}")
+        async def ask(order_id: str, verb: str, request: Request) -> JSONResponse:
+            json.loads(await request.body())
+            await groups[verb].send(order_id)
+            return JSONResponse({"order_id": order_id})
+
+    async def _answer(self, verb: str, orders: list[str]) -> None:
+        async with self._pool.acquire() as db, db.transaction():
+            await self._follow(db, [(verb, order) for order in orders])
+        self.committed([verb])
 
     async def _relay(self, connection: Client, outbox: asyncpg.Pool[Any]) -> None:
         while True:
@@ -112,25 +134,35 @@ class Part:
 
     async def _pull(self, subscription: Any) -> None:
         async for messages in bare.batches(subscription):
-            await bare.handle(messages, self._pool, self._write)
-            self._woken.set()
+            await bare.handle(messages, self._pool, self._hear)
+            self.committed({self._by_subject[m.subject] for m in messages})
 
-    async def _write(self, db: PoolConnectionProxy, messages: list[Any]) -> None:
-        bodies = [(BY_SUBJECT[m.subject], json.loads(m.data)) for m in messages]
+    async def _hear(self, db: PoolConnectionProxy, messages: list[Any]) -> None:
+        bodies = [(self._by_subject[m.subject], json.loads(m.data)) for m in messages]
         await db.fetch(bare.INBOX, [UUID(body["id"]) for _, body in bodies])
-        mine = [(fact, body) for fact, body in bodies if fact not in NOT_FOR.get(self._service, ())]
-        rows = [(fact, body["case_id"]) for fact, body in mine for _ in range(ROWS[fact])]
-        await db.execute(HEARD, [UUID(c) for _, c in rows], [f.message_name for f, _ in rows], [c for _, c in rows])
-        await tell(db, [body["case_id"] for _, body in mine], FOLLOWING.get(self._service, ()))
+        await self._follow(db, [(fact, body["case_id"]) for fact, body in bodies])
+
+    async def _follow(self, db: PoolConnectionProxy, caused: Sequence[tuple[Cause, str]]) -> None:
+        """The rows and facts that follow from each cause, and the webhooks."""
+        steps = [(cause, self._steps[cause], case) for cause, case in caused]
+        rows = [(name(cause), case) for cause, step, case in steps for _ in range(step.rows)]
+        if rows:
+            await db.execute(HEARD, [UUID(c) for _, c in rows], [cause for cause, _ in rows], [c for _, c in rows])
+        await tell(db, [(fact, case) for _, step, case in steps for fact in step.facts])
+        if due := [case for _, step, case in steps if step.webhook]:
+            await bare_sender.queue(db, due)
 
 
-async def main(port: int, service: str) -> None:
-    pool = await bare.connections(os.environ["WANGGE_BENCH_DATABASE_URL"], 4)
-    part = Part(service, pool)
-    app = intake_app(os.environ["WANGGE_BENCH_DATABASE_URL"], part.take, part.stored)
+async def main(port: int, chain: str, service: str) -> None:
+    url, webhook_port = os.environ["WANGGE_BENCH_DATABASE_URL"], os.environ.get("WANGGE_BENCH_WEBHOOK_PORT")
+    pool = await bare.connections(url, POOL)
+    await pool.execute(bare_sender.TABLE)
+    part = Part(CHAINS[chain][service], pool)
+    app = intake_app(url, part.take, lambda: part.committed(["reports"]))
+    part.take_requests(app)
     config = uvicorn.Config(app, port=port, http="httptools", access_log=False, log_level="warning")
-    await asyncio.gather(uvicorn.Server(config).serve(), part.run())
+    await asyncio.gather(uvicorn.Server(config).serve(), part.run(service, int(webhook_port) if webhook_port else None))
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), sys.argv[2]))
+    uvloop.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -47,6 +47,12 @@ class Figure:
         for name, each in (more or {}).items():
             self.more.setdefault(name, []).append(each)
 
+    def add_limit(self, value: float, more: Mapping[str, float] | None = None) -> None:
+        """What the limit did in one repetition."""
+        self.limit.append(value)
+        for name, each in (more or {}).items():
+            self.more.setdefault(f"limit: {name}", []).append(each)
+
     @property
     def median(self) -> float:
         return median(self.values)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -133,22 +133,35 @@ class Place:
         """Wait until the services that run have nothing left to publish or to consume; when they had come to that,
         on the clock of time.perf_counter()."""
         consumers = [(s, c) for s, c, _ in topology.consumers(handled()) if c in self._running]
-        databases = {name: await asyncpg.connect(self.street.database_url(name)) for name in self._running}
-        deadline, calm_since = time.monotonic() + patience_seconds, None
-        try:
-            async with self.jetstream() as js:
-                while True:
-                    seen = time.perf_counter()
-                    left = await _left(js, consumers, databases)
-                    if not left and calm_since is not None:
-                        return calm_since
-                    calm_since = None if left else seen
-                    if time.monotonic() > deadline:
-                        raise TimeoutError(f"not settled in {patience_seconds:.0f} s: {left}")
-                    await asyncio.sleep(POLL_SECONDS)
-        finally:
-            for db in databases.values():
-                await db.close()
+        urls = {name: self.street.database_url(name) for name in self._running}
+        return await settled(self.nats_url, consumers, urls, patience_seconds)
+
+
+async def settled(
+    nats_url: str,
+    consumers: Sequence[tuple[str, str]],
+    database_urls: Mapping[str, str],
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> float:
+    """Wait until no outbox has anything left to publish, and no (stream, consumer) anything to consume; when it had
+    come to that, on the clock of time.perf_counter()."""
+    databases = {name: await asyncpg.connect(url) for name, url in database_urls.items()}
+    connection = await nats.connect(nats_url)
+    deadline, calm_since = time.monotonic() + patience_seconds, None
+    try:
+        while True:
+            seen = time.perf_counter()
+            left = await _left(connection.jetstream(), consumers, databases)
+            if not left and calm_since is not None:
+                return calm_since
+            calm_since = None if left else seen
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not settled in {patience_seconds:.0f} s: {left}")
+            await asyncio.sleep(POLL_SECONDS)
+    finally:
+        await connection.close()
+        for db in databases.values():
+            await db.close()
 
 
 async def _left(

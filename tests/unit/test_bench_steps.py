@@ -1,0 +1,27 @@
+"""What the bare chains of the bench write is what one case leads to."""
+
+from __future__ import annotations
+
+import pytest
+
+from libs.cli.wiring import handled
+from libs.contracts.dispatch import OrderDispatched
+from libs.contracts.incident import CaseRegistered, CaseReported
+from tests.bench.bare_steps import CHAINS, Step, Steps, consumed, written
+
+
+def test_rows_and_facts_are_counted_wherever_a_fact_is_heard_and_a_webhook_leaves_one_more() -> None:
+    steps: Steps = {
+        "incident": {"reports": Step(1, (CaseReported, CaseRegistered)), OrderDispatched: Step(2)},
+        "dispatch": {CaseRegistered: Step(3, (OrderDispatched, OrderDispatched))},
+        "notify": {CaseRegistered: Step(4, webhook=True)},
+    }
+    assert written(steps) == {"incident": (5, 2), "dispatch": (3, 2), "notify": (4, 1)}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_bare_chain_hears_what_the_services_hear(name: str) -> None:
+    steps, services = CHAINS[name], handled()
+    said = {fact for of in steps.values() for step in of.values() for fact in step.facts}
+    for service, heard in consumed(steps).items():
+        assert set(heard) == said & set(services[service])
