@@ -282,6 +282,7 @@ class Life:
         await self.ask("dispatch", "GET", f"/v1/members/{tasks[0]['member_id']}/patrols")
         await self.ask("dispatch", "POST", f"{url}/end", {})
         await self.ask("dispatch", "GET", "/v1/campaigns")
+        await self.ask("dispatch", "GET", url)
         await dispatch.execute("UPDATE timers SET due_at = now() WHERE name = 'RoundOver'")
         await self.stages["dispatch"].service.timers.fire_due(200)
         for shown in ("coverage", "missed"):
