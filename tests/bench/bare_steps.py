@@ -9,10 +9,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.incident import CaseRegistered, CaseReported
+from libs.contracts.dispatch import (
+    InspectionAssigned,
+    OrderChecked,
+    OrderClaimed,
+    OrderDispatched,
+    OrderHandled,
+    OrderOffered,
+)
+from libs.contracts.incident import CaseClosed, CaseRegistered, CaseReported, CaseResolved
 from libs.contracts.message import Event, Message
 from libs.contracts.notify import NotificationDelivered
+from libs.contracts.scoring import PointsPosted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,36 @@ ATTEMPT: Steps = {
     # The reporter's key, contact and case; a notice, its delivery being the webhook; a notice and three deliveries.
     "notify": {CaseReported: Step(3), CaseRegistered: Step(1, webhook=True), OrderOffered: Step(4)},
 }
-CHAINS = {"queued": QUEUED, "attempt": ATTEMPT}
+LIFE: Steps = {
+    "incident": {
+        **QUEUED["incident"],
+        OrderClaimed: Step(2),
+        OrderHandled: Step(2, (CaseResolved,)),
+        # And a timer.
+        OrderChecked: Step(3, (CaseClosed,)),
+    },
+    "dispatch": {
+        **QUEUED["dispatch"],
+        # The order, its member's load, two timers.
+        "claim": Step(4, (OrderClaimed,)),
+        # As before with one timer; the evidence, an inspection and its timer.
+        "hand-in": Step(6, (OrderHandled, InspectionAssigned)),
+        # The order, the inspection, and their timers.
+        "check": Step(4, (OrderChecked,)),
+    },
+    # The order, three transactions, nine postings, the balances of four accounts.
+    "scoring": {OrderChecked: Step(17, (PointsPosted,) * 3)},
+    "notify": {
+        **QUEUED["notify"],
+        OrderClaimed: NOBODY_IS_TOLD,
+        OrderChecked: NOBODY_IS_TOLD,
+        CaseClosed: NOBODY_IS_TOLD,
+        # A notice and two deliveries; a notice and one.
+        InspectionAssigned: Step(3),
+        PointsPosted: Step(2),
+    },
+}
+CHAINS = {"queued": QUEUED, "attempt": ATTEMPT, "life": LIFE}
 
 
 def name(cause: Cause) -> str:

@@ -34,9 +34,10 @@ class Refused(Exception):
 class People:
     """They hear of offers and of what they shall check as the app does, from the facts on the bus."""
 
-    def __init__(self, place: Place, reports: Sequence[bytes]) -> None:
+    def __init__(self, place: Place, port: Callable[[str], int], reports: Sequence[bytes]) -> None:
+        """`port` of a service; it may be another than the place's, which knows the members all the same."""
         self.refused = 0
-        self._place, self._left, self._size = place, iter(reports), len(reports)
+        self._place, self._port, self._left, self._size = place, port, iter(reports), len(reports)
         self._members: dict[str, list[str]] = {}
         self._handlers: dict[str, str] = {}
         self._checked = 0
@@ -49,8 +50,8 @@ class People:
         for row in await db.fetch(MEMBERS, TENANT):
             self._members.setdefault(row["org_id"], []).append(row["member_id"])
         await db.close()
-        self._incident = await Connections.open(self._place.port("incident"))
-        self._dispatch = await Connections.open(self._place.port("dispatch"))
+        self._incident = await Connections.open(self._port("incident"))
+        self._dispatch = await Connections.open(self._port("dispatch"))
         self._nats = await nats.connect(self._place.nats_url)
         for fact, work in (
             ("offered", self._handle),

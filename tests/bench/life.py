@@ -21,11 +21,12 @@ SELECT count(*) AS passed, count(*) FILTER (WHERE EXISTS (
     SELECT FROM transactions t WHERE t.order_id = o.order_id AND t.kind = 'earn')) AS with_points
 FROM orders o WHERE tenant = $1 AND order_id > $2 AND passed_at IS NOT NULL
 """
+LIMIT_IS = "FastAPI, asyncpg and nats-py in {} processes: the same facts, rows and commits, JSON untyped"
 
 
 async def report_to_notification(place: Place, repetitions: int, size: int) -> list[Figure]:
     """From the first request until every order's offer is in its members' inboxes, and nothing is left to do."""
-    limit_is = "FastAPI, asyncpg and nats-py in three processes: the same facts, rows and commits, JSON untyped"
+    limit_is = LIMIT_IS.format("three")
     figure = Figure("report → notification queued", "reports/s", size, goal=2000, limit_is=limit_is)
     async with chain.running(place, "queued") as bare:
         for _ in range(repetitions):
@@ -57,19 +58,30 @@ async def whole_life(place: Place, repetitions: int, size: int) -> list[Figure]:
 
     A new report comes when a case has been checked: so many are under way all the time, and no queue grows.
     """
+    figure = Figure("whole life to points posted", "cases/s", size, goal=700, limit_is=LIMIT_IS.format("four"))
+    async with chain.running(place, "life") as bare:
+        for _ in range(repetitions):
+            figure.add_limit(*await _live(bare, place, size))
+            await bare.came_through(size)
     await place.run(*EVERYBODY)
-    figure = Figure("whole life to points posted", "cases/s", size, goal=700)
     db = await asyncpg.connect(place.street.database_url("scoring"))
     for _ in range(repetitions):
-        before, cpu, started = ids_from_now_on(), Cpu(place.processes), time.perf_counter()
-        async with People(place, reports(size, f"life-{new_id().hex}")) as people:
-            await people.all_checked()
-        seconds = await place.settled() - started
-        more = {"claims refused": float(people.refused), **cpu.spent(size)}
+        before = ids_from_now_on()
+        rate, more = await _live(place, place, size)
         scored = await db.fetchrow(SCORED, TENANT, before)
         assert scored is not None
         if scored["passed"] != size:
             raise ValueError(f"scoring knows {scored['passed']} of {size} checked orders")
-        figure.add(size / seconds, {**more, "% of cases with points": 100 * scored["with_points"] / size})
+        figure.add(rate, {**more, "% of cases with points": 100 * scored["with_points"] / size})
     await db.close()
     return [figure]
+
+
+async def _live(by: Place | chain.Chain, place: Place, size: int) -> tuple[float, dict[str, float]]:
+    """Cases a second, and what explains them."""
+    requests = reports(size, f"life-{new_id().hex}")
+    cpu, started = Cpu(by.processes), time.perf_counter()
+    async with People(place, by.port, requests) as people:
+        await people.all_checked()
+    seconds = await by.settled() - started
+    return size / seconds, {"claims refused": float(people.refused), **cpu.spent(size)}

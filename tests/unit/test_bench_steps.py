@@ -19,6 +19,11 @@ def test_rows_and_facts_are_counted_wherever_a_fact_is_heard_and_a_webhook_leave
     assert written(steps) == {"incident": (5, 2), "dispatch": (3, 2), "notify": (4, 1)}
 
 
+def test_a_life_writes_as_many_rows_and_facts_as_in_the_tables_of_the_services() -> None:
+    # As pg_stat_user_tables counts them, beside inbox and outbox; the intake writes the row of the case.
+    assert written(CHAINS["life"]) == {"incident": (11, 4), "dispatch": (17, 6), "scoring": (17, 3), "notify": (17, 0)}
+
+
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_bare_chain_hears_what_the_services_hear(name: str) -> None:
     steps, services = CHAINS[name], handled()
