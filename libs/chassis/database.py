@@ -214,6 +214,11 @@ class Engine:
             connection = await pool.acquire()
         try:
             yield connection
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            # A statement may be under way, and nobody at the other end.
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
+            raise
         finally:
             await pool.release(connection)
 
@@ -260,14 +265,20 @@ async def transaction(engine: Engine) -> AsyncIterator[Database]:
         await begun.start()
         try:
             yield Database(connection)
-        except BaseException as error:
-            with suppress(asyncpg.InterfaceError):  # The connection has ended, and with it the transaction.
-                if isinstance(error, OSError | TimeoutError | asyncio.CancelledError):
-                    connection.terminate()  # A statement may be under way, and nobody at the other end.
-                else:
-                    await begun.rollback()
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            raise  # The transaction ends with the connection.
+        except BaseException:
+            with suppress(asyncpg.InterfaceError):  # As above.
+                await begun.rollback()
             raise
         await begun.commit()
+
+
+@asynccontextmanager
+async def autocommit(engine: Engine) -> AsyncIterator[Database]:
+    """For one statement at a time: each is committed at once, and needs no round trips to begin and to end it."""
+    async with engine.connection() as connection:
+        yield Database(connection)
 
 
 def is_outage(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from libs.chassis import metrics, outbox, retries, telemetry
 from libs.chassis.clock import Clock
-from libs.chassis.database import Database, Engine, is_outage, transaction
+from libs.chassis.database import Database, Engine, autocommit, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.retries import Kept
 from libs.chassis.tables import Inbox
@@ -79,7 +79,7 @@ class Processor:
 
     async def process_due(self, limit: int) -> int:
         """Try kept messages again whose time has come; the number of them."""
-        async with transaction(self._engine) as db:
+        async with autocommit(self._engine) as db:
             due = await retries.lease_due(db, limit)
         if due:
             await self._process([(each.envelope, each.attempts, each.id) for each in due], "retries")

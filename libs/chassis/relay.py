@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from sqlalchemy import text
 
 from libs.chassis import metrics, wire
-from libs.chassis.database import Engine, Record, transaction
+from libs.chassis.database import Engine, Record, autocommit, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.outbox import PARTITIONS
 
@@ -89,7 +89,7 @@ class Relay:
 
     async def _any_unsent(self) -> bool:
         """What a poll asks: one cheap query, no lock."""
-        async with transaction(self._engine) as db:
+        async with autocommit(self._engine) as db:
             return await db.one(UNSENT) is not None
 
     async def turn(self) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from libs.chassis import metrics, outbox, retries
 from libs.chassis.clock import Clock
-from libs.chassis.database import Database, Engine, is_outage, transaction
+from libs.chassis.database import Database, Engine, autocommit, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
 
 log = structlog.get_logger()
@@ -105,7 +105,7 @@ class TimerSweep:
         if not self._router.timers:
             return 0
         now = self._clock.now()
-        async with transaction(self._engine) as db:
+        async with autocommit(self._engine) as db:
             due = await db.rows(DUE, {"names": list(self._router.timers), "now": now})
         late = (now - due[0].due_at).total_seconds() if due else 0.0
         metrics.LATE_TIMERS.labels(self._router.service).set(late)

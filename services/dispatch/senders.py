@@ -9,7 +9,7 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 
-from libs.chassis.database import Record, transaction
+from libs.chassis.database import Record, autocommit, transaction
 from libs.chassis.service import Service
 from libs.contracts.incident import ReportCase
 from libs.contracts.words import Place, Point, RequestKind
@@ -30,7 +30,7 @@ async def report_findings(service: Service) -> None:
 
 
 async def _turn(service: Service) -> int:
-    async with transaction(service.engine) as db:
+    async with autocommit(service.engine) as db:
         leased = await findings.lease_due(db, BATCH_SIZE)
     if not leased:
         return 0

