@@ -65,6 +65,23 @@ def test_where_nobody_can_tell_the_unit_only_rows_for_every_unit_apply() -> None
     assert applying([when(f"unit={ROOT}"), always], Situation((), None, Hours.OFF)) is always
 
 
+def test_what_a_street_keeps_for_a_day_ends_with_the_day() -> None:
+    """Also at midnight in the street, which is another day elsewhere."""
+    monday, tuesday = date(2026, 11, 23), date(2026, 11, 24)
+    before, after = when(effective_until=monday), when(effective_from=tuesday)
+    street = replace(STREET, responsibilities={"11001": [before, after]})
+    midnight = datetime(2026, 11, 24, tzinfo=STREET_ZONE)
+    for at, row_then in ((midnight - timedelta(seconds=1), before), (midnight, after), (midnight, after)):
+        assert street.responsibility("11001", at).row is row_then
+
+
+def test_only_a_list_that_asks_for_nothing_is_kept_for_a_day() -> None:
+    always, errand = when(), when("request_kind=errand")
+    street = replace(STREET, responsibilities={"11001": [always, errand]})
+    assert street.responsibility("11001", NOON, request_kind=RequestKind.ERRAND).row is errand
+    assert street.responsibility("11001", NOON, request_kind=RequestKind.PATROL).row is always
+
+
 def test_the_street_tells_working_hours_from_the_rest_by_its_calendar() -> None:
     assert [NATIONAL.is_open(datetime(2026, 11, 23, hour, tzinfo=STREET_ZONE)) for hour in (8, 9, 13, 14, 18)] == [
         False,
