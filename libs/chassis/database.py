@@ -283,6 +283,8 @@ async def autocommit(engine: Engine) -> AsyncIterator[Database]:
 
 def is_outage(error: BaseException) -> bool:
     """Whether the error says something about the server or the network, and nothing about what was being done."""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True  # A migration has changed a table meanwhile: the next time the statement is planned anew.
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state.startswith("08") or state in RETRYABLE_STATES

@@ -14,14 +14,13 @@ from tests.bench.measure import Figure, result, show
 from tests.bench.place import QUIET, Place
 from tests.bench.scenarios import SCENARIOS
 
-FOLDER = Path(".wangge/bench")
-
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", help=f"of {','.join(SCENARIOS)}, separated by commas")
     arguments.add_argument("--repetitions", type=int, default=3)
     arguments.add_argument("--size", type=int, help="of a repetition of each scenario, instead of the usual ones")
+    arguments.add_argument("--folder", type=Path, default=Path(".wangge/bench"), help="made anew")
     arguments.add_argument("--full", action="store_true", help="the sizes that take an hour")
     chosen = arguments.parse_args()
     names = (
@@ -29,10 +28,10 @@ def main() -> None:
     )
     if unknown := set(names) - set(SCENARIOS):
         arguments.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    shutil.rmtree(chosen.folder, ignore_errors=True)
+    chosen.folder.mkdir(parents=True)
     figures: list[Figure] = []
-    with LocalStreet(FOLDER / "street", settings=QUIET) as street:
+    with LocalStreet(chosen.folder / "street", settings=QUIET) as street:
         place = Place(street)
         for name in names:
             scenario = SCENARIOS[name]
@@ -42,7 +41,7 @@ def main() -> None:
                 figure.scenario = name
             figures += made
             show(made)
-    kept = FOLDER / "result.json"
+    kept = chosen.folder / "result.json"
     kept.write_text(
         json.dumps(result(figures, repetitions=chosen.repetitions, full=chosen.full), ensure_ascii=False, indent=1)
     )

@@ -26,7 +26,6 @@ from tests.bench.picture import Point, draw
 from tests.bench.place import QUIET, Place
 from tests.bench.scenarios import SCENARIOS
 
-FOLDER = Path(".wangge/bench/growth")
 UNIT = 62_500
 SUITED = ("hop", "relay", "intake", "queued", "life", "ledger", "sender", "timers")
 """The others have nothing to do with what is stored: routing, or measure it themselves: backlog."""
@@ -126,6 +125,7 @@ def main() -> None:
     arguments.add_argument("--unit", type=int, default=UNIT, help="cases of a unit; each leaves about ten postings")
     arguments.add_argument("--only", default=",".join(SUITED), help="scenarios, separated by commas")
     arguments.add_argument("--repetitions", type=int, default=3)
+    arguments.add_argument("--folder", type=Path, default=Path(".wangge/growth"), help="made anew")
     arguments.add_argument("--size", type=int, help="of a repetition of each scenario, instead of the usual ones")
     chosen = arguments.parse_args()
     sizes = sorted({int(scale) * chosen.unit for scale in chosen.scales.split(",")})
@@ -134,19 +134,20 @@ def main() -> None:
         arguments.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     if sizes[-1] > MOST:
         arguments.error(f"{sizes[-1]:,} cases are more than {MOST:,}")
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    folder: Path = chosen.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
     def keep(found: Found) -> None:
         run = kept(found, chosen.repetitions)
-        (FOLDER / "result.json").write_text(json.dumps(run, ensure_ascii=False, indent=1), encoding="utf-8")
+        (folder / "result.json").write_text(json.dumps(run, ensure_ascii=False, indent=1), encoding="utf-8")
         for name, picture in pictures(run).items():
-            (FOLDER / name).write_text(picture, encoding="utf-8")
+            (folder / name).write_text(picture, encoding="utf-8")
         print(markdown(run), flush=True)
 
-    with LocalStreet(FOLDER / "street", settings=QUIET) as street:
+    with LocalStreet(folder / "street", settings=QUIET) as street:
         grow(street, sizes, names, chosen.repetitions, chosen.size, keep)
-    print(f"result.json and the pictures are in {FOLDER}")
+    print(f"result.json and the pictures are in {folder}")
 
 
 if __name__ == "__main__":
