@@ -17,7 +17,7 @@ from libs.chassis.pages import CSV_ANSWER, Page, as_csv, position
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.words import STREET_ZONE, Documents, Level, Reach
-from services.dispatch import absence_api, patrol_api, routing_api
+from services.dispatch import absence_api, campaign_api, coverage_api, routing_api, visit_api
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.commands import (
     AssignOrder,
@@ -31,13 +31,14 @@ from services.dispatch.domain.commands import (
 )
 from services.dispatch.domain.escalation import within_community
 from services.dispatch.domain.order import Order, State
-from services.dispatch.domain.street import Street
+from services.dispatch.streets_asked import street_asked
 from services.dispatch.tables import orders as order_tables
-from services.dispatch.tables import streets as street_tables
 
 router = APIRouter(tags=["orders"])
 router.include_router(absence_api.router)
-router.include_router(patrol_api.router)
+router.include_router(campaign_api.router)
+router.include_router(visit_api.router)
+router.include_router(coverage_api.router)
 router.include_router(routing_api.router)
 
 
@@ -293,7 +294,7 @@ async def show(order_id: UUID, tenant: Tenant, request: Request, db: Reading) ->
 @router.get("/v1/calendar/{year}")
 async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: Tenant, db: Reading) -> YearView:
     """When the street works: hours, the days on which it differs from Monday to Friday, and whether that is certain."""
-    works = (await _street(db, tenant)).calendar
+    works = (await street_asked(db, tenant)).calendar
     days = [date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]
     return YearView(
         year=year,
@@ -304,18 +305,11 @@ async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: Tenant,
     )
 
 
-async def _street(db: Database, tenant: str) -> Street:
-    street = (await street_tables.streets_for(db, [tenant])).get(tenant)
-    if street is None:
-        raise not_found(f"there is no street {tenant} here")
-    return street
-
-
 async def _units(db: Database, tenant: str, unit: str | None) -> list[str] | None:
     """The codes of the unit and of all below it; none for a unit that the street does not have."""
     if unit is None:
         return None
-    street = await _street(db, tenant)
+    street = await street_asked(db, tenant)
     return [code for code in street.units if any(above.code == unit for above in street.ancestors(code))]
 
 
@@ -347,7 +341,7 @@ def _csv_line(row: Record) -> list[object]:
 async def _shown(orders: Sequence[Order], tenant: str, request: Request, db: Database) -> list[OrderShown]:
     if not orders:
         return []
-    calendar, now = (await _street(db, tenant)).calendar, request.app.state.clock.now()
+    calendar, now = (await street_asked(db, tenant)).calendar, request.app.state.clock.now()
     return [
         OrderShown(
             **view(order).model_dump(), light=running.light(calendar, now) if (running := order.running) else None

@@ -26,8 +26,8 @@ from services.dispatch.domain.commands import ImportList
 from services.dispatch.domain.responsibility import Responsibility
 from services.dispatch.responsibility_file import NotAList
 from services.dispatch.responsibility_list import ListChange
+from services.dispatch.streets_asked import street_asked
 from services.dispatch.tables import responsibilities as list_tables
-from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables.responsibilities import BEFORE_ALL, Key, key_of
 
 router = APIRouter(tags=["responsibility list"])
@@ -195,9 +195,7 @@ async def import_list(
 async def _rows(request: Request, tenant: str) -> Sequence[Responsibility]:
     content = await request.body()
     async with transaction(request.app.state.engine) as db:
-        street = (await street_tables.streets_for(db, [tenant])).get(tenant)
-    if street is None:
-        raise not_found(f"there is no street {tenant} here")
+        street = await street_asked(db, tenant)
     try:
         # In a thread: a workbook of some thousand lines takes seconds, in which nobody else would be answered.
         return await asyncio.to_thread(responsibility_file.read, content, street.units)

@@ -10,9 +10,8 @@ from typing import Annotated, Literal, TypeVar
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from libs.chassis.database import Database
 from libs.chassis.handlers import Refused
-from libs.chassis.http import Reading, RefusedRequest, not_found
+from libs.chassis.http import Reading, RefusedRequest
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.words import Level, Place, RequestKind
 from services.dispatch.cells import Problem
@@ -24,8 +23,8 @@ from services.dispatch.domain.rules import Rules
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.workload import Workload
 from services.dispatch.roster_routing import PlaceCells, RuleCells, wrong_places, wrong_rules
+from services.dispatch.streets_asked import street_asked
 from services.dispatch.tables import orders as order_tables
-from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
 router = APIRouter(tags=["routing"])
@@ -120,7 +119,7 @@ class ReplayView(BaseModel):
 @router.post("/v1/routing/dry-run")
 async def dry_run(body: DryRun, request: Request, db: Reading) -> Route:
     """Where would a report go, who would hear of it, and why?"""
-    street = await _street(db, body.tenant)
+    street = await street_asked(db, body.tenant)
     now = request.app.state.clock.now()
     [routed] = route_all([Routed(body.category, body.place, now, body.request_kind)], street)
     skills = routed.responsibility.skills if routed.responsibility else ANYBODY
@@ -135,13 +134,13 @@ async def places(
     db: Reading, tenant: Tenant, q: Annotated[str, Query(min_length=1, max_length=100)]
 ) -> list[CandidateView]:
     """地名. What a half-typed name of a place may become, the likeliest first."""
-    return [_candidate(each) for each in (await _street(db, tenant)).gazetteer.suggest(q)]
+    return [_candidate(each) for each in (await street_asked(db, tenant)).gazetteer.suggest(q)]
 
 
 @router.post("/v1/routing/replay")
 async def replay(body: ReplayBody, request: Request, db: Reading) -> ReplayView:
     """Which cases of the last days would have gone elsewhere by other rules or places? Nothing is changed."""
-    street = await _street(db, body.tenant)
+    street = await street_asked(db, body.tenant)
     if wrong := list(_wrong(body, street)):
         raise RefusedRequest(Refused(422, "Invalid request", "; ".join(map(str, wrong[:IDS_AT_MOST]))))
     after = street
@@ -164,13 +163,6 @@ def _wrong(body: ReplayBody, street: Street) -> Iterator[Problem]:
 
 def _numbered(name: str, entries: Sequence[T]) -> list[tuple[str, T]]:
     return [(f"{name}.{at}", each) for at, each in enumerate(entries)]
-
-
-async def _street(db: Database, tenant: str) -> Street:
-    street = (await street_tables.streets_for(db, [tenant])).get(tenant)
-    if street is None:
-        raise not_found(f"there is no street {tenant} here")
-    return street
 
 
 def _route(routed: Assign | ToDesk, hearing: Hearing) -> Route:

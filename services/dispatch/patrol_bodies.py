@@ -1,0 +1,22 @@
+"""What bodies and queries about campaigns and patrols have in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it may not hold the character U+0000; leave it out")
+    return text
+
+
+Storable = AfterValidator(_storable)
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), Storable]
+Photos = Annotated[
+    list[Annotated[str, Field(max_length=200), Storable]], Field(max_length=9, description="Ids of photos.")
+]
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
