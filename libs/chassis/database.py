@@ -24,6 +24,9 @@ RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300
 """Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory, idle for
 too long within a transaction: the state of the server or of this process, not of the message."""
 
+NOBODY_THERE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a broken connection raises; the last when the server has said farewell and its end has not arrived yet."""
+
 IDLE_IN_TRANSACTION_SECONDS = 10.0
 """A process that stands still in the middle of a transaction (stopped, swapped out, cut off) keeps its locks, and with
 them the relay's partitions and rows of orders, from every other replica: then the server ends its transaction."""
@@ -214,8 +217,8 @@ class Engine:
             connection = await pool.acquire()
         try:
             yield connection
-        except (OSError, TimeoutError, asyncio.CancelledError):
-            # A statement may be under way, and nobody at the other end.
+        except (*NOBODY_THERE, asyncio.CancelledError):
+            # A statement may be under way, or its answer still come: nobody else may use the connection.
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
             raise
@@ -265,7 +268,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Database]:
         await begun.start()
         try:
             yield Database(connection)
-        except (OSError, TimeoutError, asyncio.CancelledError):
+        except (*NOBODY_THERE, asyncio.CancelledError):
             raise  # The transaction ends with the connection.
         except BaseException:
             with suppress(asyncpg.InterfaceError):  # As above.
@@ -288,4 +291,4 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state.startswith("08") or state in RETRYABLE_STATES
-    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
+    return isinstance(error, NOBODY_THERE)

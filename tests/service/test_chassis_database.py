@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import asyncpg
 import pytest
@@ -121,6 +121,45 @@ async def test_a_connection_that_the_server_ends_is_an_outage_and_replaced(engin
         await lose_it()
     assert is_outage(ended.value)
     assert await summaries(engine) == []
+
+
+@asynccontextmanager
+async def a_wire_that_loses_the_end(port: int) -> AsyncIterator[int]:
+    """Passes on what both sides say, and not that the server has hung up."""
+    passing: set[asyncio.Task[None]] = set()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while some := await reader.read(65_536):
+                writer.write(some)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        passing.update(asyncio.create_task(pass_on(*ends)) for ends in ((reader, back), (there, writer)))
+
+    server = await asyncio.start_server(connected, "127.0.0.1")
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for task in passing:
+        task.cancel()
+
+
+@pytest.mark.parametrize("begin", [transaction, autocommit])
+async def test_a_connection_that_the_server_has_left_is_an_outage_once(
+    servers: Servers, engine: Engine, begin: Begin
+) -> None:
+    port = servers.addresses.postgres_port
+    async with a_wire_that_loses_the_end(port) as wire:
+        far = connect(engine.url.replace(f":{port}/", f":{wire}/"), pool_size=1)
+        left = await pid(far)
+        async with autocommit(engine) as db:
+            await db.rows(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": left})
+        await asyncio.sleep(0.1)
+        with pytest.raises(asyncpg.InternalClientError) as gone:
+            await wait(far, begin)
+        assert is_outage(gone.value)
+        assert await pid(far) != left
+        await far.close()
 
 
 async def test_a_table_that_changes_below_a_statement_is_a_matter_of_trying_again(engine: Engine) -> None:
