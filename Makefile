@@ -11,7 +11,7 @@ LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-ind
 help: ## Print these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## Play a working morning of the street in a minute, then reconcile every number
+demo: $(READY) ## Play a working morning of the street, then reconcile every number
 	@$(RUN) deploy.local.demo
 
 run: $(READY) ## Start NATS, PostgreSQL and the four services here, until Ctrl-C

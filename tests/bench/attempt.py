@@ -30,7 +30,7 @@ MAIL_AGAIN = "UPDATE preferences SET email = NULL WHERE tenant = $1 AND recipien
 OFFERED = """
 SELECT CAST(percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM queued_at - occurred_at))
     AS float8[])
-FROM notices WHERE tenant = $1 AND event_id > $2 AND template = 'offered'
+FROM notices WHERE tenant = $1 AND event_id > $2 AND case_id > $2 AND template = 'offered'
 """
 
 
