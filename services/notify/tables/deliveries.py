@@ -39,7 +39,15 @@ SUPPRESS = text(
     """
 )
 
-DUE = text("SELECT 1 FROM deliveries WHERE channel = ANY(CAST(:channels AS text[])) AND due_at <= now() LIMIT 1")
+# In order of time, which only the index has: by statistics from a busy time PostgreSQL would look through what was sent.
+DUE = text(
+    """
+    SELECT 1 FROM unnest(CAST(:channels AS text[])) AS lane (channel)
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM deliveries WHERE channel = lane.channel AND due_at <= now() ORDER BY due_at LIMIT 1) AS due
+    LIMIT 1
+    """
+)
 
 # Each channel has places of its own, so that a slow one keeps none of the others waiting.
 LEASE = text(
