@@ -66,7 +66,14 @@ def is_free(port: int) -> bool:
         return True
 
 
+_handed_out: set[int] = set()
+"""Who was given a port opens it later: of eighty that a chaos run needs two would be the same in one run of seven."""
+
+
 def free_port() -> int:
     """Below the range that systems use for outgoing connections: a client that tries to reach a stopped server
     again and again would otherwise at last connect to itself and so hold the server's port."""
-    return next(port for port in random.sample(range(15_000, 32_000), 1_000) if is_free(port))
+    ports = random.sample(range(15_000, 32_000), 1_000)
+    port = next(port for port in ports if port not in _handed_out and is_free(port))
+    _handed_out.add(port)
+    return port
