@@ -116,12 +116,13 @@ class Organisations:
         """Who reported the merged case sees the end of the other, and says how it was."""
         url = f"/v1/track/{story.receipt.tracking_code}"
 
-        async def closed() -> bool | None:
+        async def closed() -> str | None:
             shown = await self._incident.look(url)
-            return True if shown["joined"] and shown["state"] == "closed" else None
+            return shown["feedback"]["closing"] if shown["joined"] and shown["state"] == "closed" else None
 
-        await until_answered(closed, f"the end of {story.receipt.case_no} for who reported it")
-        answer = await self._incident.post(f"{url}/feedback", {"satisfied": True, "words": "处理得很好。"})
+        seen = await until_answered(closed, f"the end of {story.receipt.case_no} for who reported it")
+        said = {"satisfied": True, "words": "处理得很好。", "closing": seen}
+        answer = await self._incident.post(f"{url}/feedback", said)
         _expect(answer, "the feedback of a merged case")
         story.finished.set()
 

@@ -123,7 +123,9 @@ class People:
             await self._pass(RATE_MINUTES)
             words = "处理得很好。" if satisfied else "没有修好，又坏了。"
             url = f"/v1/track/{story.receipt.tracking_code}"
-            answer = await self._incident.post(f"{url}/feedback", {"satisfied": satisfied, "words": words})
+            seen = (await self._incident.look(url))["feedback"]["closing"]
+            said = {"satisfied": satisfied, "words": words, "closing": seen}
+            answer = await self._incident.post(f"{url}/feedback", said)
             _expect(answer, "feedback")
         if satisfied is not False:
             story.finished.set()

@@ -157,7 +157,7 @@ async def evaluate(code: str, body: bodies.Feedback, desk: Asking) -> bodies.Eva
     issued = as_issued(code)
     if issued is None:
         raise not_found(NO_SUCH_CODE)
-    done = await desk.ask(EvaluateCase(issued, body.satisfied, body.words))
+    done = await desk.ask(EvaluateCase(issued, body.satisfied, body.words, body.closing))
     return bodies.Evaluated.model_validate(done)
 
 

@@ -79,6 +79,11 @@ class Report(BaseModel):
 class Feedback(BaseModel):
     satisfied: bool
     words: Reason | None = None
+    closing: UUID | None = Field(
+        None,
+        description="`feedback.closing` of the case as you saw it: a request that comes late, when the case was closed "
+        "again, is then refused and not taken for another closing's.",
+    )
 
 
 class Acceptance(BaseModel):
@@ -316,9 +321,10 @@ class PublicStep(InWords):
 
 
 class FeedbackState(BaseModel):
-    """`until` is set when the case is closed; `satisfied` when its latest closing was evaluated."""
+    """`until` and `closing` are set when the case is closed; `satisfied` when its latest closing was evaluated."""
 
     open: bool
+    closing: UUID | None = Field(description="Which closing this is about; send it with the feedback.")
     until: datetime | None
     satisfied: bool | None
 
@@ -423,6 +429,7 @@ def public_view(case: Record, followed: Record, timeline: Sequence[Entry], evalu
         ],
         feedback=FeedbackState(
             open=state is State.CLOSED and evaluation is None and followed.settled_at is None,
+            closing=followed.closed_by if until else None,
             until=until,
             satisfied=evaluation.satisfied if evaluation else None,
         ),

@@ -175,7 +175,7 @@ def _evaluate(command: EvaluateCase, case: Known | None, own: str, changes: Chan
     before = after = changes.standing(case)
     evaluations = changes.evaluations(case)
     earlier, first = evaluations.get(own), not evaluations
-    decision = evaluate(before, earlier, command.satisfied, command.words, now)
+    decision = evaluate(before, earlier, command.satisfied, command.words, now, command.closing)
     if isinstance(decision, Conflict):
         return Refused(409, decision.title, decision.detail, {"state": before.state, "allowed": []})
     if decision is earlier or before.closing is None:

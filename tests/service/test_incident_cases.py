@@ -338,6 +338,23 @@ async def test_a_closed_case_is_evaluated_once(incident: Stage) -> None:
     assert (tracked["feedback"]["open"], tracked["feedback"]["satisfied"]) == (False, True)
 
 
+async def test_feedback_that_comes_late_is_not_taken_for_the_next_closing(incident: Stage) -> None:
+    """As when a process stood still with the request, and the reporter has sent it again."""
+    case = await report(incident)
+    order, url = Orders(case), f"/v1/track/{case.tracking_code}"
+    await incident.hear(order.checked(30))
+    seen = (await incident.http.get(url)).json()["feedback"]["closing"]
+    said = {"satisfied": False, "words": "又坏了", "closing": seen}
+    assert (await incident.http.post(f"{url}/feedback", json=said)).json()["reopened"] is True
+    assert (await incident.http.post(f"{url}/feedback", json=said)).json()["reopened"] is True
+    await incident.hear(order.checked(-1))
+    late = await incident.http.post(f"{url}/feedback", json=said)
+    assert (late.status_code, late.json()["title"]) == (409, "Closed again")
+    now = (await incident.http.get(url)).json()
+    assert (now["state"], now["feedback"]["open"]) == ("closed", True)
+    assert now["feedback"]["closing"] != seen
+
+
 async def test_a_case_is_reopened_twice_the_second_time_by_the_street_and_then_no_more(incident: Stage) -> None:
     case = await report(incident)
     order = Orders(case)

@@ -1,7 +1,7 @@
 """Fingerprints, numbers and codes of reports, and what may be said about a closed case."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -108,6 +108,16 @@ def test_the_same_answer_again_is_no_conflict_also_after_it_opened_the_case() ->
     earlier = Evaluation(False, None, reopened=True)
     assert evaluate(Standing(State.IN_PROGRESS), earlier, False, None, LATER) is earlier
     assert isinstance(evaluate(closed(), earlier, True, None, LATER), Conflict)
+
+
+def test_an_evaluation_of_a_closing_that_is_past_is_not_taken_for_the_next_one() -> None:
+    """A request may be held up for long, and the reporter has sent it again meanwhile."""
+    case = closed()
+    assert case.closing is not None
+    assert isinstance(evaluate(case, None, False, None, LATER, case.closing.by), Evaluation)
+    late = evaluate(case, None, False, None, LATER, uuid4())
+    assert isinstance(late, Conflict)
+    assert late.title == "Closed again"
 
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.CLOSED])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from libs.contracts.incident import EndReason, Grade, ReportCase
 from libs.contracts.words import Appointment
@@ -60,11 +61,12 @@ class PutUnder:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateCase:
-    """The reporter says how it was."""
+    """The reporter says how it was. `closing`: see `evaluate`."""
 
     tracking_code: str
     satisfied: bool
     words: str | None
+    closing: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

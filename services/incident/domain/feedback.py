@@ -42,9 +42,19 @@ def settle(case: Standing, closing: UUID, now: datetime) -> Standing | None:
 
 
 def evaluate(
-    case: Standing, earlier: Evaluation | None, satisfied: bool, words: str | None, now: datetime
+    case: Standing,
+    earlier: Evaluation | None,
+    satisfied: bool,
+    words: str | None,
+    now: datetime,
+    closing: UUID | None = None,
 ) -> Evaluation | Conflict:
-    """The evaluation of the latest closing. `earlier` is the same reporter's: the same again is no conflict."""
+    """The evaluation of the latest closing. `earlier` is the same reporter's: the same again is no conflict.
+
+    `closing` is the one that the reporter has seen, where that is known.
+    """
+    if closing is not None and case.closing is not None and case.closing.by != closing:
+        return Conflict("Closed again", "The case was closed again since then; look at it, and say how it is now.")
     if earlier is not None:
         if (earlier.satisfied, earlier.words) == (satisfied, words):
             return earlier

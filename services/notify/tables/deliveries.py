@@ -39,7 +39,7 @@ SUPPRESS = text(
     """
 )
 
-# In order of time, which only the index has: by statistics from a busy time PostgreSQL would look through what was sent.
+# In order of time, which only the index has: by statistics from a busy time PostgreSQL would look through all there is.
 DUE = text(
     """
     SELECT 1 FROM unnest(CAST(:channels AS text[])) AS lane (channel)
