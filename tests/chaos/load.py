@@ -37,7 +37,8 @@ REPORTS_A_SECOND = 8.0
 CHUNK = 200
 # A stopped server comes back after a minute at most, and several faults may follow one another.
 PATIENCE_SECONDS = 300.0
-ALMOST_IDLE_SECONDS = 45.0
+ALMOST_IDLE_SECONDS = 200.0
+"""Longer than the night, in which the clock of an order that nobody claims stands still: 15 hours are 150 s here."""
 RIVALS_AT_MOST = 5
 WEBHOOK_SHARE = 0.5
 """Of the reporters who leave an address at all."""
