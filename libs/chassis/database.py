@@ -105,7 +105,7 @@ class Database:
         """
         if not rows:
             return []
-        sql, jsons = _insert_sql(_table(table), tuple(rows[0]), skip_existing, returning)
+        sql, jsons = _insert_sql(table_of(table), tuple(rows[0]), skip_existing, returning)
         inserted = await self._connection.fetch(sql, *_by_column(rows, jsons))
         return [row[0] for row in inserted]
 
@@ -113,7 +113,7 @@ class Database:
         """Set the other columns of the rows that `key` names, in one round trip; the number of rows that there were."""
         if not rows:
             return 0
-        sql, jsons = _update_sql(_table(table), tuple(key), tuple(rows[0]))
+        sql, jsons = _update_sql(table_of(table), tuple(key), tuple(rows[0]))
         return _touched(await self._connection.execute(sql, *_by_column(rows, jsons)))
 
 
@@ -135,7 +135,8 @@ def _touched(status: str) -> int:
     return int(count) if count.isdigit() else 0
 
 
-def _table(model: type[SQLModel]) -> Table:
+def table_of(model: type[SQLModel]) -> Table:
+    """What SQLAlchemy knows of the table that a class describes."""
     table: Table = model.__table__  # type: ignore[attr-defined]
     return table
 

@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     SmallInteger,
-    Table,
     Text,
     TextClause,
     Time,
@@ -25,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
+
+from libs.chassis.database import table_of
 
 
 class DispatchTable(SQLModel):
@@ -298,6 +299,6 @@ class InspectionRow(DispatchTable, table=True):
 
 def select(model: type[SQLModel], rest: str, without: Collection[str] = ()) -> TextClause:
     """Each column of the rows by its name: what a later version adds to the table changes no answer."""
-    table: Table = model.__table__  # type: ignore[attr-defined]
+    table = table_of(model)
     names = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in without)
     return text(f'SELECT {names} FROM "{table.name}" {rest}')
