@@ -47,7 +47,8 @@ class Proxy(Process):
 
     def answers(self) -> bool:
         with suppress(OSError):
-            return self._order([], {})
+            self._order([], {})
+            return True
         return False
 
     def slow(self, links: Iterable[str], seconds: float) -> None:
@@ -66,10 +67,12 @@ class Proxy(Process):
         """Ends every connection at once; new ones are taken."""
         self._order(links, {"reset": True})
 
-    def _order(self, links: Iterable[str], change: dict[str, object]) -> bool:
+    def _order(self, links: Iterable[str], change: dict[str, object]) -> None:
+        """Raises OSError when it was not done: what stays broken would be taken for a fault of the system."""
         with socket.create_connection(self._control, timeout=5) as wire:
             wire.sendall(json.dumps([list(links), change]).encode() + b"\n")
-            return wire.recv(2) == b"ok"
+            if wire.recv(2) != b"ok":
+                raise ConnectionError(f"The proxy did not do {change}; its log says why.")
 
 
 class _Way:
@@ -135,9 +138,11 @@ class _Way:
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-    writer.transport.abort()
+    # What the other end has reset already is closed, and has no socket any more.
+    if not writer.transport.is_closing():
+        with suppress(OSError):
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+        writer.transport.abort()
 
 
 async def run(control_port: int, links: Iterable[Link]) -> None:

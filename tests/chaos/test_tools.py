@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.chaos.faults import Happened
 from tests.chaos.planted.bugs import Patches
 from tests.chaos.planted.catalogue import BUGS
 from tests.chaos.provider import WELL, Provider
-from tests.chaos.proxy import Link, Proxy
+from tests.chaos.proxy import ABORT, Link, Proxy
 from tests.chaos.recovery import recovery
 from tests.chaos.schedule import Planned
 from tests.chaos.volumes import Volume, why_not
@@ -64,6 +65,24 @@ async def test_a_wire_that_is_held_says_nothing_and_is_reset_when_it_is_released
     proxy.release([LINK])
     with pytest.raises(ConnectionResetError):
         await reader.read(100)
+
+
+async def test_a_wire_passes_again_though_somebody_left_while_it_was_held(proxy: Proxy, wire: Wire) -> None:
+    listen_port = proxy.links[LINK].listen_port
+    proxy.hold([LINK])
+    with socket.create_connection(("127.0.0.1", listen_port)) as leaving:
+        leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+    await asyncio.sleep(SILENCE_SECONDS)
+    proxy.release([LINK])
+    reader, writer = await asyncio.open_connection("127.0.0.1", listen_port)
+    writer.write(b"after")
+    assert await asyncio.wait_for(reader.read(100), 10) == b"after"
+    writer.close()
+
+
+def test_an_order_that_the_proxy_cannot_follow_is_an_error(proxy: Proxy) -> None:
+    with pytest.raises(ConnectionError):
+        proxy.hold(["no such wire"])
 
 
 async def test_a_slow_wire_takes_its_time(proxy: Proxy, wire: Wire) -> None:
