@@ -45,8 +45,11 @@ UNDER_WAY_AT_MOST = 150
 class Stories:
     """`sent` is every report that was answered, `surprises` what went as it must not go."""
 
-    def __init__(self, senders: Senders, people: People, tally: Tally) -> None:
+    def __init__(
+        self, senders: Senders, people: People, tally: Tally, *, under_way_at_most: float = UNDER_WAY_AT_MOST
+    ) -> None:
         self._senders, self._people, self._tally = senders, people, tally
+        self._under_way_at_most = under_way_at_most
         self._stories: dict[UUID, Story] = {}
         self._by_key: dict[str, Story] = {}
         self._early: dict[UUID, list[Message]] = {}
@@ -119,7 +122,7 @@ class Stories:
 
     async def _report(self, plan: PlannedReport, at: float) -> None:
         await at_bell(at - asyncio.get_running_loop().time())
-        while self._begun - self._ended() >= UNDER_WAY_AT_MOST:
+        while self._begun - self._ended() >= self._under_way_at_most:
             await at_bell(0)
         while plan.same_as is not None and plan.same_as not in self._by_key:
             await at_bell(0)

@@ -37,8 +37,8 @@ REPORTS_A_SECOND = 8.0
 CHUNK = 200
 # A stopped server comes back after a minute at most, and several faults may follow one another.
 PATIENCE_SECONDS = 300.0
-ALMOST_IDLE_SECONDS = 200.0
-"""Longer than the night, in which the clock of an order that nobody claims stands still: 15 hours are 150 s here."""
+ALMOST_IDLE_SECONDS = 700.0
+"""Longer than the weekend, in which the clock of an order that nobody claims stands still: 63 hours are 630 s here."""
 RIVALS_AT_MOST = 5
 WEBHOOK_SHARE = 0.5
 """Of the reporters who leave an address at all."""
@@ -98,7 +98,7 @@ async def living(
             rivals_at_most=RIVALS_AT_MOST,
             contested=contested,
         )
-        stories = Stories(senders, people, Tally(0))
+        stories = Stories(senders, people, Tally(0), under_way_at_most=inf)
         mess = Mess(bus, seed, journal, copies=copies, poison=poison)
         facts = Facts(bus, world.tenant, "load")
         await facts.follow()

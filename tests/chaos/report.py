@@ -49,7 +49,9 @@ class Report:
         console.print(table)
         gap, without = self.recovery.gap, self.recovery.gap_without_database
         away = f", {without:.1f} s of it without PostgreSQL" if without else ""
-        console.print(f"Longest time without a 2xx: {gap:.1f} s{away} (goal: {GOAL_GAP_SECONDS} s).")
+        console.print(
+            f"Longest time for which somebody waited without a 2xx: {gap:.1f} s{away} (goal: {GOAL_GAP_SECONDS} s)."
+        )
         lag = "never" if self.recovery.lag_zero is None else f"{self.recovery.lag_zero:.1f} s"
         console.print(f"From the last healing to lag zero: {lag} (goal: {GOAL_LAG_SECONDS} s).")
         reconcile.show(self.checks, console)

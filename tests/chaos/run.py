@@ -13,7 +13,7 @@ from tests.chaos.drain import drain, lag_zero_at
 from tests.chaos.faults import Happened, inflict
 from tests.chaos.journal import Journal
 from tests.chaos.load import load
-from tests.chaos.recovery import recovery
+from tests.chaos.recovery import recovery, waiting
 from tests.chaos.report import Report
 from tests.chaos.schedule import KINDS, Planned, schedule
 from tests.chaos.world import World, clear
@@ -42,8 +42,9 @@ async def _run(world: World, seed: int, minutes: float, reports_a_second: float,
         Check("nothing is under way any more", tuple(left)),
         Check("everything came back after its fault", tuple(each.trouble for each in happened if each.trouble)),
     ]
-    taken_at = [entry.at.timestamp() for entry in journal.read(world.journal) if entry.taken]
-    found = recovery(taken_at, happened, ended_at, caught_up_at)
+    entries = journal.read(world.journal)
+    taken_at = [entry.at.timestamp() for entry in entries if entry.taken]
+    found = recovery(taken_at, waiting(entries), happened, ended_at, caught_up_at)
     return Report(seed, minutes, reports_a_second, happened, left_out, found, checks)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,11 +17,12 @@ import pytest
 from deploy.local.local_street import ROOT
 from deploy.local.trouble import free_port
 from tests.chaos.faults import Happened
+from tests.chaos.journal import ANSWER, ATTEMPT, NO_ANSWER, Entry
 from tests.chaos.planted.bugs import Patches
 from tests.chaos.planted.catalogue import BUGS
 from tests.chaos.provider import WELL, Provider
 from tests.chaos.proxy import ABORT, Link, Proxy
-from tests.chaos.recovery import recovery
+from tests.chaos.recovery import Waiting, recovery, waiting
 from tests.chaos.schedule import Planned
 from tests.chaos.volumes import Volume, why_not
 
@@ -148,23 +151,73 @@ def test_a_full_volume_takes_no_byte_more_until_it_is_relieved(tmp_path: Path) -
         volume.unmount()
 
 
+def test_a_volume_is_filled_though_somebody_writes_to_it(tmp_path: Path) -> None:
+    if (refused := why_not(tmp_path)) is not None:
+        pytest.skip(f"volumes cannot be mounted here: {refused}")
+    volume, over = Volume(tmp_path / "data"), threading.Event()
+    volume.mount()
+
+    def write() -> None:
+        with (volume.folder / "log").open("wb", buffering=0) as log:
+            while not over.is_set():
+                with suppress(OSError):
+                    log.write(bytes(5_000))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(100):
+            volume.fill()
+            volume.relieve()
+    finally:
+        over.set()
+        writer.join()
+        volume.unmount()
+
+
+ALWAYS = Waiting([(0, 1_000)])
+
+
 def test_recovery_is_the_time_from_a_healing_to_the_next_2xx() -> None:
     planned = Planned(0, "wire reset", ("a", "b"), 0, 0, ("a→b",))
     happened = [Happened(planned, begun_at=10, healed_at=12), Happened(planned, begun_at=20, healed_at=21)]
-    found = recovery([5, 11, 15, 21.5, 30], happened, until=40, lag_zero_at=33)
+    found = recovery([5, 11, 15, 21.5, 30], ALWAYS, happened, until=40, lag_zero_at=33)
     assert (found.gap, found.after, found.lag_zero) == (8.5, {"wire reset": 3}, 12)
 
 
 def test_a_gap_says_for_how_long_there_was_no_database() -> None:
     stopped = Planned(0, "PostgreSQL stopped", ("postgres",), 0, 0, ("postgres",))
-    found = recovery([5, 20, 21], [Happened(stopped, 4, 5.5), Happened(stopped, 7, 19)], until=40, lag_zero_at=None)
+    happened = [Happened(stopped, 4, 5.5), Happened(stopped, 7, 19)]
+    found = recovery([5, 20, 21], ALWAYS, happened, until=40, lag_zero_at=None)
     assert (found.gap, found.gap_without_database) == (15, 12.5)
 
 
 def test_a_system_that_never_answers_again_has_not_recovered() -> None:
     planned = Planned(0, "wire reset", ("a", "b"), 0, 0, ("a→b",))
-    found = recovery([5], [Happened(planned, begun_at=10, healed_at=12)], until=40, lag_zero_at=None)
+    found = recovery([5], ALWAYS, [Happened(planned, begun_at=10, healed_at=12)], until=40, lag_zero_at=None)
     assert (found.after, found.lag_zero) == ({"wire reset": 28}, None)
+
+
+def test_while_nobody_waits_no_answer_is_missing() -> None:
+    planned = Planned(0, "wire reset", ("a", "b"), 0, 0, ("a→b",))
+    waits = waiting(
+        [
+            *_asked("taken", 4, 5, 201),
+            *_asked("refused", 6, 7, 409),
+            *_asked("cut off", 20, 28, None),
+            *_asked("taken at last", 28, 30, 201),
+        ]
+    )
+    found = recovery([5, 30], waits, [Happened(planned, begun_at=8, healed_at=12)], until=40, lag_zero_at=None)
+    assert (found.gap, found.after) == (10, {"wire reset": 10})
+
+
+def _asked(id: str, asked: float, ended: float, status: int | None) -> list[Entry]:
+    end = ANSWER if status else NO_ANSWER
+    return [
+        Entry(datetime.fromtimestamp(at, UTC), "report", step, id, said, {})
+        for at, step, said in ((asked, ATTEMPT, None), (ended, end, status))
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(BUGS))

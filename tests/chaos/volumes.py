@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 ROOM_BYTES = 4 * 1024**3
+PAGE_BYTES = 4096
 DETACH, REMOUNT = 2, 32  # MNT_DETACH and MS_REMOUNT of <sys/mount.h>
 
 _libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
@@ -35,9 +37,18 @@ class Volume:
             pass
 
     def fill(self) -> None:
-        """Makes it as small as what is in it: not one more byte fits."""
-        there = os.statvfs(self.folder)
-        self._mount((there.f_blocks - there.f_bfree) * there.f_frsize, REMOUNT)
+        """Makes it as small as what is in it: not one more byte fits. Whoever writes meanwhile has some pages left."""
+        for left in (0, *(PAGE_BYTES << n for n in range(12))):
+            there = os.statvfs(self.folder)
+            try:
+                # A size of nothing would be no limit.
+                self._mount(max(PAGE_BYTES, (there.f_blocks - there.f_bfree) * there.f_frsize + left), REMOUNT)
+                return
+            except MountRefused as refused:
+                # It has grown since it was looked at, and cannot be smaller than what is in it.
+                if refused.errno != errno.EINVAL:
+                    raise
+        raise MountRefused(errno.EINVAL, "it grew faster than it could be filled")
 
     def relieve(self) -> None:
         self._mount(ROOM_BYTES, REMOUNT)
