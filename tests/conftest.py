@@ -55,10 +55,9 @@ async def stage(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         async def make(service: str, *more: str, **environment: str) -> Stage:
             """Run `service`; the first call of a test empties the streams, `more` are services that join later."""
             number = next(numbers)
-            name = f"test_{service}_{number}"
             app = importlib.import_module(f"services.{service}.app")
-            await fresh_database(admin, service, name)
-            monkeypatch.setenv(f"WANGGE_{service.upper()}_DATABASE_URL", admin.rpartition("/")[0] + "/" + name)
+            url = await fresh_database(admin, service, f"test_{service}_{number}")
+            monkeypatch.setenv(f"WANGGE_{service.upper()}_DATABASE_URL", url)
             for key, value in environment.items():
                 monkeypatch.setenv(key, value)
             if number == 0:

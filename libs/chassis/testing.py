@@ -43,8 +43,8 @@ class NotSettled(AssertionError):
     """The service did not come to rest in time; the message says what was left."""
 
 
-async def fresh_database(admin_url: str, service: str, name: str) -> None:
-    """A migrated, empty database of a service, copied from a template that is migrated once per server."""
+async def fresh_database(admin_url: str, service: str, name: str) -> str:
+    """A migrated, empty database of a service, copied from a template that is migrated once per server; its address."""
     template = f"template_{service}"
     connection = await asyncpg.connect(admin_url)
     try:
@@ -53,7 +53,7 @@ async def fresh_database(admin_url: str, service: str, name: str) -> None:
             await migrations.migrate(url, service)
     finally:
         await connection.close()
-    await empty_database(admin_url, name, f'TEMPLATE "{template}" STRATEGY FILE_COPY')
+    return await empty_database(admin_url, name, f'TEMPLATE "{template}" STRATEGY FILE_COPY')
 
 
 async def empty_database(admin_url: str, name: str, options: str = "") -> str:

@@ -69,10 +69,12 @@ def _wrong_settings() -> type[Any]:
 
 
 def _outages() -> tuple[type[BaseException], ...]:
-    from asyncpg import InterfaceError, PostgresError
+    from asyncpg import PostgresError
     from nats.errors import Error
 
-    return (OSError, Error, PostgresError, InterfaceError)
+    from libs.chassis.database import NOBODY_THERE
+
+    return (*NOBODY_THERE, Error, PostgresError)
 
 
 def _reason(error: BaseException) -> str:

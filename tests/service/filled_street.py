@@ -27,8 +27,8 @@ from tests.service.test_notify_channels import mail_server
 @asynccontextmanager
 async def filled_street(servers: Servers, *, cases: int, streets: int) -> AsyncIterator[dict[str, str]]:
     """The addresses of the databases, by service, and the settings for who runs on them in the environment."""
-    admin = servers.addresses.database_url("x").rpartition("/")[0]
-    urls = {service: f"{admin}/filled_{service}" for service in SERVICES}
+    admin = servers.addresses.admin_url
+    urls = {service: await fresh_database(admin, service, f"filled_{service}") for service in SERVICES}
     routers = {service: importlib.import_module(f"services.{service}.handlers").router for service in SERVICES}
     with pytest.MonkeyPatch.context() as patch:
         async with mail_server() as mails:
@@ -43,8 +43,6 @@ async def filled_street(servers: Servers, *, cases: int, streets: int) -> AsyncI
             }.items():
                 patch.setenv(f"WANGGE_{name}", value)
             patch.setattr(subscriber, "POLL_SECONDS", 0.1)
-            for service, url in urls.items():
-                await fresh_database(f"{admin}/admin", service, url.rpartition("/")[2])
             await fresh_streams(servers.addresses.nats_url, {s: list(r.events) for s, r in routers.items()})
             await growth_fill.fill(urls.__getitem__, 1, cases, streets=streets)
             for url in urls.values():

@@ -61,10 +61,8 @@ CHECKED = (
 @pytest.fixture(scope="module")
 def addresses(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The four services as processes, on a street with its people and a few cases."""
-    admin = servers.addresses.database_url("x").rpartition("/")[0]
-    urls = {service: f"{admin}/fuzzed_{service}" for service in SERVICES}
-    for service, url in urls.items():
-        run(fresh_database(f"{admin}/admin", service, url.rpartition("/")[2]))
+    admin = servers.addresses.admin_url
+    urls = {service: run(fresh_database(admin, service, f"fuzzed_{service}")) for service in SERVICES}
     run(fresh_streams(servers.addresses.nats_url, handled()))
     run(_import_street(urls["dispatch"], servers))
     environment = {

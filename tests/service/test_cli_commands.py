@@ -22,7 +22,7 @@ from libs.chassis.database import Database, connect, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.schema_version import known_versions
 from libs.chassis.seal import Opener, Sealer, new_key_pair
-from libs.chassis.testing import NOON, fresh_database
+from libs.chassis.testing import NOON, empty_database, fresh_database
 from libs.cli.main import app
 from libs.cli.running import run
 from libs.contracts import cloudevents
@@ -52,9 +52,7 @@ def wangge(*arguments: str, **environment: str) -> Result:
 @pytest.fixture
 def url(servers: Servers) -> str:
     """A migrated dispatch database."""
-    address, name = servers.addresses.database_url("x").rpartition("/")[0], f"cli_{next(numbers)}"
-    run(fresh_database(f"{address}/admin", "dispatch", name))
-    return f"{address}/{name}"
+    return run(fresh_database(servers.addresses.admin_url, "dispatch", f"cli_{next(numbers)}"))
 
 
 def in_database(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
@@ -96,8 +94,7 @@ def park(url: str) -> UUID:
 
 
 def test_migrate_prints_the_version_and_may_run_again(servers: Servers) -> None:
-    servers.create_database("cli_empty")
-    url = servers.addresses.database_url("x").rpartition("/")[0] + "/cli_empty"
+    url = run(empty_database(servers.addresses.admin_url, "cli_empty"))
     for _ in range(2):
         result = wangge("migrate", "dispatch", WANGGE_DISPATCH_DATABASE_URL=url)
         assert (result.exit_code, result.stdout) == (0, f"dispatch: {known_versions('dispatch')[-1]}\n")
@@ -154,8 +151,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(environment: dict[str, st
 
 
 def test_a_database_without_tables_leads_to_migrate(servers: Servers) -> None:
-    servers.create_database("cli_bare")
-    url = servers.addresses.database_url("x").rpartition("/")[0] + "/cli_bare"
+    url = run(empty_database(servers.addresses.admin_url, "cli_bare"))
     result = wangge("dlq", "list", WANGGE_DISPATCH_DATABASE_URL=url)
     assert (result.exit_code, result.stderr) == (1, "The database has no tables yet: `wangge migrate` makes them.\n")
 
@@ -215,8 +211,7 @@ def test_replay_wants_ids_or_all(url: str) -> None:
 
 
 def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Servers) -> None:
-    address = servers.addresses.database_url("x").rpartition("/")[0]
-    run(fresh_database(f"{address}/admin", "incident", "cli_case"))
+    url = run(fresh_database(servers.addresses.admin_url, "incident", "cli_case"))
     head, case_id, entries = no_entries(NOON), new_id(), []
     for step, details in (("reported", {"state": "registered"}), ("registered", {"category": "11001"})):
         entry, head = append(head, TENANT, case_id, new_id(), step, NOON, NOON, details)
@@ -231,8 +226,8 @@ def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Se
         await db.execute(text("SET session_replication_role = replica"))
         await db.execute(text("UPDATE timeline SET happened_at = happened_at - interval '1 day' WHERE position = 2"))
 
-    in_database(f"{address}/cli_case", write)
-    environment = {"WANGGE_INCIDENT_DATABASE_URL": f"{address}/cli_case"}
+    in_database(url, write)
+    environment = {"WANGGE_INCIDENT_DATABASE_URL": url}
     shown = wangge("case", "show", "20261123-000017", "--tenant", TENANT, **environment).stdout
     assert "路灯[/不亮]�[31m" in shown
     assert "已立案" in shown
@@ -241,7 +236,7 @@ def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Se
     verified = wangge("case", "verify", **environment)
     assert verified.stdout == "1 cases with 2 entries: every link holds.\n"
     assert wangge("case", "verify", "20261123-000018", **environment).exit_code == 1
-    in_database(f"{address}/cli_case", tamper)
+    in_database(url, tamper)
     broken = wangge("case", "verify", "--tenant", TENANT, **environment)
     assert broken.exit_code == 1
     assert broken.stderr.startswith(f"{TENANT} case 20261123-000017: entry 2 (registered) is not what was recorded")

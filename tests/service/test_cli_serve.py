@@ -22,9 +22,8 @@ WANGGE = (sys.executable, "-m", "libs.cli.main")
 
 @pytest.fixture(scope="module")
 def environment(servers: Servers) -> dict[str, str]:
-    address = servers.addresses.database_url("x").rpartition("/")[0]
-    run(fresh_database(f"{address}/admin", "dispatch", "cli_serve"))
-    own = {"WANGGE_NATS_URL": servers.addresses.nats_url, "WANGGE_DISPATCH_DATABASE_URL": f"{address}/cli_serve"}
+    url = run(fresh_database(servers.addresses.admin_url, "dispatch", "cli_serve"))
+    own = {"WANGGE_NATS_URL": servers.addresses.nats_url, "WANGGE_DISPATCH_DATABASE_URL": url}
     subprocess.run([*WANGGE, "topology", "apply"], env={**os.environ, **own}, check=True, stdout=subprocess.DEVNULL)
     return {**os.environ, **own, "WANGGE_HTTP_PORT": "0"}
 

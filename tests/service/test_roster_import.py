@@ -49,9 +49,8 @@ def folder(linghe: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def engine(servers: Servers) -> AsyncIterator[Engine]:
-    address, name = servers.addresses.database_url("x").rpartition("/")[0], f"roster_{next(numbers)}"
-    await fresh_database(f"{address}/admin", "dispatch", name)
-    engine = connect(f"{address}/{name}", pool_size=2)
+    url = await fresh_database(servers.addresses.admin_url, "dispatch", f"roster_{next(numbers)}")
+    engine = connect(url, pool_size=2)
     yield engine
     await engine.close()
 
