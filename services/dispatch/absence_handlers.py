@@ -13,7 +13,7 @@ from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
 from libs.contracts.message import Event
 from services.dispatch import inspecting
-from services.dispatch.desk import Desk
+from services.dispatch.desk import Desk, near
 from services.dispatch.domain.absence import Absence, NotRecorded, record, tell
 from services.dispatch.domain.commands import EndAbsence, RecordAbsence
 from services.dispatch.domain.offering import offer_without
@@ -36,7 +36,7 @@ class AbsenceBegins(Timer):
 @router.answers(RecordAbsence)
 async def record_absences(commands: Batch[RecordAbsence], db: Database) -> list[Answer]:
     members = {(c.absence.tenant, c.absence.member_id) for c in commands}
-    await workload_tables.lock_members(db, members)
+    await workload_tables.workload_of(db, (), commands.now, lock=members)
     streets = await street_tables.streets_for(db, {tenant for tenant, _ in members})
     known = await absence_tables.not_over(db, members, commands.now)
     new: list[Absence] = []
@@ -60,7 +60,8 @@ async def record_absences(commands: Batch[RecordAbsence], db: Database) -> list[
 @router.answers(EndAbsence)
 async def end_absences(commands: Batch[EndAbsence], db: Database) -> list[Answer]:
     known = await absence_tables.by_id(db, [c.absence_id for c in commands])
-    await workload_tables.lock_members(db, {(a.tenant, a.member_id) for a in known.values()})
+    who = {(a.tenant, a.member_id) for a in known.values()}
+    await workload_tables.workload_of(db, (), commands.now, lock=who)
     back: dict[UUID, Absence] = {}
     answers: list[Answer] = []
     for command in commands:
@@ -82,7 +83,7 @@ async def begin_absences(begun: Batch[AbsenceBegins], db: Database) -> Sequence[
     """Open offers and inspections go to others; what the absent have claimed is told to their organisations."""
     known = await absence_tables.by_id(db, [timer.absence_id for timer in begun])
     away = {(a.tenant, a.member_id): a for a in known.values() if a.until_at > begun.now}
-    desk = await Desk.open(db, await order_tables.orders_of_absent(db, away), away, begun.now)
+    desk = await Desk.open(db, await order_tables.orders_of_absent(db, away), away, begun.now, near)
     await workload_tables.set_absent(db, {who: absence.until_at for who, absence in away.items()})
     for tenant, member_id in away:
         desk.workload[tenant].absent.add(member_id)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.dispatch import api, approval_api, handlers, inspection_api, responsibility_api, senders
+from services.dispatch import api, handlers, responsibility_api, senders
 from services.dispatch.settings import Settings
-
-api.router.include_router(approval_api.router)
-api.router.include_router(inspection_api.router)
-api.router.include_router(responsibility_api.router)
 
 
 def build() -> Service:

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from libs.chassis.http import Asking, Reading
 from libs.contracts.dispatch import ApprovalKind
 from libs.contracts.message import OrgId, Tenant
-from services.dispatch.api import ByMember, OrderView, view
 from services.dispatch.domain.approval import REASONS, State, Wish
 from services.dispatch.domain.commands import AskApproval, DecideApproval, ResumeOrder, SuperviseOrder
+from services.dispatch.order_api import ByMember, OrderView, view
 from services.dispatch.tables import approvals as tables
 
 router = APIRouter(tags=["approvals"])

@@ -8,7 +8,7 @@ from uuid import UUID
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.chassis.ids import new_id
-from services.dispatch.desk import C, Desk
+from services.dispatch.desk import C, Desk, carry_out
 from services.dispatch.domain import approval, escalation
 from services.dispatch.domain.approval import Approval
 from services.dispatch.domain.commands import AskApproval, DecideApproval, ResumeOrder, SuperviseOrder
@@ -73,10 +73,7 @@ async def resume_orders(commands: Batch[ResumeOrder], db: Database) -> list[Answ
     def decide(_: ResumeOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         return approval.resume(order, member, street, commands.now)
 
-    desk = await Desk.open_for(db, commands)
-    answers = desk.carry_out(commands, decide)
-    await desk.record(db)
-    return answers
+    return await carry_out(commands, db, decide)
 
 
 @router.answers(SuperviseOrder)
@@ -84,10 +81,7 @@ async def supervise_orders(commands: Batch[SuperviseOrder], db: Database) -> lis
     def decide(c: SuperviseOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         return escalation.supervise(order, member, c.note, street, commands.now)
 
-    desk = await Desk.open_for(db, commands)
-    answers = desk.carry_out(commands, decide)
-    await desk.record(db)
-    return answers
+    return await carry_out(commands, db, decide)
 
 
 def _with(replies: Mapping[int, Approval], commands: Sequence[C], answers: Sequence[Answer]) -> list[Answer]:

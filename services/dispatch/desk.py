@@ -21,6 +21,9 @@ from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
+Asked = Callable[[Order, Street], Iterable[str]]
+"""The members whom a decision about the order may offer it to: their load is read with it."""
+
 C = TypeVar("C", bound=AboutOrder)
 Decide = Callable[[C, Order, Member | None, Street, Workload], Decision | Refused]
 
@@ -63,6 +66,15 @@ def lease_of(order: Order) -> OfferLease | None:
     return OfferLease(due_at=order.lease_ends_at, order_id=order.order_id, offers=order.offers)
 
 
+def nobody(_: Order, __: Street) -> Iterable[str]:
+    return ()
+
+
+def near(order: Order, street: Street) -> Iterable[str]:
+    """Where the order is, and one level up."""
+    return who_may_be_asked(order.unit, order.skills, street)
+
+
 class Desk:
     """The orders of a batch, locked, and what becomes of them."""
 
@@ -74,24 +86,27 @@ class Desk:
         self._before = dict(found)
 
     @classmethod
-    async def open(cls, db: Database, ids: set[UUID], members: Iterable[workload_tables.Who], now: datetime) -> Desk:
+    async def open(
+        cls,
+        db: Database,
+        ids: set[UUID],
+        members: Iterable[workload_tables.Who],
+        now: datetime,
+        asked: Asked = nobody,
+    ) -> Desk:
         """Locks clocks, then orders, then the members whose load may change: everywhere in this sequence."""
         await timers.hold(db, OrderClock, map(str, ids))
         found = await order_tables.orders_by_id(db, ids)
         having = {(order.tenant, order.member_id) for order in found.values() if order.member_id is not None}
         streets = await street_tables.streets_for(db, {order.tenant for order in found.values()})
-        others = {
-            (order.tenant, m)
-            for order in found.values()
-            for m in who_may_be_asked(order.unit, order.skills, streets[order.tenant])
-        }
+        others = {(order.tenant, m) for order in found.values() for m in asked(order, streets[order.tenant])}
         return cls(found, streets, await workload_tables.workload_of(db, others, now, lock={*members, *having}))
 
     @classmethod
-    async def open_for(cls, db: Database, commands: Batch[C]) -> Desk:
+    async def open_for(cls, db: Database, commands: Batch[C], asked: Asked = nobody) -> Desk:
         """The orders that the commands are about, with the members who ask or are named."""
         named = {(c.tenant, m) for c in commands for m in (c.member_id, getattr(c, "to_member", None)) if m}
-        return await cls.open(db, {c.order_id for c in commands}, named, commands.now)
+        return await cls.open(db, {c.order_id for c in commands}, named, commands.now, asked)
 
     def keep(self, order: Order) -> None:
         before = self.orders[order.order_id]
@@ -123,7 +138,7 @@ class Desk:
 
     async def record(self, db: Database) -> None:
         changed = [o for id, o in self.orders.items() if o != self._before[id]]
-        await order_tables.update_orders(db, changed)
+        await order_tables.update_orders(db, [(self._before[o.order_id], o) for o in changed])
         totals: Counter[workload_tables.Who] = Counter()
         for order in changed:
             for member, change in _workload_change(self._before[order.order_id], order).items():
@@ -136,6 +151,14 @@ class Desk:
         leases = [(lease_of(self._before[o.order_id]), lease_of(o)) for o in changed]
         await timers.forget(db, OfferLease, [before.key for before, after in leases if before and before != after])
         await timers.schedule(db, [*clocks, *self.next_clocks, *(after for _, after in leases if after)])
+
+
+async def carry_out(commands: Batch[C], db: Database, decide: Decide[C], asked: Asked = nobody) -> list[Answer]:
+    """Load what the commands are about, decide one after the other, record what became of it."""
+    desk = await Desk.open_for(db, commands, asked)
+    answers = desk.carry_out(commands, decide)
+    await desk.record(db)
+    return answers
 
 
 def _workload_change(before: Order, after: Order) -> Counter[str]:

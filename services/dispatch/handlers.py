@@ -1,4 +1,4 @@
-"""Facts, commands and timers in, decisions, facts out. The chassis drops copies, commits and acknowledges."""
+"""Facts and timers in, decisions, facts out. The chassis drops copies, commits and acknowledges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from libs.chassis import timers
 from libs.chassis.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter
+from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.ids import new_id
 from libs.contracts.dispatch import CancelCause
 from libs.contracts.incident import (
@@ -26,32 +26,23 @@ from services.dispatch import (
     approval_handlers,
     inspecting,
     inspection_handlers,
+    order_handlers,
     patrol_handlers,
     responsibility_handlers,
 )
-from services.dispatch.desk import C, Decide, Desk, OfferLease, OrderClock, clock_of, lease_of
+from services.dispatch.desk import Desk, OfferLease, OrderClock, clock_of, lease_of, near
 from services.dispatch.domain import approval, escalation, work
-from services.dispatch.domain.commands import (
-    AssignOrder,
-    CheckOrder,
-    ClaimOrder,
-    GiveBackOrder,
-    HandInOrder,
-    RaiseOrder,
-    SendOrderDown,
-    StartOrder,
-)
 from services.dispatch.domain.offering import ANYBODY, NewCase, dispatch, who_may_be_asked, widen
-from services.dispatch.domain.order import ENDED, Changed, Decision, Order, State
+from services.dispatch.domain.order import ENDED, Changed, State
 from services.dispatch.domain.routing import Assign, Explanation, Routed, ToDesk, route_all
-from services.dispatch.domain.street import Member, Street
+from services.dispatch.domain.street import Street
 from services.dispatch.domain.workload import Workload
-from services.dispatch.tables import inspections as inspection_tables
 from services.dispatch.tables import orders as order_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables import workload as workload_tables
 
 router = EventRouter("dispatch")
+router.include(order_handlers.router)
 router.include(absence_handlers.router)
 router.include(appointment_handlers.router)
 router.include(patrol_handlers.router)
@@ -207,92 +198,9 @@ async def _record_new(db: Database, decided: Sequence[Changed], streets: Mapping
     return [fact for each in made for fact in each.facts]
 
 
-@router.answers(ClaimOrder)
-async def claim_orders(commands: Batch[ClaimOrder], db: Database) -> list[Answer]:
-    def decide(_: ClaimOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, commands.now)
-
-    return await _carry_out(commands, db, decide)
-
-
-@router.answers(StartOrder)
-async def start_orders(commands: Batch[StartOrder], db: Database) -> list[Answer]:
-    def decide(_: StartOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.start(order, member, commands.now)
-
-    return await _carry_out(commands, db, decide)
-
-
-@router.answers(HandInOrder)
-async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
-    def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.hand_in(order, member, c.note, len(c.photos), commands.now, c.documents_returned)
-
-    desk = await Desk.open_for(db, commands)
-    answers = desk.carry_out(commands, decide)
-    await desk.record(db)
-    done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
-    await order_tables.record_evidence(db, done)
-    return await inspecting.check_handed_in(db, answers, desk.streets, commands.now)
-
-
-@router.answers(GiveBackOrder)
-async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list[Answer]:
-    def decide(c: GiveBackOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.give_back(order, member, c.reason, street, workload, commands.now)
-
-    return await _carry_out(commands, db, decide)
-
-
-@router.answers(AssignOrder)
-async def assign_orders(commands: Batch[AssignOrder], db: Database) -> list[Answer]:
-    def decide(c: AssignOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.assign(order, member, street.members.get(c.to_member), c.reason, street, workload, commands.now)
-
-    return await _carry_out(commands, db, decide)
-
-
-@router.answers(RaiseOrder)
-async def raise_orders(commands: Batch[RaiseOrder], db: Database) -> list[Answer]:
-    def decide(c: RaiseOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return escalation.raise_by_hand(order, member, c.reason, street, workload, commands.now)
-
-    return await _carry_out(commands, db, decide)
-
-
-@router.answers(SendOrderDown)
-async def send_orders_down(commands: Batch[SendOrderDown], db: Database) -> list[Answer]:
-    def decide(c: SendOrderDown, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return escalation.send_down(order, member, c.unit, c.reason, street, workload, commands.now)
-
-    return await _carry_out(commands, db, decide)
-
-
-@router.answers(CheckOrder)
-async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
-    desk = await Desk.open_for(db, commands)
-    sent = await inspection_tables.open_checks(db, desk.orders)
-
-    def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        asked = sent[order.order_id].asked if order.order_id in sent else ()
-        return work.check(order, member, c.passed, street, commands.now, note=c.note, asked=asked)
-
-    answers = desk.carry_out(commands, decide)
-    await desk.record(db)
-    return await inspecting.conclude_checks(db, sent, commands, answers)
-
-
-async def _carry_out(commands: Batch[C], db: Database, decide: Decide[C]) -> list[Answer]:
-    """Load what the commands are about, decide one after the other, record what became of it."""
-    desk = await Desk.open_for(db, commands)
-    answers = desk.carry_out(commands, decide)
-    await desk.record(db)
-    return answers
-
-
 @router.due(OrderClock)
 async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
-    desk = await Desk.open(db, {clock.order_id for clock in clocks}, (), clocks.now)
+    desk = await Desk.open(db, {clock.order_id for clock in clocks}, (), clocks.now, near)
     sent = await inspecting.who_checks(db, desk.orders.values())
     facts: list[Event] = []
     for clock in clocks:
@@ -319,7 +227,7 @@ async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
 
 @router.due(OfferLease)
 async def widen_offers(leases: Batch[OfferLease], db: Database) -> list[Event]:
-    desk = await Desk.open(db, {lease.order_id for lease in leases}, (), leases.now)
+    desk = await Desk.open(db, {lease.order_id for lease in leases}, (), leases.now, near)
     facts: list[Event] = []
     for lease in leases:
         order = desk.orders.get(lease.order_id)

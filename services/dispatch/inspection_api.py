@@ -13,9 +13,9 @@ from libs.chassis.http import Asking, Reading, not_found
 from libs.chassis.pages import Page, position
 from libs.contracts.dispatch import InspectionKind
 from libs.contracts.message import MemberId, OrgId, Tenant
-from services.dispatch.api import ByMember, Photos
 from services.dispatch.domain.commands import AnswerInspection
 from services.dispatch.domain.inspection import OPEN, State
+from services.dispatch.order_api import ByMember, Photos
 from services.dispatch.tables import inspections as tables
 
 router = APIRouter(tags=["inspections"])

@@ -28,6 +28,11 @@ from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
 __all__ = ["dispatch"]
 
 CLAIMS = 1_000
+NEARER_TO_THE_GRID = """
+INSERT INTO members SELECT '370784004', 'N' || n, '成员' || n, 'volunteer', '370784004201', 'P3', false, '[]', 2, ''
+FROM generate_series(1, 40) n
+"""
+"""So many that nobody of the micro-grid is among those whom the grid asks first."""
 
 
 async def made_due(dispatch: Stage, kind: str) -> None:
@@ -223,6 +228,19 @@ async def test_an_order_goes_up_by_hand_and_down_again_and_where_it_ended_is_cou
         row = await db.one(text("SELECT sum(open_orders) AS open FROM members"))
     assert row is not None
     assert row.open == 0
+
+
+async def test_who_is_away_below_is_not_asked_when_an_order_is_sent_down(dispatch: Stage) -> None:
+    async with dispatch.database() as db:
+        await db.execute(text(NEARER_TO_THE_GRID))
+        await db.execute(text("UPDATE streets SET version = version + 1"))
+    await dispatch.hear(registered())
+    order_id = (await offered(dispatch)).order_id
+    await act(dispatch, order_id, "claim", "M1")
+    await act(dispatch, order_id, "raise", "M2", reason="beyond_means")
+    await is_absent(dispatch, "M2")
+    down = await act(dispatch, order_id, "send-down", "L1", unit="37078400420101", reason="设备已到位")
+    assert "M2" not in down["offered_to"]
 
 
 async def test_an_absence_ends_by_itself(dispatch: Stage) -> None:

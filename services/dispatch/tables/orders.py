@@ -26,8 +26,11 @@ async def insert_orders(db: Database, orders: Sequence[Order]) -> set[UUID]:
     return set(await db.insert(OrderRow, rows, skip_existing=True, returning="order_id"))
 
 
-async def update_orders(db: Database, orders: Iterable[Order]) -> None:
-    await db.update(OrderRow, ["order_id"], [_row(order) for order in orders])
+async def update_orders(db: Database, changes: Sequence[tuple[Order, Order]]) -> None:
+    """Each order as it was read and as it is now: what none of them has changed is not written."""
+    names = {name for before, now in changes for name in _ORDER_FIELDS if getattr(before, name) != getattr(now, name)}
+    names.add("order_id")
+    await db.update(OrderRow, ["order_id"], [{n: v for n, v in _row(now).items() if n in names} for _, now in changes])
 
 
 async def record_evidence(db: Database, evidence: Mapping[UUID, tuple[str, Sequence[str]]]) -> None:

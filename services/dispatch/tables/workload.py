@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
-from libs.chassis.database import Database
+from libs.chassis.database import Database, Record
 from services.dispatch.domain.workload import Workload
 
-OPEN_ORDERS = text(
-    """
+_LOADS = """
     SELECT m.tenant, m.member_id, m.open_orders, m.absent_until > :now AS absent FROM members m
     JOIN unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS asked (tenant, member_id)
         USING (tenant, member_id)
-    WHERE m.open_orders > 0 OR m.absent_until > :now
-    """
-)
-LOCK_MEMBERS = text(
-    """
-    SELECT 1 FROM members m
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS asked (tenant, member_id)
-        USING (tenant, member_id)
-    ORDER BY m.tenant, m.member_id FOR UPDATE OF m
-    """
-)
+"""
+LOADS = text(f"{_LOADS} WHERE m.open_orders > 0 OR m.absent_until > :now")
+LOCKED_LOADS = text(f"{_LOADS} ORDER BY m.tenant, m.member_id FOR UPDATE OF m")
 ADD_OPEN_ORDERS = text(
     """
     UPDATE members m SET open_orders = m.open_orders + d.change
@@ -48,26 +39,24 @@ Who = tuple[str, str]
 """(tenant, member_id)"""
 
 
-async def lock_members(db: Database, members: Iterable[Who]) -> None:
-    """The members stay as they are until the transaction ends."""
-    locked = sorted(set(members))
-    if locked:
-        await db.rows(LOCK_MEMBERS, {"tenants": [t for t, _ in locked], "members": [m for _, m in locked]})
-
-
 async def workload_of(
-    db: Database, members: Iterable[Who], now: datetime, *, lock: Collection[Who] = ()
+    db: Database, members: Collection[Who], now: datetime, *, lock: Collection[Who] = ()
 ) -> dict[str, Workload]:
     """By tenant, what its members have to do; those in `lock` stay as they are until the transaction ends."""
-    await lock_members(db, lock)
-    asked = sorted({*members, *lock})
-    rows = await db.rows(OPEN_ORDERS, {"tenants": [t for t, _ in asked], "members": [m for _, m in asked], "now": now})
-    workload = {tenant: Workload() for tenant, _ in asked}
+    rows = await _loads(db, LOCKED_LOADS, lock, now)
+    rows += await _loads(db, LOADS, set(members).difference(lock), now)
+    workload = {tenant: Workload() for tenant, _ in (*members, *lock)}
     for tenant, member_id, open_orders, absent in rows:
         workload[tenant][member_id] = open_orders
         if absent:
             workload[tenant].absent.add(member_id)
     return workload
+
+
+async def _loads(db: Database, statement: TextClause, members: Collection[Who], now: datetime) -> list[Record]:
+    asked = sorted(members)
+    parameters = {"tenants": [t for t, _ in asked], "members": [m for _, m in asked], "now": now}
+    return await db.rows(statement, parameters) if asked else []
 
 
 async def set_absent(db: Database, until: Mapping[Who, datetime]) -> None:
