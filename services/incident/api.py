@@ -30,7 +30,6 @@ from services.incident.domain.intake import TRACKING_BITS, as_issued, tracking_c
 from services.incident.tables import views
 
 router = APIRouter()
-router.include_router(staff_api.router)
 
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -157,3 +156,7 @@ async def change_own_appointment(code: str, body: bodies.OwnAppointment, desk: A
     if issued is None:
         raise not_found(NO_SUCH_CODE)
     return answers.AppointmentView.model_validate(await desk.ask(ChangeOwnAppointment(issued, body.appointment)))
+
+
+# After reporting: routes are tried in their sequence, and reports are what comes most often.
+router.include_router(staff_api.router)
