@@ -31,6 +31,7 @@ def main() -> None:
     shutil.rmtree(chosen.folder, ignore_errors=True)
     chosen.folder.mkdir(parents=True)
     figures: list[Figure] = []
+    kept = chosen.folder / "result.json"
     with LocalStreet(chosen.folder / "street", settings=QUIET) as street:
         place = Place(street)
         for name in names:
@@ -41,10 +42,8 @@ def main() -> None:
                 figure.scenario = name
             figures += made
             show(made)
-    kept = chosen.folder / "result.json"
-    kept.write_text(
-        json.dumps(result(figures, repetitions=chosen.repetitions, full=chosen.full), ensure_ascii=False, indent=1)
-    )
+            so_far = result(figures, repetitions=chosen.repetitions, full=chosen.full)
+            kept.write_text(json.dumps(so_far, ensure_ascii=False, indent=1))
     print(f"written to {kept}")
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -91,7 +92,14 @@ class Cpu:
 def _seconds(pid: int) -> float:
     """Of those of its children that have ended too: a server of PostgreSQL ends with its connection."""
     process = psutil.Process(pid)
-    return sum(sum(p.cpu_times()[:4]) for p in [process, *process.children(recursive=True)])
+    return sum(seconds_of(each) for each in [process, *process.children(recursive=True)])
+
+
+def seconds_of(process: psutil.Process) -> float:
+    """None of one that has just ended: its CPU counts with its parent from the next reading on."""
+    with suppress(psutil.NoSuchProcess):
+        return float(sum(process.cpu_times()[:4]))
+    return 0.0
 
 
 def memory_mib(pid: int) -> float:

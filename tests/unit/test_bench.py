@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import time
 
+import psutil
 import pytest
 
 from tests.bench import load
 from tests.bench.growth import kept
-from tests.bench.measure import Figure, as_json, result
+from tests.bench.measure import Figure, as_json, result, seconds_of
 from tests.bench.report import (
     BEGIN,
     BEGIN_GROWTH,
@@ -33,6 +35,13 @@ def test_a_figure_is_the_median_of_its_repetitions_beside_its_limit() -> None:
     hop, p99 = as_json(figures())
     assert (hop["median"], hop["min"], hop["max"], hop["ratio"], hop["met"]) == (2000.0, 1000.0, 3000.0, 0.5, False)
     assert (p99["met"], p99["ratio"], p99["more"]) == (True, None, {"rate /s": 8.0})
+
+
+def test_a_process_that_has_just_ended_has_no_cpu() -> None:
+    with subprocess.Popen(["sleep", "60"]) as ending:
+        process = psutil.Process(ending.pid)
+        ending.kill()
+    assert seconds_of(process) == 0
 
 
 def test_the_report_goes_between_its_marks_and_nowhere_else() -> None:
