@@ -36,7 +36,7 @@ class AbsenceBegins(Timer):
 @router.answers(RecordAbsence)
 async def record_absences(commands: Batch[RecordAbsence], db: Database) -> list[Answer]:
     members = {(c.absence.tenant, c.absence.member_id) for c in commands}
-    await workload_tables.workload_of(db, (), commands.now, lock=members)
+    await workload_tables.lock_members(db, members, commands.now)
     streets = await street_tables.streets_for(db, {tenant for tenant, _ in members})
     known = await absence_tables.not_over(db, members, commands.now)
     new: list[Absence] = []
@@ -60,8 +60,7 @@ async def record_absences(commands: Batch[RecordAbsence], db: Database) -> list[
 @router.answers(EndAbsence)
 async def end_absences(commands: Batch[EndAbsence], db: Database) -> list[Answer]:
     known = await absence_tables.by_id(db, [c.absence_id for c in commands])
-    who = {(a.tenant, a.member_id) for a in known.values()}
-    await workload_tables.workload_of(db, (), commands.now, lock=who)
+    await workload_tables.lock_members(db, {(a.tenant, a.member_id) for a in known.values()}, commands.now)
     back: dict[UUID, Absence] = {}
     answers: list[Answer] = []
     for command in commands:

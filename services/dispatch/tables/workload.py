@@ -39,11 +39,16 @@ Who = tuple[str, str]
 """(tenant, member_id)"""
 
 
+async def lock_members(db: Database, members: Collection[Who], now: datetime) -> list[Record]:
+    """The members, who stay as they are until the transaction ends."""
+    return await _loads(db, LOCKED_LOADS, members, now)
+
+
 async def workload_of(
     db: Database, members: Collection[Who], now: datetime, *, lock: Collection[Who] = ()
 ) -> dict[str, Workload]:
     """By tenant, what its members have to do; those in `lock` stay as they are until the transaction ends."""
-    rows = await _loads(db, LOCKED_LOADS, lock, now)
+    rows = await lock_members(db, lock, now)
     rows += await _loads(db, LOADS, set(members).difference(lock), now)
     workload = {tenant: Workload() for tenant, _ in (*members, *lock)}
     for tenant, member_id, open_orders, absent in rows:

@@ -39,8 +39,11 @@ SUPPRESS = text(
     """
 )
 
+_SENT = (Channel.EMAIL, Channel.WEBHOOK)
+_NAMES = ", ".join(f"'{channel}'" for channel in _SENT)
+_FREE = ", ".join(f"CAST(:{channel} AS int)" for channel in _SENT)
 # Of a parameter PostgreSQL would learn the length each time anew, and plan for it: 2 ms for a lease.
-_LANES = "unnest(ARRAY['email', 'webhook'], ARRAY[CAST(:email AS int), CAST(:webhook AS int)]) AS lane (channel, free)"
+_LANES = f"unnest(ARRAY[{_NAMES}], ARRAY[{_FREE}]) AS lane (channel, free)"
 # In order of time, which only the index has: by statistics from a busy time PostgreSQL would look through all there is.
 DUE = text(
     f"""
@@ -135,7 +138,7 @@ async def lease(db: Database, free: Free, now: datetime) -> Sequence[Record]:
 
 
 def _lanes(free: Free) -> dict[str, Any]:
-    return {channel: free.get(channel, 0) for channel in (Channel.EMAIL, Channel.WEBHOOK)}
+    return {channel: free.get(channel, 0) for channel in _SENT}
 
 
 async def record(db: Database, results: Sequence[Result]) -> set[UUID]:
