@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import asyncpg
@@ -77,8 +77,11 @@ async def _fill(url: str, tenant: str, micro_grids: int) -> None:
     await db.execute("INSERT INTO streets (tenant, version) VALUES ($1, 1)", tenant)
     borders = shapely.to_wkb(_borders(micro_grids))
     units = _units(tenant, borders)
-    while chunk := [unit for unit, _ in zip(units, range(CHUNK), strict=False)]:
+    while chunk := list(islice(units, CHUNK)):
         await db.copy_records_to_table("units", records=chunk, columns=UNITS)
+    there = await db.fetchval("SELECT count(*) FROM units WHERE tenant = $1 AND level = 'micro_grid'", tenant)
+    if there != micro_grids:
+        raise ValueError(f"{there} of {micro_grids} micro-grids are in the tables: the map has holes")
     await db.execute("ANALYZE units")
     await db.close()
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import shapely
 
 from libs.contracts.words import Level
-from services.dispatch.domain.tree import GridTree, as_array, pack
+from services.dispatch.domain.tree import GridTree, Packed, Unit, as_array, pack
 from tests.unit.test_dispatch_routing import BORDERS, ROOT, UNITS
 
 TREE = GridTree.of(UNITS, BORDERS)
 NOWHERE = as_array([None])
+
+
+def halves(units: list[Unit]) -> list[list[Unit]]:
+    return [units[: len(units) // 2], units[len(units) // 2 :]]
 
 
 def test_every_unit_comes_back_as_it_was_put_in() -> None:
@@ -49,7 +52,7 @@ def test_the_unit_of_a_level_lies_above_or_is_higher_already(code: str, level: L
 def test_a_renamed_unit_is_a_new_tree_with_the_same_map() -> None:
     new = replace(TREE[f"{ROOT}203"], name="新东村", aliases=("东村", "新村"))
     assert TREE.map.locate([(119.005, 36.005)])
-    changed = TREE.changed([pack(new)], NOWHERE)
+    changed = TREE.changed(Packed.of([pack(new)], NOWHERE))
     assert changed[f"{ROOT}203"] == new
     assert TREE[f"{ROOT}203"].name == "东村"
     assert [code for code in changed if changed[code] != TREE[code]] == [f"{ROOT}203"]
@@ -58,7 +61,7 @@ def test_a_renamed_unit_is_a_new_tree_with_the_same_map() -> None:
 
 def test_a_border_that_moves_moves_on_the_map() -> None:
     code = f"{ROOT}20201"
-    changed = TREE.changed([pack(TREE[code])], as_array([shapely.box(10, 10, 11, 11)]))
+    changed = TREE.changed(Packed.of([pack(TREE[code])], as_array([shapely.box(10, 10, 11, 11)])))
     [now, no_more] = changed.map.locate([(10.5, 10.5), (119.025, 36.005)])
     assert now is not None
     assert changed.unit(now.unit).code == code
@@ -68,7 +71,7 @@ def test_a_border_that_moves_moves_on_the_map() -> None:
 
 def test_a_new_unit_takes_its_place_by_its_code() -> None:
     new = replace(TREE[f"{ROOT}20101"], code=f"{ROOT}20100", name="零微")
-    changed = TREE.changed([pack(new)], as_array([shapely.box(10, 10, 11, 11)]))
+    changed = TREE.changed(Packed.of([pack(new)], as_array([shapely.box(10, 10, 11, 11)])))
     assert [*changed] == sorted([*TREE, new.code])
     assert changed[new.code] == new
     assert {code: changed[code] for code in TREE} == {code: TREE[code] for code in TREE}
@@ -78,7 +81,18 @@ def test_a_new_unit_takes_its_place_by_its_code() -> None:
     assert (changed.unit(found.unit).code, changed.unit(as_before.unit).code) == (new.code, f"{ROOT}20101")
 
 
+def test_a_tree_in_parts_is_the_same_tree() -> None:
+    units = sorted(UNITS, key=lambda unit: unit.code)
+    parts = [
+        Packed.of([pack(u) for u in part], as_array([BORDERS.get(u.code) for u in part])) for part in halves(units)
+    ]
+    tree = GridTree(parts)
+    assert {code: tree[code] for code in tree} == {unit.code: unit for unit in UNITS}
+    codes = [tree.codes_above(index) for index in range(len(tree))]
+    assert codes == [TREE.codes_above(index) for index in range(len(TREE))]
+
+
 def test_a_street_without_units_has_an_empty_tree() -> None:
-    empty = GridTree([], np.empty(0, dtype=object))
+    empty = GridTree([])
     assert [*empty] == []
     assert empty.map.locate([(119.0, 36.0)]) == [None]

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,24 +54,78 @@ def as_array(borders: Sequence[BaseGeometry | None]) -> NDArray[Any]:
     return array_of_objects
 
 
+class Packed(NamedTuple):
+    """Units by code, in columns: `text` has a line for each, `lengths` are those; a street is its own parent."""
+
+    codes: NDArray[np.bytes_]
+    parents: NDArray[np.bytes_]
+    depths: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+    text: bytes
+    borders: NDArray[Any]
+
+    @classmethod
+    def of(cls, lines: Sequence[bytes], borders: NDArray[Any]) -> Packed:
+        """From lines as `pack` makes them, and their borders or None in the same sequence."""
+        cells = [line.split(b"\t", 3) for line in lines]
+        return cls(
+            np.array([cell[0] for cell in cells], dtype="S16"),
+            np.array([cell[2] or cell[0] for cell in cells], dtype="S16"),
+            np.array([_LEVEL_OF[cell[1]] for cell in cells], dtype=np.uint8),
+            np.fromiter(map(len, lines), np.int64, len(lines)) + 1,
+            b"".join(line + b"\n" for line in lines),
+            borders,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Packed]) -> Packed:
+        """One after another."""
+        codes, parents, depths, lengths, text, borders = zip(*parts or [cls.of([], as_array([]))], strict=True)
+        return cls(
+            np.concatenate(codes),
+            np.concatenate(parents),
+            np.concatenate(depths),
+            np.concatenate(lengths),
+            b"".join(text),
+            np.concatenate(borders),
+        )
+
+    def changed(self, by: Packed) -> Packed:
+        """With those units as they are there."""
+        both = Packed.joined([self, by])
+        order = np.argsort(both.codes, kind="stable")
+        ordered = both.codes[order]
+        # Of two with the same code the later one stands last.
+        order = order[np.append(ordered[1:] != ordered[:-1], True)]
+        text, ends = memoryview(both.text), np.cumsum(both.lengths)
+        # What still stands together is copied together: a large tree with few changes in a few pieces.
+        first = np.flatnonzero(np.diff(order, prepend=-2) != 1)
+        starts, stops = (ends - both.lengths)[order[first]], ends[order[np.append(first[1:], len(order)) - 1]]
+        return Packed(
+            both.codes[order],
+            both.parents[order],
+            both.depths[order],
+            both.lengths[order],
+            b"".join(text[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)),
+            both.borders[order],
+        )
+
+
 class GridTree(Mapping[str, Unit]):
-    """Units by code. `lines` are packed units, `borders` their borders or None, in the same sequence: by code.
+    """Units by code, from parts that follow each other by code: a large tree is packed while it is being read.
 
     A unit's index is its place in that sequence, and the lower code has the lower index.
     """
 
-    def __init__(self, lines: Sequence[bytes], borders: NDArray[Any]) -> None:
-        cells = [line.split(b"\t", 3) for line in lines]
-        codes = np.array([cell[0] for cell in cells], dtype="S16")
-        parents = np.searchsorted(codes, np.array([cell[2] or cell[0] for cell in cells], dtype="S16"))
+    def __init__(self, parts: Sequence[Packed]) -> None:
+        units = Packed.joined(parts)
         # As arrays of plain integers: an object for each would take more than the rest.
-        self._depths = bytes(_LEVEL_OF[cell[1]] for cell in cells)
-        self._parents = array("i", parents.astype(np.int32).tobytes())
-        self._codes = codes
-        self._text = b"\n".join(lines)
-        ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + 1)
-        self._ends = array("q", ends.tobytes())
-        self.borders = borders
+        self._depths = units.depths.tobytes()
+        self._parents = array("i", np.searchsorted(units.codes, units.parents).astype(np.int32).tobytes())
+        self._ends = array("q", np.cumsum(units.lengths).tobytes())
+        self._codes = units.codes
+        self._text = units.text
+        self.borders = units.borders
         self.unit = lru_cache(REMEMBERED)(self._unpacked)
         self._index_of = lru_cache(REMEMBERED)(self._searched)
 
@@ -79,28 +133,27 @@ class GridTree(Mapping[str, Unit]):
     def of(cls, units: Iterable[Unit], borders: Mapping[str, BaseGeometry]) -> GridTree:
         """The tree of units that are at hand, with the borders of those that have one."""
         ordered = sorted(units, key=lambda unit: unit.code)
-        return cls([pack(unit) for unit in ordered], as_array([borders.get(unit.code) for unit in ordered]))
+        return cls([Packed.of([pack(unit) for unit in ordered], as_array([borders.get(u.code) for u in ordered]))])
 
-    def changed(self, lines: Sequence[bytes], borders: NDArray[Any]) -> GridTree:
+    def changed(self, units: Packed) -> GridTree:
         """This tree with those units as they now are, new ones among them. The map is kept if no border differs."""
-        all_lines, all_borders, mapped = self._text.split(b"\n"), [*self.borders], "map" in self.__dict__
-        for line, border in zip(lines, borders, strict=True):
-            try:
-                index = self.index(line.split(b"\t", 1)[0].decode())
-            except KeyError:
-                all_lines.append(line)
-                all_borders.append(border)
-                mapped = False
-            else:
-                mapped = mapped and _same(border, all_borders[index])
-                all_lines[index], all_borders[index] = line, border
-        if len(all_lines) > len(self):
-            order = sorted(range(len(all_lines)), key=all_lines.__getitem__)
-            all_lines, all_borders = [all_lines[at] for at in order], [all_borders[at] for at in order]
-        tree = GridTree(all_lines, as_array(all_borders))
-        if mapped:
-            tree.map = self.map
+        tree = GridTree([self._packed().changed(units)])
+        if "map" in self.__dict__ and len(tree) == len(self):
+            here = self.borders[np.searchsorted(self._codes, units.codes)]
+            if all(map(_same, units.borders, here)):
+                tree.map = self.map
         return tree
+
+    def _packed(self) -> Packed:
+        ends = np.frombuffer(self._ends, np.int64)
+        return Packed(
+            self._codes,
+            self._codes[np.frombuffer(self._parents, np.int32)],
+            np.frombuffer(self._depths, np.uint8),
+            ends - np.append(0, ends[:-1]),
+            self._text,
+            self.borders,
+        )
 
     @cached_property
     def map(self) -> Borders:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import shapely
-from numpy.typing import NDArray
 from sqlalchemy import text
 
 from libs.chassis.database import Database, Record
@@ -17,7 +14,7 @@ from services.dispatch.domain.gazetteer import NamedPlace
 from services.dispatch.domain.responsibility import Responsibility
 from services.dispatch.domain.rules import Rule, Rules
 from services.dispatch.domain.street import Member, Street
-from services.dispatch.domain.tree import GridTree
+from services.dispatch.domain.tree import GridTree, Packed
 from services.dispatch.tables import responsibilities as responsibility_tables
 from services.dispatch.tables.rows import (
     CalendarDayRow,
@@ -105,23 +102,24 @@ def calendar_of(days: Sequence[Record | CalendarDayRow], hours: Sequence[Record 
 
 
 async def _all_units(db: Database, tenant: str) -> GridTree:
-    lines: list[bytes] = []
-    borders: list[NDArray[Any]] = []
+    """Each part is packed as it comes: a transaction in which nothing is asked for too long is ended by the server."""
+    parts: list[Packed] = []
     after: str | None = ""
     while after is not None:
         [some] = await db.rows(UNITS, {"tenant": tenant, "after": after, "most": UNITS_AT_ONCE})
         after = some.last
         if some.lines is not None:
-            lines += some.lines.encode().split(b"\n")
-            borders.append(shapely.from_wkb(some.borders))
-    return GridTree(lines, np.concatenate(borders) if borders else np.empty(0, dtype=object))
+            parts.append(_packed(some))
+    return GridTree(parts)
 
 
 async def _changed_units(db: Database, tenant: str, version: int, tree: GridTree) -> GridTree:
     [some] = await db.rows(CHANGED_UNITS, {"tenant": tenant, "version": version})
-    if some.lines is None:
-        return tree
-    return tree.changed(some.lines.encode().split(b"\n"), shapely.from_wkb(some.borders))
+    return tree if some.lines is None else tree.changed(_packed(some))
+
+
+def _packed(some: Record) -> Packed:
+    return Packed.of(some.lines.encode().split(b"\n"), shapely.from_wkb(some.borders))
 
 
 def place(p: Record | PlaceRow) -> NamedPlace:
