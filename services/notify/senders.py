@@ -81,8 +81,6 @@ class Senders:
         if service.draining or not free or not self._settings.sending:
             return 0
         async with autocommit(service.engine) as db:
-            if not await deliveries.any_due(db, free):
-                return 0
             leased = await deliveries.lease(db, free, service.clock.now())
         for delivery in leased:
             task = asyncio.create_task(self._traced(delivery, service))

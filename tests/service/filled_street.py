@@ -55,6 +55,8 @@ DEAD_LETTERS = """
 INSERT INTO retries (id, subject, headers, body, attempts, reason, parked_at)
 SELECT uuidv7(), subject, headers, body, 5, 'made for a test', now() FROM outbox WHERE position % 5 = 0
 """
+IS_QUEUED = "state = 'queued', due_at = now(), ended_at = NULL"
+IS_DELIVERED = "state = 'delivered', due_at = NULL, ended_at = now() WHERE due_at IS NOT NULL"
 
 
 async def _remember_a_backlog(url: str) -> None:
@@ -64,7 +66,10 @@ async def _remember_a_backlog(url: str) -> None:
     for table, waits, is_over, third in (
         ("outbox", "sent_at = NULL", "sent_at = recorded_at WHERE sent_at IS NULL", "position % 3 = 0"),
         ("retries", "due_at = now(), parked_at = NULL", "due_at = NULL, parked_at = now()", "attempts > 0"),
+        ("deliveries", IS_QUEUED, IS_DELIVERED, "channel = 'email'"),
     ):
+        if not await db.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
+            continue
         await db.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         await db.execute(f"UPDATE {table} SET {waits} WHERE {third}")
         await db.execute(f"ANALYZE {table}")
