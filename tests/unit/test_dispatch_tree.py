@@ -96,3 +96,9 @@ def test_a_street_without_units_has_an_empty_tree() -> None:
     empty = GridTree([])
     assert [*empty] == []
     assert empty.map.locate([(119.0, 36.0)]) == [None]
+
+
+def test_an_empty_tree_takes_its_first_units() -> None:
+    units = sorted(UNITS, key=lambda unit: unit.code)
+    tree = GridTree([]).changed(Packed.of([pack(unit) for unit in units], as_array([None] * len(units))))
+    assert {code: tree[code] for code in tree} == {unit.code: unit for unit in UNITS}
