@@ -63,7 +63,7 @@ async def _remember_a_backlog(url: str) -> None:
     """Leave statistics from a time when much was waiting, as after an outage; since then it has been cleared."""
     db = await asyncpg.connect(url)
     await db.execute(DEAD_LETTERS)
-    for table, waits, is_over, third in (
+    for table, waits, is_over, some in (
         ("outbox", "sent_at = NULL", "sent_at = recorded_at WHERE sent_at IS NULL", "position % 3 = 0"),
         ("retries", "due_at = now(), parked_at = NULL", "due_at = NULL, parked_at = now()", "attempts > 0"),
         ("deliveries", IS_QUEUED, IS_DELIVERED, "channel = 'email'"),
@@ -71,7 +71,7 @@ async def _remember_a_backlog(url: str) -> None:
         if not await db.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
             continue
         await db.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
-        await db.execute(f"UPDATE {table} SET {waits} WHERE {third}")
+        await db.execute(f"UPDATE {table} SET {waits} WHERE {some}")
         await db.execute(f"ANALYZE {table}")
         await db.execute(f"UPDATE {table} SET {is_over}")
     await db.close()

@@ -8,15 +8,12 @@ import pytest
 import shapely
 
 from libs.contracts.words import Level
-from services.dispatch.domain.tree import GridTree, Packed, Unit, as_array, pack
+from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from tests.unit.test_dispatch_routing import BORDERS, ROOT, UNITS
 
 TREE = GridTree.of(UNITS, BORDERS)
 NOWHERE = as_array([None])
-
-
-def halves(units: list[Unit]) -> list[list[Unit]]:
-    return [units[: len(units) // 2], units[len(units) // 2 :]]
+ORDERED = sorted(UNITS, key=lambda unit: unit.code)
 
 
 def test_every_unit_comes_back_as_it_was_put_in() -> None:
@@ -82,23 +79,20 @@ def test_a_new_unit_takes_its_place_by_its_code() -> None:
 
 
 def test_a_tree_in_parts_is_the_same_tree() -> None:
-    units = sorted(UNITS, key=lambda unit: unit.code)
-    parts = [
-        Packed.of([pack(u) for u in part], as_array([BORDERS.get(u.code) for u in part])) for part in halves(units)
-    ]
-    tree = GridTree(parts)
+    parts = [Packed.of([pack(u)], as_array([BORDERS.get(u.code)])) for u in ORDERED]
+    tree = GridTree(Packed.joined(parts))
     assert {code: tree[code] for code in tree} == {unit.code: unit for unit in UNITS}
     codes = [tree.codes_above(index) for index in range(len(tree))]
     assert codes == [TREE.codes_above(index) for index in range(len(TREE))]
 
 
 def test_a_street_without_units_has_an_empty_tree() -> None:
-    empty = GridTree([])
+    empty = GridTree(Packed.joined([]))
     assert [*empty] == []
     assert empty.map.locate([(119.0, 36.0)]) == [None]
 
 
 def test_an_empty_tree_takes_its_first_units() -> None:
-    units = sorted(UNITS, key=lambda unit: unit.code)
-    tree = GridTree([]).changed(Packed.of([pack(unit) for unit in units], as_array([None] * len(units))))
+    units = Packed.of([pack(unit) for unit in ORDERED], as_array([None] * len(ORDERED)))
+    tree = GridTree(Packed.joined([])).changed(units)
     assert {code: tree[code] for code in tree} == {unit.code: unit for unit in UNITS}

@@ -79,7 +79,7 @@ class Packed(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence[Packed]) -> Packed:
-        """One after another."""
+        """One after another: a large tree is packed in parts, while it is being read."""
         codes, parents, depths, lengths, text, borders = zip(*parts or [cls.of([], as_array([]))], strict=True)
         return cls(
             np.concatenate(codes),
@@ -112,13 +112,12 @@ class Packed(NamedTuple):
 
 
 class GridTree(Mapping[str, Unit]):
-    """Units by code, from parts that follow each other by code: a large tree is packed while it is being read.
+    """Units by code.
 
     A unit's index is its place in that sequence, and the lower code has the lower index.
     """
 
-    def __init__(self, parts: Sequence[Packed]) -> None:
-        units = Packed.joined(parts)
+    def __init__(self, units: Packed) -> None:
         # As arrays of plain integers: an object for each would take more than the rest.
         self._depths = units.depths.tobytes()
         self._parents = array("i", np.searchsorted(units.codes, units.parents).astype(np.int32).tobytes())
@@ -133,11 +132,11 @@ class GridTree(Mapping[str, Unit]):
     def of(cls, units: Iterable[Unit], borders: Mapping[str, BaseGeometry]) -> GridTree:
         """The tree of units that are at hand, with the borders of those that have one."""
         ordered = sorted(units, key=lambda unit: unit.code)
-        return cls([Packed.of([pack(unit) for unit in ordered], as_array([borders.get(u.code) for u in ordered]))])
+        return cls(Packed.of([pack(unit) for unit in ordered], as_array([borders.get(u.code) for u in ordered])))
 
     def changed(self, units: Packed) -> GridTree:
         """This tree with those units as they now are, new ones among them. The map is kept if no border differs."""
-        tree = GridTree([self._packed().changed(units)])
+        tree = GridTree(self._packed().changed(units))
         if "map" in self.__dict__ and len(tree) == len(self):
             here = self.borders[np.searchsorted(self._codes, units.codes)]
             if all(map(_same, units.borders, here)):

@@ -110,7 +110,7 @@ async def _all_units(db: Database, tenant: str) -> GridTree:
         after = some.last
         if some.lines is not None:
             parts.append(_packed(some))
-    return GridTree(parts)
+    return GridTree(Packed.joined(parts))
 
 
 async def _changed_units(db: Database, tenant: str, version: int, tree: GridTree) -> GridTree:

@@ -42,11 +42,9 @@ SUPPRESS = text(
 _SENT = (Channel.EMAIL, Channel.WEBHOOK)
 _NAMES = ", ".join(f"'{channel}'" for channel in _SENT)
 _FREE = ", ".join(f"CAST(:{channel} AS int)" for channel in _SENT)
-# Of a parameter PostgreSQL would learn the length each time anew, and plan for it: 2 ms for a lease.
-_LANES = f"unnest(ARRAY[{_NAMES}], ARRAY[{_FREE}]) AS lane (channel, free)"
-
-# Each channel has places of its own, so that a slow one keeps none of the others waiting. An array, not a join: of what
-# was waiting in an outage PostgreSQL takes a tenth for leased at once, and would go through every table for it.
+# Each channel has places of its own, so that a slow one keeps no other waiting. They are named: of an array as
+# a parameter PostgreSQL would learn the length each time anew, and plan for it (2 ms). What is leased is an array, not
+# a join: of what was waiting in an outage it takes a tenth for leased at once, and would go through all tables for it.
 LEASE = text(
     f"""
     WITH leased AS (
@@ -54,7 +52,7 @@ LEASE = text(
             due_at = now() + make_interval(secs => :lease_seconds),
             first_attempt_at = coalesce(first_attempt_at, CAST(:now AS timestamptz))
         WHERE delivery_id = ANY(ARRAY(
-            SELECT due.delivery_id FROM {_LANES}
+            SELECT due.delivery_id FROM unnest(ARRAY[{_NAMES}], ARRAY[{_FREE}]) AS lane (channel, free)
             CROSS JOIN LATERAL (
                 SELECT delivery_id FROM deliveries
                 WHERE channel = lane.channel AND due_at <= now()
@@ -113,17 +111,13 @@ async def suppress(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
         await db.execute(SUPPRESS, {column: [row[column] for row in rows] for column in rows[0]})
 
 
-Free = Mapping[Channel, int]
-"""How many deliveries of a channel may be under way besides those that are."""
+async def lease(db: Database, free: Mapping[Channel, int], now: datetime) -> Sequence[Record]:
+    """Deliveries that are due, with all that is needed to send them; nobody else has them until the lease ends.
 
-
-async def lease(db: Database, free: Free, now: datetime) -> Sequence[Record]:
-    """Deliveries that are due, with all that is needed to send them; nobody else has them until the lease ends."""
-    return await db.rows(LEASE, {**_lanes(free), "lease_seconds": float(LEASE_SECONDS), "now": now})
-
-
-def _lanes(free: Free) -> dict[str, Any]:
-    return {channel: free.get(channel, 0) for channel in _SENT}
+    `free`: how many deliveries of a channel may be under way besides those that are.
+    """
+    places = {str(channel): free.get(channel, 0) for channel in _SENT}
+    return await db.rows(LEASE, {**places, "lease_seconds": float(LEASE_SECONDS), "now": now})
 
 
 async def record(db: Database, results: Sequence[Result]) -> set[UUID]:
