@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,16 +13,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from deploy.local.servers import Servers
-from libs.chassis import seal, subscriber
-from libs.chassis.testing import Stage, fresh_database, fresh_streams, on_stage
+from libs.chassis import subscriber
+from tests.support.stage import KEYS, MakeStage, Stage, fresh_database, fresh_streams, on_stage
 
 # No test fails because the machine is slow.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-KEYS = seal.new_key_pair()
-
-MakeStage = Callable[..., Awaitable[Stage]]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import asyncpg
 from tests.bench.hop import CONSUMED, first_fact, probe_service
 from tests.bench.measure import Figure, memory_mib
 from tests.bench.place import Place, consume_anew, publish, published, unsent, until
-from tests.service import probe
+from tests.support import probe
 
 EARLY = 0.1
 """Of the backlog: by then the consumer has all that it needs."""

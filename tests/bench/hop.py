@@ -21,7 +21,7 @@ from libs.contracts.message import Message
 from tests.bench import bare
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place, consume_anew, process, publish, published, unsent, until
-from tests.service import probe
+from tests.support import probe
 
 CONSUMED: dict[str, list[type[Message]]] = {"scoring": [CaseRegistered]}
 FACT = "wangge.370784004.scoring.points_posted.v1"

@@ -29,12 +29,12 @@ from deploy.local.servers import Servers
 from deploy.local.street import RESPONSIBILITY
 from deploy.local.trouble import free_port
 from libs.chassis import topology
-from libs.chassis.testing import fresh_streams
 from libs.cli.wiring import handled
 from libs.contracts import cloudevents
 from libs.contracts.message import Event, Message
 from tests.bench import load
-from tests.service import probe
+from tests.support import probe
+from tests.support.stage import fresh_streams
 
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.05

@@ -9,7 +9,7 @@ import uvicorn
 from libs.chassis import garbage
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
-from tests.service.probe import api, router
+from tests.support.probe import api, router
 
 if __name__ == "__main__":
     settings = ServiceSettings.model_validate(

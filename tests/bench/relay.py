@@ -13,7 +13,7 @@ from tests.bench import bare
 from tests.bench.hop import first_fact, probe_service
 from tests.bench.measure import Figure
 from tests.bench.place import Place, published, unsent, until
-from tests.service import probe
+from tests.support import probe
 
 FILL = """
 INSERT INTO outbox (partition, message_id, subject, headers, body)

@@ -22,13 +22,13 @@ import shapely
 
 from deploy.local.local_street import TENANT
 from libs.chassis.database import connect, transaction
-from libs.chassis.testing import NOON
 from libs.contracts.words import Place, Point
 from services.dispatch.domain.routing import Routed, ToDesk, route_all
 from services.dispatch.tables import streets
 from tests.bench.measure import memory_mib
 from tests.bench.place import categories
 from tests.bench.routing import BOX
+from tests.support.stage import NOON
 
 BATCH = 200
 

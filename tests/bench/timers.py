@@ -15,7 +15,7 @@ from libs.chassis.settings import ServiceSettings
 from libs.chassis.timers import TimerSweep
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place
-from tests.service import probe
+from tests.support import probe
 
 DUE_SHARE = 100
 """One in so many is due at once."""

@@ -35,13 +35,12 @@ from deploy.local.servers import Servers
 from libs.chassis import seal
 from libs.chassis.database import connect, transaction
 from libs.chassis.ids import new_id
-from libs.chassis.testing import PATIENCE_SECONDS, fresh_database, fresh_streams
 from libs.cli.running import run
 from libs.cli.wiring import handled
 from libs.contracts.streams import SERVICES
 from services.dispatch import roster
-from tests.conftest import KEYS
-from tests.service.test_cli_serve import WANGGE
+from tests.support.cli import WANGGE
+from tests.support.stage import KEYS, PATIENCE_SECONDS, fresh_database, fresh_streams
 
 EXAMPLES = 12
 """Of each operation, and as many unfitting ones. All of it takes about a minute."""

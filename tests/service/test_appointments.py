@@ -12,13 +12,12 @@ import pytest
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage, stamped
 from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered, OrderRescheduled
 from libs.contracts.incident import CaseAppointmentChanged, CaseRegistered, CaseReopened, ReportCase
 from libs.contracts.words import Appointment, Place, RequestKind
-from tests.conftest import MakeStage
-from tests.service.test_dispatch_orders import STREET, TENANT, act, registered
-from tests.service.test_incident_reports import category
+from tests.support.dispatch import TENANT, act, put_street, registered
+from tests.support.incident import category
+from tests.support.stage import MakeStage, Stage, stamped
 
 PAPERS = ["户口簿", "授权委托书"]
 
@@ -43,9 +42,7 @@ class Both:
 @pytest.fixture
 async def both(stage: MakeStage) -> Both:
     dispatch = await stage("dispatch", "incident")
-    async with dispatch.database() as db:
-        for statement in STREET.split(";"):
-            await db.execute(text(statement))
+    await put_street(dispatch)
     incident = await stage("incident")
     await incident.hear(category("11001"))
     return Both(incident, dispatch)

@@ -11,10 +11,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from deploy.local.servers import Servers
 from libs.chassis import metrics
-from libs.chassis.testing import Stage
 from libs.contracts import cloudevents
 from libs.contracts.scoring import PointsPosted
-from tests.service.probe import BOOM, heard, probe, registered
+from tests.support.probe import BOOM, heard, probe, registered
+from tests.support.stage import Stage
 
 
 @pytest.fixture

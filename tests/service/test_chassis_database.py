@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from deploy.local.servers import Servers
 from libs.chassis.database import Database, Engine, autocommit, connect, is_outage, positional, transaction
-from tests.service.probe import database
+from tests.support.probe import database
 
 PID = text("SELECT pg_backend_pid() AS pid")
 HEAR = text("INSERT INTO heard (case_id, fact, summary) VALUES (uuidv7(), 'told', :summary)")

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from deploy.local.servers import Servers
 from libs.chassis import housekeeping
 from libs.chassis.database import connect, transaction
-from tests.service.probe import database
+from tests.support.probe import database
 
 MANY = housekeeping.CHUNK * 2 + 10
 

@@ -17,11 +17,11 @@ from sqlalchemy import text
 from deploy.local.servers import Servers
 from libs.chassis.ids import new_id
 from libs.chassis.processing import in_waves
-from libs.chassis.testing import Stage
 from libs.contracts import cloudevents
 from libs.contracts.message import Message
 from libs.contracts.scoring import PointsPosted
-from tests.service.probe import BOOM, closed, heard, probe, registered
+from tests.support.probe import BOOM, closed, heard, probe, registered
+from tests.support.stage import Stage
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from libs.chassis.database import connect, is_outage, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.outbox import PARTITIONS
 from libs.chassis.relay import LOCK, TAKE, NotPublished, Relay
-from libs.chassis.testing import fresh_streams
 from libs.contracts import cloudevents
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from tests.service.probe import database, points, registered
+from tests.support.probe import database, points, registered
+from tests.support.stage import fresh_streams
 
 AGGREGATES = 40
 

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from deploy.local.servers import Servers
 from libs.chassis import timers
 from libs.chassis.clock import Clock
-from libs.chassis.testing import NOON, Stage
-from tests.service.probe import BOOM, Reminder, heard, probe
+from tests.support.probe import BOOM, Reminder, heard, probe
+from tests.support.stage import NOON, Stage
 
 
 @pytest.fixture

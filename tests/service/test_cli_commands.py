@@ -13,7 +13,6 @@ from uuid import UUID
 import nats
 import pytest
 from sqlalchemy import text
-from typer.testing import CliRunner, Result
 
 from deploy.local import street
 from deploy.local.servers import Servers
@@ -22,14 +21,14 @@ from libs.chassis.database import Database, connect, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.schema_version import known_versions
 from libs.chassis.seal import Opener, Sealer, new_key_pair
-from libs.chassis.testing import NOON, empty_database, fresh_database
-from libs.cli.main import app
 from libs.cli.running import run
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import MemberChanged
 from libs.contracts.words import MemberKind
 from services.incident.domain.history import append, no_entries
 from services.incident.tables import cases as tables
+from tests.support.cli import wangge
+from tests.support.stage import NOON, empty_database, fresh_database
 
 TENANT = "370784004"
 PRIVATE, PUBLIC = new_key_pair()
@@ -43,10 +42,6 @@ INSERT_CASE = """
 """
 
 numbers = itertools.count()
-
-
-def wangge(*arguments: str, **environment: str) -> Result:
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", **environment})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from deploy.local import street
 from libs.chassis import seal
 from services.dispatch import roster
 from services.dispatch.roster_files import NotARoster
-from tests.service.roster_folder import edit, edit_units, setting
+from tests.support.roster_folder import edit, edit_units, setting
 
 TENANT = "370784004"
 PUBLIC = seal.new_key_pair()[1]

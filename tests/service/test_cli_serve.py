@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,9 @@ import httpx
 import pytest
 
 from deploy.local.servers import Servers
-from libs.chassis.testing import PATIENCE_SECONDS, fresh_database
 from libs.cli.running import run
-
-WANGGE = (sys.executable, "-m", "libs.cli.main")
+from tests.support.cli import WANGGE
+from tests.support.stage import PATIENCE_SECONDS, fresh_database
 
 
 @pytest.fixture(scope="module")

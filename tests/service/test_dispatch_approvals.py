@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.testing import Stage
 from libs.contracts.dispatch import (
     AppealUpheld,
     ApprovalAsked,
@@ -24,9 +23,8 @@ from libs.contracts.dispatch import (
     OrderSupervised,
     OrderSuspended,
 )
-from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
-
-__all__ = ["dispatch"]
+from tests.support.dispatch import TENANT, act, registered
+from tests.support.stage import Stage
 
 WISH = {"kind": "extension", "reason": "materials", "note": "等待材料", "amount": 2}
 

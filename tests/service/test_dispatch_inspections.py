@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage, stamped
 from libs.contracts.dispatch import (
     CaseVerified,
     DeadlineNear,
@@ -28,10 +27,8 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.incident import CaseRejected, CaseVoided, EndReason, VerifyAsked
 from libs.contracts.words import Place, Point, RequestKind
-from tests.service.test_dispatch_offers import is_absent, made_due
-from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
-
-__all__ = ["dispatch"]
+from tests.support.dispatch import TENANT, act, answer, is_absent, made_due, registered
+from tests.support.stage import Stage, stamped
 
 STRANGERS = """
 INSERT INTO members SELECT '370784004', 'S' || n, '外组' || n, 'volunteer', '37078400420101', 'P9', false, '[]', 2, ''
@@ -95,11 +92,6 @@ async def checks_of(dispatch: Stage, order_id: UUID) -> list[dict[str, Any]]:
 async def try_check(dispatch: Stage, order_id: UUID, by: str, passed: bool = True, note: str = "") -> httpx.Response:
     body = {"tenant": TENANT, "member_id": by, "passed": passed, "note": note}
     return await dispatch.http.post(f"/v1/orders/{order_id}/check", json=body)
-
-
-async def answer(dispatch: Stage, id: UUID, by: str, true_report: bool = True, note: str = "属实") -> httpx.Response:
-    body = {"tenant": TENANT, "member_id": by, "true_report": true_report, "note": note, "photos": ["wall"]}
-    return await dispatch.http.post(f"/v1/inspections/{id}/answer", json=body)
 
 
 async def timers(dispatch: Stage) -> list[str]:

@@ -10,12 +10,10 @@ from asyncpg import PostgresError
 from sqlalchemy import text
 
 from libs.chassis.database import Database
-from libs.chassis.testing import NOON, Stage
 from libs.contracts.dispatch import OrderOffered
 from services.dispatch.desk import Desk
-from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
-
-__all__ = ["dispatch"]
+from tests.support.dispatch import TENANT, act, registered
+from tests.support.stage import NOON, Stage
 
 WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 

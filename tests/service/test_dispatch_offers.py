@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage, on_stage
 from libs.contracts.dispatch import (
     MemberAbsent,
     OrderAssigned,
@@ -23,9 +21,8 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.words import Reach
 from services.dispatch import app
-from tests.service.test_dispatch_orders import TENANT, act, dispatch, registered
-
-__all__ = ["dispatch"]
+from tests.support.dispatch import TENANT, act, is_absent, made_due, offered, registered
+from tests.support.stage import Stage, on_stage
 
 CLAIMS = 1_000
 NEARER_TO_THE_GRID = """
@@ -33,34 +30,6 @@ INSERT INTO members SELECT '370784004', 'N' || n, '成员' || n, 'volunteer', '3
 FROM generate_series(1, 40) n
 """
 """So many that nobody of the micro-grid is among those whom the grid asks first."""
-
-
-async def made_due(dispatch: Stage, kind: str) -> None:
-    """Fire the timers of a class as if their time had come."""
-    async with dispatch.database() as db:
-        await db.execute(text("UPDATE timers SET due_at = now() - interval '1 s' WHERE name = :name"), {"name": kind})
-    for _ in range(3):
-        await dispatch.service.timers.fire_due(200)
-
-
-async def offered(dispatch: Stage) -> OrderOffered:
-    return (await dispatch.said(OrderOffered))[-1]
-
-
-async def is_absent(dispatch: Stage, member_id: str, hours: float = 8, begins_in: float = 0) -> dict[str, Any]:
-    start = datetime.now(UTC) + timedelta(hours=begins_in)
-    body = {
-        "tenant": TENANT,
-        "member_id": member_id,
-        "from_at": start.isoformat(),
-        "until_at": (start + timedelta(hours=hours)).isoformat(),
-        "reason": "leave",
-    }
-    answer = await dispatch.http.post("/v1/absences", json=body)
-    assert answer.status_code == 201, answer.text
-    recorded: dict[str, Any] = answer.json()
-    await dispatch.service.timers.fire_due(200)
-    return recorded
 
 
 async def absent_until(dispatch: Stage, member_id: str) -> datetime | None:

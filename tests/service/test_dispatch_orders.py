@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-import pytest
-import shapely
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage, stamped
 from libs.contracts.dispatch import (
     DeadlineNear,
     OrderCancelled,
@@ -24,52 +20,10 @@ from libs.contracts.dispatch import (
     OrderOffered,
     OrderOverdue,
 )
-from libs.contracts.incident import CaseMerged, CaseRegistered, CaseReopened, CaseUnmerged, CaseVoided, EndReason
-from libs.contracts.words import STREET_ZONE, Place, Point, RequestKind
-from tests.conftest import MakeStage
-
-TENANT = "370784004"
-
-
-def registered(at: datetime | None = None) -> CaseRegistered:
-    return CaseRegistered(
-        tenant=TENANT,
-        occurred_at=at or datetime.now(UTC),
-        case_id=new_id(),
-        case_no="20261123-000001",
-        category="11001",
-        category_name="路灯不亮",
-        request_kind=RequestKind.SNAPSHOT,
-        place=Place(point=Point(longitude=0.5, latitude=0.5)),
-        summary="路灯不亮",
-    )
-
-
-@pytest.fixture
-async def dispatch(stage: MakeStage) -> Stage:
-    running = await stage("dispatch")
-    async with running.database() as db:
-        for statement in STREET.split(";"):
-            await db.execute(text(statement))
-    return running
-
-
-SQUARE = shapely.box(0, 0, 1, 1).wkb_hex
-STREET = f"""
-INSERT INTO streets VALUES ('370784004', 1);
-INSERT INTO units (tenant, code, level, parent, name, aliases, org_id, org_kind, org_name, border) VALUES
-('370784004', '370784004', 'street', NULL, '凌河街道', '[]', 'P1', 'street_committee', '街道党工委', NULL),
-('370784004', '37078400401', 'community', '370784004', '一社区', '[]', 'P2', 'community_org', '一社区党委', NULL),
-('370784004', '370784004201', 'grid', '37078400401', '凌河村', '["凌河"]', 'P3', 'branch', '凌河村支部', NULL),
-('370784004', '37078400420101', 'micro_grid', '370784004201', '凌河村一微', '[]', 'P4', 'party_group', '一组',
- decode('{SQUARE}', 'hex'));
-INSERT INTO members SELECT '370784004', 'M' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', false, '[]', 2, ''
-FROM generate_series(1, 4) n;
-INSERT INTO members VALUES ('370784004', 'L1', '带班', 'lead', '370784004', 'P1', true, '[]', 9, '');
-INSERT INTO responsibilities VALUES ('370784004', '11001', '路灯不亮', 'Street lamp out', 'public_services',
- 'component', 'automatic', 'micro_grid', 'party_group', '[]', 4, 'work_hour', 2, 'work_day', 1, 'work_day', 'note', 5,
- '')
-"""
+from libs.contracts.incident import CaseMerged, CaseReopened, CaseUnmerged, CaseVoided, EndReason
+from libs.contracts.words import STREET_ZONE
+from tests.support.dispatch import TENANT, act, finished, registered
+from tests.support.stage import Stage, stamped
 
 
 async def test_a_registered_case_is_dispatched_to_its_party_group_and_offered(dispatch: Stage) -> None:
@@ -100,24 +54,6 @@ async def test_exactly_one_of_many_claims_wins(dispatch: Stage) -> None:
     assert len(winners) == 1
     assert {a.status_code for a in answers} == {200, 409}
     assert UUID(answers[0].json().get("order_id", str(offer.order_id))) == offer.order_id
-
-
-async def act(dispatch: Stage, order_id: UUID, move: str, member_id: str, **more: object) -> dict[str, Any]:
-    body = {"tenant": TENANT, "member_id": member_id, **more}
-    answer = await dispatch.http.post(f"/v1/orders/{order_id}/{move}", json=body)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def finished(dispatch: Stage, case: CaseRegistered) -> UUID:
-    """The id of the case's order, which has been claimed, handled and checked."""
-    await dispatch.hear(case)
-    order_id = (await dispatch.said(OrderOffered))[-1].order_id
-    await act(dispatch, order_id, "claim", "M1")
-    await act(dispatch, order_id, "hand-in", "M1", note="lamp replaced")
-    await act(dispatch, order_id, "check", "M2", passed=True)
-    return order_id
 
 
 async def test_an_order_lives_from_claim_to_check_and_every_step_is_told(dispatch: Stage) -> None:

@@ -15,13 +15,12 @@ import shapely
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import PATIENCE_SECONDS, Stage
 from libs.contracts.dispatch import CategoryChanged, PatrolAssigned, PatrolMissed, PatrolPlanned, PatrolVisited
 from libs.contracts.incident import CaseReported
 from libs.contracts.words import STREET_ZONE, Registration, RequestKind
 from services.dispatch.tables import findings as finding_tables
 from services.dispatch.tables import patrols as tables
-from tests.conftest import MakeStage
+from tests.support.stage import PATIENCE_SECONDS, MakeStage, Stage
 
 TENANT = "370784004"
 GRID = "370784004201"

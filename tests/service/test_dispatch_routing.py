@@ -13,14 +13,13 @@ from sqlalchemy import text
 from deploy.local import street
 from libs.chassis import seal
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage
 from libs.contracts.dispatch import OrderDispatched
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.words import Place, RequestKind
 from services.dispatch import roster
-from tests.conftest import KEYS, MakeStage
-from tests.service.roster_folder import edit
-from tests.service.test_cli_commands import wangge
+from tests.support.cli import wangge
+from tests.support.roster_folder import edit
+from tests.support.stage import KEYS, MakeStage, Stage
 
 TENANT = "370784004"
 BIG_RULIN, WEST_RULIN, UTILITY = "370784004215", "370784004218", "3707840040401"

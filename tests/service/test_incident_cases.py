@@ -5,173 +5,21 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from asyncpg import PostgresError
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage, stamped
 from libs.contracts import cloudevents
-from libs.contracts.dispatch import (
-    CategoryChanged,
-    EscalationCause,
-    OrderChecked,
-    OrderClaimed,
-    OrderDispatched,
-    OrderEscalated,
-    OrderHandled,
-    OrderOverdue,
-    OrderReturned,
-)
-from libs.contracts.incident import (
-    CaseClosed,
-    CaseEvaluated,
-    CaseRegistered,
-    CaseRejected,
-    CaseReopened,
-    CaseResolved,
-    Receipt,
-)
+from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseResolved
 from libs.contracts.message import OrderEvent
-from libs.contracts.words import Level, Registration
-from libs.contracts.words import Stage as ClockStage
 from services.incident.domain.history import broken
 from services.incident.tables import audit
-from tests.conftest import MakeStage
-
-STREET = "370784004"
-MEMBER = "member-0042"
-MICRO_GRID, COMMUNITY = "37078400420101", "37078400401"
-
-
-@pytest.fixture
-async def incident(stage: MakeStage) -> Stage:
-    running = await stage("incident")
-    Orders.now = datetime.now(UTC)
-    await running.hear(*categories())
-    return running
-
-
-def categories() -> list[CategoryChanged]:
-    """One of each policy."""
-    policies = {"11001": Registration.AUTOMATIC, "11002": Registration.ACCEPTOR, "11003": Registration.VERIFY}
-    return [
-        CategoryChanged(
-            tenant=STREET,
-            occurred_at=datetime.now(UTC),
-            category=code,
-            name_zh="路灯不亮",
-            name_en="Street lamp out",
-            area="public_services",
-            registration=registration,
-        )
-        for code, registration in policies.items()
-    ]
-
-
-async def report(stage: Stage, category: str = "11001", point: tuple[float, float] = (119.2, 36.4)) -> Receipt:
-    place = {"point": {"longitude": point[0], "latitude": point[1]}, "name": "儒林"}
-    body = {"tenant": STREET, "category": category, "text": "路灯不亮，电话13800000000", "place": place}
-    contact = {"email": "wang@mail.example"}
-    answer = await stage.http.post(
-        "/v1/reports", json={**body, "contact": contact}, headers={"Idempotency-Key": str(new_id())}
-    )
-    return Receipt.model_validate(answer.json())
-
-
-class Orders:
-    """The facts of one order of a case, at so many minutes before the test began (or after: less than none)."""
-
-    now: ClassVar[datetime]
-
-    def __init__(self, case: Receipt) -> None:
-        self.case = case
-        self.order_id = new_id()
-
-    def _of(self, minutes_ago: float) -> dict[str, Any]:
-        return {
-            "tenant": STREET,
-            "occurred_at": self.now - timedelta(minutes=minutes_ago),
-            "case_id": self.case.case_id,
-            "order_id": self.order_id,
-        }
-
-    def dispatched(self, minutes_ago: float = 60) -> OrderDispatched:
-        return OrderDispatched(
-            **self._of(minutes_ago),
-            case_no=self.case.case_no,
-            category="11001",
-            unit=MICRO_GRID,
-            unit_name="儒林一微网格",
-            org_id="P4",
-            level=Level.MICRO_GRID,
-            claim_by=self.now + timedelta(hours=1),
-            handle_by=self.now + timedelta(hours=9),
-            check_by=self.now + timedelta(hours=17),
-            because=("the point lies in it",),
-        )
-
-    def claimed(self, minutes_ago: float = 50) -> OrderClaimed:
-        by = {"member_id": MEMBER, "org_id": "P4", "category": "11001"}
-        return OrderClaimed(**self._of(minutes_ago), **by, handle_by=self.now + timedelta(hours=9))
-
-    def returned(self, minutes_ago: float = 45) -> OrderReturned:
-        return OrderReturned(**self._of(minutes_ago), member_id=MEMBER, org_id="P4", reason="没有梯子")
-
-    def escalated(self, minutes_ago: float = 44) -> OrderEscalated:
-        return OrderEscalated(
-            **self._of(minutes_ago),
-            cause=EscalationCause.RETURNED,
-            from_unit=MICRO_GRID,
-            from_org="P4",
-            to_unit=COMMUNITY,
-            to_org="P2",
-            to_level=Level.COMMUNITY,
-        )
-
-    def overdue(self, minutes_ago: float = 43) -> OrderOverdue:
-        late = {"stage": ClockStage.CLAIM, "due_at": self.now, "org_id": "P4", "unit": MICRO_GRID, "member_ids": ()}
-        return OrderOverdue(**self._of(minutes_ago), **late)
-
-    def handled(self, minutes_ago: float = 40) -> OrderHandled:
-        by = {"member_id": MEMBER, "org_id": "P4", "category": "11001"}
-        return OrderHandled(**self._of(minutes_ago), **by, on_time=True)
-
-    def checked(self, minutes_ago: float = 30, passed: bool = True) -> OrderChecked:
-        return OrderChecked(
-            **self._of(minutes_ago),
-            passed=passed,
-            member_id=MEMBER,
-            org_id="P4",
-            checked_by="member-0007",
-            checked_by_org="org-2",
-            category="11001",
-            points=5,
-            on_time=True,
-            own_report=False,
-        )
-
-
-async def view(stage: Stage, case: Receipt) -> dict[str, Any]:
-    answer = await stage.http.get(f"/v1/cases/{case.case_no}", params={"tenant": STREET})
-    assert answer.status_code == 200
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def decide(stage: Stage, case: Receipt, what: str, **more: Any) -> httpx.Response:
-    body = {"tenant": STREET, "by_member": MEMBER, **more}
-    return await stage.http.post(f"/v1/cases/{case.case_no}/{what}", json=body)
-
-
-async def feedback(stage: Stage, case: Receipt, satisfied: bool, words: str | None = None) -> httpx.Response:
-    return await stage.http.post(
-        f"/v1/track/{case.tracking_code}/feedback", json={"satisfied": satisfied, "words": words}
-    )
+from tests.support.incident import MEMBER, MICRO_GRID, TENANT, Orders, decide, feedback, report, view
+from tests.support.stage import Stage, stamped
 
 
 async def test_an_accepted_report_is_registered_once(incident: Stage) -> None:
@@ -395,9 +243,9 @@ async def test_a_reopening_comes_after_the_closing_though_that_was_by_a_clock_th
 async def test_cases_are_counted_by_state(incident: Stage) -> None:
     first, second = await report(incident), await report(incident)
     await incident.hear(Orders(first).claimed())
-    counts = (await incident.http.get("/v1/cases/counts", params={"tenant": STREET})).json()
+    counts = (await incident.http.get("/v1/cases/counts", params={"tenant": TENANT})).json()
     assert (counts["in_progress"], counts["registered"], counts["closed"]) == (1, 1, 0)
-    missing = await incident.http.get("/v1/cases/20261123-999999", params={"tenant": STREET})
+    missing = await incident.http.get("/v1/cases/20261123-999999", params={"tenant": TENANT})
     assert missing.status_code == 404
     staff = await view(incident, second)
     assert "tracking_code" not in staff
@@ -426,9 +274,9 @@ async def test_a_case_is_shown_as_it_stood_at_any_time(incident: Stage) -> None:
     ]
     url = f"/v1/cases/{case.case_no}"
     for at, then in said:
-        again = await incident.http.get(url, params={"tenant": STREET, "as_of": at.isoformat()})
+        again = await incident.http.get(url, params={"tenant": TENANT, "as_of": at.isoformat()})
         assert again.json() == then
-    early = {"tenant": STREET, "as_of": (Orders.now - timedelta(days=1)).isoformat()}
+    early = {"tenant": TENANT, "as_of": (Orders.now - timedelta(days=1)).isoformat()}
     assert (await incident.http.get(url, params=early)).status_code == 404
     assert (await incident.http.get(url, params={**early, "as_of": "yesterday"})).status_code == 422
 
@@ -449,6 +297,6 @@ async def test_chains_hold_when_many_write_to_one_case_at_once(incident: Stage) 
     await asyncio.gather(*decisions, *(incident.publish(fact) for fact in facts))
     await incident.settled()
     async with incident.database() as db:
-        found = [history async for history in audit.histories(db, STREET)]
+        found = [history async for history in audit.histories(db, TENANT)]
     assert [len(history.entries) for history in found] == [5, 5, 5]
     assert [broken(history.entries, history.head) for history in found] == [None, None, None]

@@ -11,15 +11,13 @@ import pytest
 
 from libs.chassis import pages
 from libs.chassis.ids import new_id
-from libs.chassis.testing import Stage
 from libs.contracts.incident import CaseRegistered, CaseRejected
-from tests.service.test_incident_cases import MEMBER, STREET, Orders, incident, report
-
-__all__ = ["incident"]
+from tests.support.incident import MEMBER, TENANT, Orders, report
+from tests.support.stage import Stage
 
 
 async def listed(stage: Stage, **wanted: Any) -> dict[str, Any]:
-    answer = await stage.http.get("/v1/cases", params={"tenant": STREET, **wanted})
+    answer = await stage.http.get("/v1/cases", params={"tenant": TENANT, **wanted})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -56,7 +54,7 @@ async def test_filters_leave_what_was_asked_for(incident: Stage) -> None:
     assert numbers(await listed(incident, since=tomorrow)) == []
     assert len(numbers(await listed(incident, until=tomorrow))) == 3
     for unfit in ({"after": "no cursor"}, {"limit": 501}, {"state": "lost"}, {"since": "yesterday"}, {"words": "灯"}):
-        answer = await incident.http.get("/v1/cases", params={"tenant": STREET, **unfit})
+        answer = await incident.http.get("/v1/cases", params={"tenant": TENANT, **unfit})
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
 
@@ -71,16 +69,16 @@ async def test_beyond_a_limit_there_are_more_than_that(incident: Stage, monkeypa
 async def test_a_file_has_every_case_and_no_formula(incident: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "ROWS_AT_ONCE", 2)
     place = {"name": '=HYPERLINK("http://x")'}
-    body = {"tenant": STREET, "category": "11001", "text": "=1+1 打13800000000", "place": place}
+    body = {"tenant": TENANT, "category": "11001", "text": "=1+1 打13800000000", "place": place}
     cases = [(await report(incident)).case_no for _ in range(4)]
     await incident.http.post("/v1/reports", json=body, headers={"Idempotency-Key": str(new_id())})
-    answer = await incident.http.get("/v1/cases.csv", params={"tenant": STREET})
+    answer = await incident.http.get("/v1/cases.csv", params={"tenant": TENANT})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(StringIO(answer.text.removeprefix("\ufeff"))))
     assert [row["case_no"] for row in rows[:4]] == cases
     assert rows[4]["place_name"].startswith("'=")
     assert rows[4]["summary"] == "'=1+1 打…"
-    only = await incident.http.get("/v1/cases.csv", params={"tenant": STREET, "state": "closed"})
+    only = await incident.http.get("/v1/cases.csv", params={"tenant": TENANT, "state": "closed"})
     assert len(only.text.splitlines()) == 1
 
 
@@ -88,7 +86,7 @@ async def test_a_decision_on_many_cases_answers_for_each(incident: Stage) -> Non
     waiting = [await report(incident, "11002") for _ in range(3)]
     registered = await report(incident)
     named = [*(case.case_no for case in waiting), registered.case_no, "20261123-999999", waiting[0].case_no]
-    body = {"tenant": STREET, "by_member": MEMBER, "case_nos": named, "move": "accept"}
+    body = {"tenant": TENANT, "by_member": MEMBER, "case_nos": named, "move": "accept"}
     answers = (await incident.http.post("/v1/cases/moves", json=body)).json()
     assert [(a["status"], a["state"]) for a in answers] == [
         *[(200, "registered")] * 3,

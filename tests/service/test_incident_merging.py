@@ -6,13 +6,11 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from libs.chassis.testing import Stage
 from libs.contracts.incident import CaseEvaluated, CaseMerged, CaseReopened, CaseUnmerged, CaseVoided
 from services.incident.domain.history import broken
 from services.incident.tables import audit
-from tests.service.test_incident_cases import MEMBER, STREET, Orders, decide, feedback, incident, report, view
-
-__all__ = ["incident"]
+from tests.support.incident import MEMBER, TENANT, Orders, decide, feedback, report, view
+from tests.support.stage import Stage
 
 
 async def track(stage: Stage, code: str) -> dict[str, Any]:
@@ -97,11 +95,11 @@ async def test_an_unmerged_case_is_registered_again_and_keeps_what_happened(inci
     steps = [s["step"] for s in sorted(found["timeline"], key=lambda s: s["position"])]
     assert steps == ["reported", "registered", "claimed", "merged", "unmerged", "claimed"]
     url = f"/v1/cases/{merged.case_no}"
-    then = (await incident.http.get(url, params={"tenant": STREET, "as_of": joined_at.isoformat()})).json()
+    then = (await incident.http.get(url, params={"tenant": TENANT, "as_of": joined_at.isoformat()})).json()
     assert (then["state"], then["merged_into"]) == ("merged", survivor.case_no)
     assert (await decide(incident, merged, "unmerge", note="再来")).status_code == 409
     async with incident.database() as db:
-        assert [broken(h.entries, h.head) async for h in audit.histories(db, STREET)] == [None, None]
+        assert [broken(h.entries, h.head) async for h in audit.histories(db, TENANT)] == [None, None]
 
 
 async def test_merging_two_cases_into_one_another_at_once_leaves_one_of_them(incident: Stage) -> None:
@@ -125,7 +123,7 @@ async def test_a_merge_that_cannot_be_says_what_can(incident: Stage) -> None:
 
 async def test_children_are_listed_and_go_their_own_way(incident: Stage) -> None:
     parent, child = await report(incident), await report(incident)
-    body = {"tenant": STREET, "by_member": MEMBER, "parent": parent.case_no}
+    body = {"tenant": TENANT, "by_member": MEMBER, "parent": parent.case_no}
     assert (await incident.http.put(f"/v1/cases/{child.case_no}/parent", json=body)).status_code == 200
     await incident.hear(Orders(parent).checked())
     found = await view(incident, parent)
@@ -145,7 +143,7 @@ async def test_a_case_that_may_be_known_is_shown_to_staff_with_reasons_and_to_it
     elsewhere = await report(incident, "11002")
     await incident.hear(Orders(known).claimed())
     url = f"/v1/cases/{case.case_no}/candidates"
-    [candidate] = (await incident.http.get(url, params={"tenant": STREET})).json()
+    [candidate] = (await incident.http.get(url, params={"tenant": TENANT})).json()
     assert (candidate["case_no"], candidate["score"], candidate["state"]) == (known.case_no, 1.0, "in_progress")
     assert candidate["because"] == ["0 m away", "0 h apart", "100% of the text alike"]
     answer = await incident.http.get(f"/v1/track/{case.tracking_code}/known")
@@ -155,7 +153,7 @@ async def test_a_case_that_may_be_known_is_shown_to_staff_with_reasons_and_to_it
     assert known.case_no not in answer.text
     assert (await incident.http.get(f"/v1/track/{elsewhere.tracking_code}/known")).json() == []
     await decide(incident, case, "merge", into=known.case_no)
-    assert (await incident.http.get(url.replace(case.case_no, known.case_no), params={"tenant": STREET})).json() == []
+    assert (await incident.http.get(url.replace(case.case_no, known.case_no), params={"tenant": TENANT})).json() == []
 
 
 async def test_a_closed_case_is_settled_when_the_reporters_time_is_over(incident: Stage) -> None:

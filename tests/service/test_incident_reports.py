@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,28 +12,11 @@ from sqlalchemy import text
 
 from libs.chassis import seal
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON, Stage
-from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import CaseRegistered, CaseReported, Problem, Receipt, ReportCase
 from libs.contracts.words import Place, Point, Registration
 from services.incident.domain.commands import TakeReport
-from tests.conftest import KEYS, MakeStage
-
-STREET = "370784004"
-
-
-def category(
-    code: str, registration: Registration = Registration.AUTOMATIC, name: str = "路灯不亮", minute: int = 0
-) -> CategoryChanged:
-    return CategoryChanged(
-        tenant=STREET,
-        occurred_at=NOON + timedelta(minutes=minute),
-        category=code,
-        name_zh=name,
-        name_en="Street lamp out",
-        area="public_services",
-        registration=registration,
-    )
+from tests.support.incident import TENANT, category
+from tests.support.stage import KEYS, NOON, MakeStage, Stage
 
 
 @pytest.fixture
@@ -46,7 +28,7 @@ async def incident(stage: MakeStage) -> Stage:
 
 def body(**changes: Any) -> dict[str, Any]:
     return {
-        "tenant": STREET,
+        "tenant": TENANT,
         "category": "11001",
         "text": "路灯不亮，请打13800000000",
         "place": {"point": {"longitude": 119.2, "latitude": 36.4}},
@@ -195,7 +177,7 @@ def wish(key: str, **changes: Any) -> ReportCase:
     report = ReportCase(
         id=new_id(),
         correlation_id=new_id(),
-        tenant=STREET,
+        tenant=TENANT,
         occurred_at=NOON,
         sender="hotline-12345",
         key=key,
@@ -239,6 +221,6 @@ async def test_a_category_is_as_its_latest_change_says_in_whatever_order_changes
     newest, older = category("11003", name="新", minute=9), category("11003", name="旧", minute=5)
     await incident.hear(newest, older)
     await incident.hear(category("11003", name="最旧", minute=1), newest)
-    listed = (await incident.http.get("/v1/categories", params={"tenant": STREET})).json()
+    listed = (await incident.http.get("/v1/categories", params={"tenant": TENANT})).json()
     assert [c["name_zh"] for c in listed if c["category"] == "11003"] == ["新"]
     assert [c["category"] for c in listed] == ["11001", "11002", "11003"]

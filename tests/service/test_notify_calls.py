@@ -13,7 +13,7 @@ import pytest
 
 from services.notify.channels.webhook import Webhooks
 from services.notify.domain.attempt import NotTaken, Outcome, Rejected, Taken
-from tests.service.test_notify_channels import DELIVERY
+from tests.support.providers import DELIVERY
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 LOCALHOST = Path(__file__).parent / "localhost.pem"

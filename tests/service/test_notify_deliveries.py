@@ -12,26 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON, PATIENCE_SECONDS, Stage
 from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
 from libs.contracts.incident import CaseMerged, CaseReported, CaseUnmerged
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from libs.contracts.words import Level
 from services.notify.domain.attempt import DELAYS
-from tests.conftest import MakeStage
-from tests.service.test_notify_channels import MailServer, Receiver, mail_server, receiver
-from tests.service.test_notify_contacts import (
-    CODE,
-    CONTACT,
-    EMAIL,
-    TENANT,
-    changed,
-    offered,
-    registered,
-    reported,
-    sealed,
-    states,
-)
+from tests.support.notify import CODE, CONTACT, EMAIL, TENANT, changed, offered, registered, reported, sealed, states
+from tests.support.providers import MailServer, Receiver, mail_server, receiver
+from tests.support.stage import NOON, PATIENCE_SECONDS, MakeStage, Stage
 
 
 @pytest.fixture

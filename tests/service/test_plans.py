@@ -16,8 +16,8 @@ import pytest
 from deploy.local.servers import Servers
 from libs.chassis.database import connect, transaction
 from services.scoring.tables import views
-from tests.service.explained import Explained, Watch, constants, nodes
-from tests.service.filled_street import filled_street, life_on
+from tests.support.explained import Explained, Watch, constants, nodes
+from tests.support.filled_street import filled_street, life_on
 
 CASES, STREETS = 25_000, 3
 USUAL_CASES = 20
@@ -84,7 +84,6 @@ ELSEWHERE = {
     "services.incident.tables.audit": "an audit, now and then",
     "libs.chassis.schema_version": "once at the start",
     "libs.chassis.tables": "defaults of columns",
-    "libs.chassis.testing": "no part of a service",
 }
 """Modules whose statements no life of a case issues."""
 

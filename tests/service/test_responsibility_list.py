@@ -16,13 +16,12 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from libs.chassis.clock import Clock
-from libs.chassis.testing import NOON, Stage
 from libs.chassis.timers import TimerSweep
 from libs.cli.main import app
 from libs.contracts.dispatch import CategoryChanged, OrderChecked, OrderDispatched, OrderOffered
 from libs.contracts.words import RequestKind
-from tests.conftest import MakeStage
-from tests.service.test_dispatch_orders import STREET, TENANT, act, registered
+from tests.support.dispatch import TENANT, act, put_street, registered
+from tests.support.stage import NOON, MakeStage, Stage
 
 LIST = "/v1/responsibility-list"
 GRID = "370784004201"
@@ -63,19 +62,6 @@ def as_csv(lines: Iterable[dict[str, str]]) -> bytes:
     writer.writeheader()
     writer.writerows(lines)
     return out.getvalue().encode()
-
-
-async def on_street(stage: Stage) -> Stage:
-    async with stage.database() as db:
-        for statement in STREET.split(";"):
-            await db.execute(text(statement))
-    return stage
-
-
-@pytest.fixture
-async def dispatch(stage: MakeStage) -> Stage:
-    """A street whose list has one row, 11001."""
-    return await on_street(await stage("dispatch"))
 
 
 async def put(dispatch: Stage, content: bytes | list[dict[str, str]], status: int = 200, **query: int) -> Any:
@@ -123,7 +109,8 @@ def foreign_catalogue() -> list[dict[str, str]]:
 
 
 async def test_a_foreign_catalogue_is_reported_and_dispatched_by_without_a_change_of_code(stage: MakeStage) -> None:
-    dispatch = await on_street(await stage("dispatch", "incident"))
+    dispatch = await stage("dispatch", "incident")
+    await put_street(dispatch)
     incident = await stage("incident")
     change = await put(dispatch, foreign_catalogue())
     assert (len(change["added"]), change["changed"], len(change["removed"])) == (400, [], 1)
@@ -266,7 +253,8 @@ async def test_an_order_is_done_to_its_end_under_the_version_it_was_made_under(d
 
 
 async def test_a_row_takes_effect_on_its_day_without_an_import_and_without_a_restart(stage: MakeStage) -> None:
-    dispatch = await on_street(await stage("dispatch", "incident"))
+    dispatch = await stage("dispatch", "incident")
+    await put_street(dispatch)
     incident = await stage("incident")
     await put(
         dispatch,

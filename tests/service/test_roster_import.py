@@ -18,7 +18,6 @@ from deploy.local.servers import Servers
 from libs.chassis import seal
 from libs.chassis.database import Engine, connect, transaction
 from libs.chassis.seal import Opener, Sealer
-from libs.chassis.testing import NOON, fresh_database
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
@@ -26,7 +25,8 @@ from services.dispatch import roster
 from services.dispatch.domain.street import Street
 from services.dispatch.roster import Changes, InUse
 from services.dispatch.tables import streets
-from tests.service.roster_folder import edit, edit_units, setting
+from tests.support.roster_folder import edit, edit_units, setting
+from tests.support.stage import NOON, fresh_database
 
 TENANT = "370784004"
 PRIVATE, PUBLIC = seal.new_key_pair()

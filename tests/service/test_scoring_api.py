@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from libs.chassis.testing import NOON, Stage, stamped
 from services.scoring.rules_file import SHIPPED, RulesNotUsable
-from tests.conftest import MakeStage
-from tests.service.test_scoring_points import TENANT, checked, evaluated, member, reopened, staffed, unit
+from tests.support.scoring import TENANT, checked, evaluated, member, reopened, staffed, unit
+from tests.support.stage import NOON, MakeStage, Stage, stamped
 
 
 @pytest.fixture

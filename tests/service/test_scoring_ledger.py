@@ -13,22 +13,12 @@ from sqlalchemy import text
 
 from libs.chassis.database import is_outage
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON, Stage, on_stage, stamped
 from libs.contracts import cloudevents
 from libs.contracts.message import Event
 from services.scoring import app
 from services.scoring.tables import views
-from tests.conftest import MakeStage
-from tests.service.test_scoring_points import (
-    ONE_CHECK,
-    TENANT,
-    balances,
-    checked,
-    evaluated,
-    reopened,
-    retried,
-    staffed,
-)
+from tests.support.scoring import ONE_CHECK, TENANT, balances, checked, evaluated, reopened, retried, staffed
+from tests.support.stage import NOON, MakeStage, Stage, on_stage, stamped
 
 
 @pytest.fixture

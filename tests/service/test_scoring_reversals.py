@@ -9,21 +9,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.testing import NOON, Stage, stamped
 from libs.contracts.dispatch import AppealUpheld, OrderChecked
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
-from tests.conftest import MakeStage
-from tests.service.test_scoring_points import (
-    ONE_CHECK,
-    balances,
-    checked,
-    evaluated,
-    history,
-    reopened,
-    retried,
-    staffed,
-)
+from tests.support.scoring import ONE_CHECK, balances, checked, evaluated, history, reopened, retried, staffed
+from tests.support.stage import NOON, MakeStage, Stage, stamped
 
 
 @pytest.fixture

@@ -10,15 +10,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON, Stage, stamped
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import UnitChanged
 from libs.contracts.incident import CaseStreetEvaluated, Grade, Receipt
 from libs.contracts.words import Level, OrgKind
-from tests.service.test_incident_cases import Orders, decide, feedback, incident, report, view
-from tests.service.test_scoring_points import TENANT, member, scoring
-
-__all__ = ["incident", "scoring"]
+from tests.support.incident import Orders, decide, feedback, report, view
+from tests.support.scoring import TENANT, member
+from tests.support.stage import NOON, Stage, stamped
 
 
 async def closed(incident: Stage) -> tuple[Receipt, Orders]:

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.testing import Stage
 from libs.contracts.dispatch import InspectionAssigned, InspectionCancelled, OrderOffered
 from libs.contracts.incident import CaseRegistered, CaseRejected, Receipt, VerifyAsked
-from tests.conftest import MakeStage
-from tests.service.test_dispatch_inspections import answer
-from tests.service.test_dispatch_orders import STREET as PEOPLE
-from tests.service.test_incident_cases import categories, decide, report, view
+from tests.support.dispatch import answer, put_street
+from tests.support.incident import categories, decide, report, view
+from tests.support.stage import MakeStage, Stage
 
 VERIFIED = """
 INSERT INTO responsibilities VALUES ('370784004', '11003', '围墙倾斜', 'Leaning wall', 'safety_hazards', 'matter',
@@ -26,9 +24,9 @@ INSERT INTO responsibilities VALUES ('370784004', '11003', '围墙倾斜', 'Lean
 async def services(stage: MakeStage) -> tuple[Stage, Stage]:
     incident = await stage("incident", "dispatch")
     dispatch = await stage("dispatch")
+    await put_street(dispatch)
     async with dispatch.database() as db:
-        for statement in (*PEOPLE.split(";"), VERIFIED):
-            await db.execute(text(statement))
+        await db.execute(text(VERIFIED))
     await incident.hear(*categories())
     return incident, dispatch
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import OrderHandled, OrderOffered, OrderRescheduled
 from libs.contracts.words import STREET_ZONE, Appointment
 from services.dispatch.domain import approval, work
@@ -20,8 +19,9 @@ from services.dispatch.domain.offering import NewCase, dispatch
 from services.dispatch.domain.order import Changed, Order, Refuse, State
 from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_order import PLACE, changed
-from tests.unit.test_dispatch_routing import STREET
+from tests.support.orders import PLACE, changed
+from tests.support.small_street import STREET
+from tests.support.stage import NOON
 
 M1 = STREET.members["M1"]
 LATER = NOON + timedelta(hours=1)

@@ -24,8 +24,8 @@ from services.dispatch.domain import approval, escalation, work
 from services.dispatch.domain.approval import REASONS, Answered, Approval, Wish
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.order import Order, Refuse, State
-from tests.unit.test_dispatch_order import changed, claimed, handled, new_order
-from tests.unit.test_dispatch_routing import STREET
+from tests.support.orders import changed, claimed, handled, new_order
+from tests.support.small_street import STREET
 
 M1, M2, M5 = (STREET.members[m] for m in ("M1", "M2", "M5"))
 """M1 and M2 are of the micro-grid, M5 of the community above its parent."""

@@ -10,7 +10,7 @@ from shapely.geometry import Point
 
 from services.dispatch.domain.borders import NEAREST_METRES, Borders
 from services.dispatch.domain.tree import as_array
-from tests.unit.linghe_street import linghe
+from tests.support.linghe_street import linghe
 
 ALL = linghe().units.borders
 MICRO_GRIDS = [index for index, border in enumerate(ALL) if border is not None]

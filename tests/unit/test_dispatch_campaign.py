@@ -8,13 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.transitions import Impossible
 from libs.contracts.words import STREET_ZONE, Level
 from services.dispatch.domain.campaign import (
-    AnswerKind,
     Campaign,
-    Item,
     Move,
     Plan,
     State,
@@ -26,22 +23,9 @@ from services.dispatch.domain.campaign import (
     what_is_wrong,
 )
 from services.dispatch.domain.recurrence import NoRecurrence, checked
-from tests.unit.test_dispatch_routing import ROOT, STREET
-
-PLAN = Plan(
-    name_zh="冬季消防巡查",
-    name_en="Winter fire patrol",
-    areas=(ROOT,),
-    level=Level.MICRO_GRID,
-    recurrence="FREQ=DAILY;BYHOUR=9;BYMINUTE=0",
-    begins_at=datetime(2026, 1, 1, tzinfo=UTC),
-    ends_at=None,
-    exceptions=(),
-    window=timedelta(hours=10),
-    kinds=(),
-    checklist=(Item("灭火器在位", AnswerKind.YES_NO, photo=True), Item("备注", AnswerKind.TEXT, required=False)),
-    category="11001",
-)
+from tests.support.campaigns import PLAN
+from tests.support.small_street import ROOT, STREET
+from tests.support.stage import NOON
 
 
 def days(plan: Plan, after: datetime, count: int) -> list[str]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from libs.contracts.words import Level
 from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, Unknown, plain, shortened
 from services.dispatch.domain.tree import GridTree, Unit
-from tests.unit.linghe_street import TENANT, linghe
-from tests.unit.test_dispatch_routing import ROOT, UNITS
+from tests.support.linghe_street import TENANT, linghe
+from tests.support.small_street import ROOT, UNITS
 
 BIG_RULIN, WEST_RULIN, RULIN = "370784004215", "370784004218", "370784004329"
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import (
     CaseVerified,
     InspectionAssigned,
@@ -29,8 +28,9 @@ from services.dispatch.domain.inspection import MOVES, OPEN, Inspected, Inspecti
 from services.dispatch.domain.order import Order, Refuse
 from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_order import LATER, M1, M2, changed, claimed, handled, new_order
-from tests.unit.test_dispatch_routing import ROOT, STREET
+from tests.support.orders import LATER, M1, M2, changed, claimed, handled, new_order
+from tests.support.small_street import ROOT, STREET
+from tests.support.stage import NOON
 
 FREE = Workload()
 MEMBERS = sorted(STREET.members)

@@ -22,8 +22,8 @@ from services.dispatch.domain.absence import Absence, AbsenceReason, NotRecorded
 from services.dispatch.domain.offering import LEASE_SHARE, choose, offer_without, widen
 from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_order import LATER, M1, M2, M3, changed, claimed, new_order
-from tests.unit.test_dispatch_routing import ROOT, STREET
+from tests.support.orders import LATER, M1, M2, M3, changed, claimed, new_order
+from tests.support.small_street import ROOT, STREET
 
 FREE = Workload()
 LEAD = STREET.members["M5"]

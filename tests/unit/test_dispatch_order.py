@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import (
     DeadlineNear,
     EscalationCause,
@@ -19,36 +17,13 @@ from libs.contracts.dispatch import (
     OrderOverdue,
     OrderReturned,
 )
-from libs.contracts.words import STREET_ZONE, Level, Place, Point
+from libs.contracts.words import STREET_ZONE, Level
 from services.dispatch.domain import escalation, work
-from services.dispatch.domain.offering import NewCase, dispatch
-from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
-from services.dispatch.domain.routing import Routed, route_all
+from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Move, Refuse, State
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_routing import ROOT, STREET
-
-M1, M2, M3 = (STREET.members[m] for m in ("M1", "M2", "M3"))
-PLACE = Place(point=Point(longitude=119.005, latitude=36.005))
-LATER = NOON + timedelta(hours=1)
-
-
-def new_order(reported_by: str | None = None) -> Order:
-    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
-    case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by, PLACE)
-    return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
-
-
-def changed(decision: Decision) -> Changed:
-    assert isinstance(decision, Changed), decision
-    return decision
-
-
-def claimed() -> Order:
-    return changed(work.claim(new_order(), M1, 0, LATER)).order
-
-
-def handled() -> Order:
-    return changed(work.hand_in(claimed(), M1, "done", 0, LATER)).order
+from tests.support.orders import LATER, M1, M2, changed, claimed, handled, new_order
+from tests.support.small_street import ROOT, STREET
+from tests.support.stage import NOON
 
 
 def test_an_order_is_offered_to_the_nearest_with_deadlines_of_its_category() -> None:

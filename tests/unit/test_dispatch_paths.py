@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import ApprovalKind, CancelCause
 from services.dispatch.domain import approval, escalation, offering, work
 from services.dispatch.domain.approval import ORDER_MOVES, REASONS, Approval, Wish
 from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_order import new_order
-from tests.unit.test_dispatch_routing import STREET
+from tests.support.orders import new_order
+from tests.support.small_street import STREET
+from tests.support.stage import NOON
 
 ABOVE = STREET.members["M5"]
 OTHERS = ("M1", "M2", "M3", "M4")

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import PatrolAssigned, PatrolPlanned
 from libs.contracts.incident import Problem, Receipt
 from libs.contracts.words import Level, MemberKind
@@ -27,8 +26,9 @@ from services.dispatch.domain.visit import (
     visit,
     wrong_answers,
 )
-from tests.unit.test_dispatch_campaign import PLAN
-from tests.unit.test_dispatch_routing import ROOT, STREET
+from tests.support.campaigns import PLAN
+from tests.support.small_street import ROOT, STREET
+from tests.support.stage import NOON
 
 FIRST, SECOND, THIRD = (f"{ROOT}{code}" for code in ("20101", "20102", "20201"))
 ANSWERS = (Answer("灭火器在位", True, ("photo-1",)),)

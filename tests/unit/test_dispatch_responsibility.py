@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.chassis.testing import NOON
 from libs.contracts.words import STREET_ZONE, Place, RequestKind
 from services.dispatch.domain.calendar import NATIONAL
 from services.dispatch.domain.offering import NewCase, dispatch, widen
@@ -30,8 +29,9 @@ from services.dispatch.domain.responsibility import (
 from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.workload import Workload
 from services.dispatch.responsibility_file import Listed, disagreements
-from tests.unit.test_dispatch_order import new_order
-from tests.unit.test_dispatch_routing import ROOT, STREET, row
+from tests.support.orders import new_order
+from tests.support.small_street import ROOT, STREET, row
+from tests.support.stage import NOON
 
 UNITS = (f"{ROOT}20101", f"{ROOT}201", f"{ROOT}01", ROOT)
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from libs.chassis.testing import NOON
 from libs.contracts.words import Level, OrgKind, Place, Point, RequestKind
 from services.dispatch.domain.replay import Replayed
 from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all
 from services.dispatch.domain.rules import Rule, Rules
 from services.dispatch.domain.street import Street
-from tests.unit.test_dispatch_routing import ROOT, STREET
+from tests.support.small_street import ROOT, STREET
+from tests.support.stage import NOON
 
 FIRST_MICRO, SECOND_MICRO, BIG_MICRO = f"{ROOT}20101", f"{ROOT}20102", f"{ROOT}20201"
 RULIN, BIG_RULIN, EAST, COMMUNITY = f"{ROOT}201", f"{ROOT}202", f"{ROOT}203", f"{ROOT}01"

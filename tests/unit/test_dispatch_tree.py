@@ -9,7 +9,7 @@ import shapely
 
 from libs.contracts.words import Level
 from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
-from tests.unit.test_dispatch_routing import BORDERS, ROOT, UNITS
+from tests.support.small_street import BORDERS, ROOT, UNITS
 
 TREE = GridTree.of(UNITS, BORDERS)
 NOWHERE = as_array([None])

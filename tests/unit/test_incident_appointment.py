@@ -12,7 +12,8 @@ from services.incident.domain.appointment import change, unfit
 from services.incident.domain.case import Standing, State
 from services.incident.domain.feedback import Conflict
 from services.incident.domain.intake import Refusal, fingerprint
-from tests.unit.test_incident_intake import NOON, REPORT
+from tests.support.reports import REPORT
+from tests.support.stage import NOON
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ERRAND = REPORT.model_copy(update={"request_kind": RequestKind.ERRAND})

@@ -1,5 +1,7 @@
 """Fingerprints, numbers and codes of reports, and what may be said about a closed case."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,17 +15,8 @@ from libs.contracts.words import Place, Point, SealedContact
 from services.incident.domain.case import Closing, Standing, State
 from services.incident.domain.feedback import FEEDBACK_TIME, Conflict, Evaluation, evaluate, settle
 from services.incident.domain.intake import as_issued, case_numbers, fingerprint, tracking_code, unstorable
-
-NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-REPORT = ReportCase(
-    tenant="370784004",
-    occurred_at=NOON,
-    sender="web",
-    key="k-1",
-    category="11001",
-    text="路灯不亮",
-    place=Place(point=Point(longitude=119.2, latitude=36.4)),
-)
+from tests.support.reports import REPORT
+from tests.support.stage import NOON
 
 
 def test_the_contact_has_no_part_in_the_fingerprint() -> None:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from libs.chassis.testing import NOON
 from libs.contracts.incident import Grade
 from services.incident.domain.case import Closing, Standing, State
 from services.incident.domain.feedback import Conflict
 from services.incident.domain.street_evaluation import StreetEvaluation, evaluate
+from tests.support.stage import NOON
 
 CLOSED = Standing(State.CLOSED, closing=Closing(NOON, UUID(int=1), UUID(int=2)), opened=1)
 GOOD = StreetEvaluation(Grade.GOOD, "办得快", "M0003")

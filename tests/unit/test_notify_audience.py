@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import (
     DeadlineNear,
     EscalationCause,
@@ -21,6 +20,7 @@ from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.words import Channel, Level, Place, Reach, RequestKind, Stage
 from services.notify.domain.audience import RULES, Reporter, parameters, told
+from tests.support.stage import NOON
 
 TENANT = "370784004"
 CASE, ORDER = UUID(int=1), UUID(int=2)

@@ -29,36 +29,12 @@ from services.scoring.domain.ledger import (
     restore,
     take_back,
 )
-from services.scoring.domain.rules import CHECKED, Deed, Earner, Rules, Who
+from services.scoring.domain.rules import Deed, Rules
 from services.scoring.rules_file import SHIPPED, load
+from tests.support.deeds import TENANT, check_deed
+from tests.support.stage import NOON
 
 RULES = load(SHIPPED)
-TENANT = "370784004"
-NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-
-
-def check_deed(
-    number: int = 1,
-    *,
-    order: int = 1,
-    at: datetime = NOON,
-    handler: str = "M1",
-    points: int = 5,
-    passed: bool = True,
-    on_time: bool = True,
-    own_report: bool = False,
-) -> Deed:
-    return Deed(
-        tenant=TENANT,
-        event=CHECKED,
-        cause_id=UUID(int=number),
-        case_id=UUID(int=1000 + order),
-        order_id=UUID(int=order) if passed else None,
-        occurred_at=at,
-        earners={Who.HANDLER: Earner(handler, "P1"), Who.CHECKER: Earner("M9", "P2")},
-        holds={"passed": passed, "on_time": on_time, "own_report": own_report},
-        category_points=points,
-    )
 
 
 def reopening(order: int = 1, number: int = 500, at: datetime = NOON + timedelta(hours=1)) -> Undo:

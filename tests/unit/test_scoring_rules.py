@@ -9,7 +9,7 @@ import pytest
 
 from services.scoring.domain.rules import CHECKED, CONDITIONS, EARNERS, Deed, earnings
 from services.scoring.rules_file import SHIPPED, RulesNotUsable, load
-from tests.unit.test_scoring_ledger import check_deed
+from tests.support.deeds import check_deed
 
 RULES = load(SHIPPED)
 

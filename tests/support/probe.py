@@ -22,11 +22,11 @@ from libs.chassis.http import Asking
 from libs.chassis.ids import new_id
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
-from libs.chassis.testing import NOON, Stage, empty_database, fresh_streams, on_stage
 from libs.contracts.incident import CaseClosed, CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.words import Place, RequestKind
+from tests.support.stage import NOON, Stage, empty_database, fresh_streams, on_stage
 
 TENANT = "370784004"
 BOOM = "boom"

@@ -15,13 +15,12 @@ from deploy.local.local_street import TENANT
 from deploy.local.servers import Servers
 from libs.chassis import seal, subscriber
 from libs.chassis.database import Engine, connect, transaction
-from libs.chassis.testing import fresh_database, fresh_streams, on_stage
 from libs.contracts.streams import SERVICES
 from services.dispatch import roster
 from tests.bench import growth_fill
-from tests.conftest import KEYS
-from tests.service.scripted_life import Life
-from tests.service.test_notify_channels import mail_server
+from tests.support.providers import mail_server
+from tests.support.scripted_life import Life
+from tests.support.stage import KEYS, fresh_database, fresh_streams, on_stage
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import nats
 from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
-from libs.chassis import migrations, topology
+from libs.chassis import migrations, seal, topology
 from libs.chassis.database import Database, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.service import Service
@@ -185,3 +185,8 @@ async def on_stage(service: Service) -> AsyncIterator[Stage]:
         transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             yield Stage(service, client)
+
+
+KEYS = seal.new_key_pair()
+
+MakeStage = Callable[..., Awaitable[Stage]]

@@ -17,9 +17,9 @@ from deploy.local.local_street import TENANT
 from libs.chassis import housekeeping
 from libs.chassis.ids import new_id
 from libs.chassis.pages import cursor
-from libs.chassis.testing import PATIENCE_SECONDS, NotSettled, Stage, stamped
 from libs.contracts import cloudevents, streams
 from libs.contracts.incident import CaseEvaluated, Receipt
+from tests.support.stage import PATIENCE_SECONDS, NotSettled, Stage, stamped
 
 AUTOMATIC, ACCEPTED, VERIFIED = "11004", "11010", "12006"
 DESK = "M0001"

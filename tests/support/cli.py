@@ -1,0 +1,16 @@
+"""`wangge`, the operator's command: in this process, and how to begin it as one of its own."""
+
+from __future__ import annotations
+
+import sys
+
+from typer.testing import CliRunner, Result
+
+from libs.cli.main import app
+
+
+def wangge(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", **environment})
+
+
+WANGGE = (sys.executable, "-m", "libs.cli.main")
