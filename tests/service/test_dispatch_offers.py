@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -21,8 +21,8 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.words import Reach
 from services.dispatch import app
-from tests.support.dispatch import TENANT, act, is_absent, made_due, offered, registered
-from tests.support.stage import Stage, on_stage
+from tests.support.dispatch import TENANT, absence, act, is_absent, made_due, offered, put_street, registered
+from tests.support.stage import MakeStage, Stage, on_stage
 
 CLAIMS = 1_000
 NEARER_TO_THE_GRID = """
@@ -38,15 +38,6 @@ async def absent_until(dispatch: Stage, member_id: str) -> datetime | None:
     assert row is not None
     until: datetime | None = row.absent_until
     return until
-
-
-async def told_absent(dispatch: Stage) -> list[MemberAbsent]:
-    """The sweep of the service or the one above: one of them has fired the timer, or is about to."""
-    for _ in range(200):
-        if found := await dispatch.said(MemberAbsent):
-            return found
-        await asyncio.sleep(0.02)
-    return []
 
 
 async def test_of_a_thousand_claims_at_once_on_two_replicas_exactly_one_wins(dispatch: Stage) -> None:
@@ -151,7 +142,6 @@ async def test_a_sweep_of_leases_and_a_claim_do_not_wait_for_one_another_for_eve
 async def test_an_absent_member_is_offered_nothing_and_their_open_offers_move_to_others(dispatch: Stage) -> None:
     await dispatch.hear(registered())
     await is_absent(dispatch, "M1")
-    await told_absent(dispatch)
     moved = await offered(dispatch)
     assert (moved.offered_to, moved.newly_asked) == (("M2", "M3", "M4"), ("M4",))
     await dispatch.hear(registered())
@@ -165,7 +155,7 @@ async def test_what_an_absent_member_has_claimed_is_named_to_the_party_group_and
     order_id = (await offered(dispatch)).order_id
     await act(dispatch, order_id, "claim", "M1")
     await is_absent(dispatch, "M1")
-    [told] = await told_absent(dispatch)
+    [told] = await dispatch.said(MemberAbsent)
     assert (told.org_id, told.order_ids) == ("P4", (order_id,))
     given = await act(dispatch, order_id, "assign", "M3", to_member="M2", reason="M1 请假")
     assert (given["member_id"], given["state"]) == ("M2", "claimed")
@@ -212,17 +202,33 @@ async def test_who_is_away_below_is_not_asked_when_an_order_is_sent_down(dispatc
     assert "M2" not in down["offered_to"]
 
 
+async def test_an_absence_from_now_on_holds_from_its_answer_on(stage: MakeStage) -> None:
+    dispatch = await stage("dispatch", WANGGE_SWEEP_SECONDS="3600")
+    await put_street(dispatch)
+    await dispatch.hear(registered())
+    assert (await dispatch.http.post("/v1/absences", json=absence("M1"))).status_code == 201
+    await dispatch.hear(registered())
+    assert (await offered(dispatch)).offered_to == ("M2", "M3", "M4")
+    # No timer has fired; when it does, what was offered before goes to others, once.
+    assert await dispatch.said(MemberAbsent) == []
+    await dispatch.fire_timers()
+    assert len(await dispatch.said(MemberAbsent)) == 1
+    asked = [fact.offered_to for fact in await dispatch.said(OrderOffered)]
+    assert asked == [("M1", "M2", "M3"), ("M2", "M3", "M4"), ("M2", "M3", "M4")]
+
+
 async def test_an_absence_ends_by_itself(dispatch: Stage) -> None:
-    await is_absent(dispatch, "M1", hours=0.2 / 3600)
-    await asyncio.sleep(0.3)
+    await is_absent(dispatch, "M1")
+    async with dispatch.database() as db:
+        await db.execute(text("UPDATE absences SET until_at = now()"))
+        await db.execute(text("UPDATE members SET absent_until = now() WHERE absent_until IS NOT NULL"))
     await dispatch.hear(registered())
     assert "M1" in (await offered(dispatch)).offered_to
 
 
 async def test_absences_are_listed_until_they_are_over_and_may_end_earlier(dispatch: Stage) -> None:
     now = await is_absent(dispatch, "M1")
-    await told_absent(dispatch)
-    later = await is_absent(dispatch, "M2", begins_in=24)
+    later = await is_absent(dispatch, "M2", begins_in=timedelta(hours=24))
     listed = (await dispatch.http.get("/v1/absences", params={"tenant": TENANT})).json()
     assert [each["absence_id"] for each in listed] == [now["absence_id"], later["absence_id"]]
     for each in (now, later):
@@ -254,14 +260,27 @@ async def test_an_absence_recorded_twice_is_one_and_another_at_the_same_time_is_
 async def test_when_an_absence_cannot_begin_nothing_is_left_of_the_attempt(dispatch: Stage) -> None:
     await dispatch.hear(registered())
     async with dispatch.database() as db:
-        await db.execute(text("ALTER TABLE members ADD CONSTRAINT broken CHECK (absent_until IS NULL)"))
+        await db.execute(text("ALTER TABLE orders ADD CONSTRAINT broken CHECK (offered_to @> '[\"M1\"]')"))
     await is_absent(dispatch, "M1")
     assert len(await dispatch.said(OrderOffered)) == 1
+    assert await dispatch.said(MemberAbsent) == []
     async with dispatch.database() as db:
-        await db.execute(text("ALTER TABLE members DROP CONSTRAINT broken"))
+        await db.execute(text("ALTER TABLE orders DROP CONSTRAINT broken"))
     await made_due(dispatch, "AbsenceBegins")
-    [_] = await told_absent(dispatch)
+    [_] = await dispatch.said(MemberAbsent)
     assert "M1" not in (await offered(dispatch)).offered_to
+
+
+async def test_when_an_absence_cannot_be_recorded_nothing_is_left_of_the_attempt(dispatch: Stage) -> None:
+    async with dispatch.database() as db:
+        await db.execute(text("ALTER TABLE members ADD CONSTRAINT broken CHECK (absent_until IS NULL)"))
+    assert (await dispatch.http.post("/v1/absences", json=absence("M1"))).status_code == 500
+    async with dispatch.database() as db:
+        assert await db.rows(text("SELECT 1 FROM absences")) == []
+        assert await db.rows(text("SELECT 1 FROM timers")) == []
+        await db.execute(text("ALTER TABLE members DROP CONSTRAINT broken"))
+    await is_absent(dispatch, "M1")
+    assert len(await dispatch.said(MemberAbsent)) == 1
 
 
 async def test_only_an_answering_organisation_assigns_and_to_nobody_at_their_limit(dispatch: Stage) -> None:

@@ -79,27 +79,30 @@ async def made_due(dispatch: Stage, kind: str) -> None:
     """Fire the timers of a class as if their time had come."""
     async with dispatch.database() as db:
         await db.execute(text("UPDATE timers SET due_at = now() - interval '1 s' WHERE name = :name"), {"name": kind})
-    for _ in range(3):
-        await dispatch.service.timers.fire_due(200)
+    await dispatch.fire_timers()
 
 
 async def offered(dispatch: Stage) -> OrderOffered:
     return (await dispatch.said(OrderOffered))[-1]
 
 
-async def is_absent(dispatch: Stage, member_id: str, hours: float = 8, begins_in: float = 0) -> dict[str, Any]:
-    start = datetime.now(UTC) + timedelta(hours=begins_in)
-    body = {
+def absence(member_id: str, begins_in: timedelta = timedelta(0)) -> dict[str, Any]:
+    """Of eight hours, as a client sends it."""
+    start = datetime.now(UTC) + begins_in
+    return {
         "tenant": TENANT,
         "member_id": member_id,
         "from_at": start.isoformat(),
-        "until_at": (start + timedelta(hours=hours)).isoformat(),
+        "until_at": (start + timedelta(hours=8)).isoformat(),
         "reason": "leave",
     }
-    answer = await dispatch.http.post("/v1/absences", json=body)
+
+
+async def is_absent(dispatch: Stage, member_id: str, begins_in: timedelta = timedelta(0)) -> dict[str, Any]:
+    answer = await dispatch.http.post("/v1/absences", json=absence(member_id, begins_in))
     assert answer.status_code == 201, answer.text
     recorded: dict[str, Any] = answer.json()
-    await dispatch.service.timers.fire_due(200)
+    await dispatch.fire_timers()
     return recorded
 
 

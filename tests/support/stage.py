@@ -23,6 +23,7 @@ from libs.contracts import cloudevents, streams
 from libs.contracts.message import UNSTAMPED, Event, Message
 
 E = TypeVar("E", bound=Message)
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 20.0
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -41,6 +42,15 @@ UNTRIED = text(
 
 class NotSettled(AssertionError):
     """The service did not come to rest in time; the message says what was left."""
+
+
+async def until(condition: Callable[[], Awaitable[T | None]]) -> T:
+    """What the condition gives as soon as it gives anything."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := await condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {condition}"
+        await asyncio.sleep(0.02)
+    return found
 
 
 async def fresh_database(admin_url: str, service: str, name: str) -> str:
@@ -151,6 +161,20 @@ class Stage:
         async with self.database() as db:
             row = await db.one(UNTRIED, before)
         return int(row[0]) if row is not None else 0
+
+    async def fire_timers(self) -> None:
+        """Fire what is due, and wait for what the service's own sweep has in hand: no other sweep sees that any more,
+        and what comes of it is there only when that sweep commits."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while await self._has_due_timers():
+            if time.monotonic() > deadline:
+                raise NotSettled(f"{self.service.name}: timers are still due")
+            await self.service.timers.fire_due(200)
+
+    async def _has_due_timers(self) -> bool:
+        due = text("SELECT 1 FROM timers WHERE due_at <= :now LIMIT 1")
+        async with self.database() as db:
+            return await db.one(due, {"now": self.service.clock.now()}) is not None
 
     async def said(self, kind: type[E]) -> list[E]:
         """Every fact of a type that the service has recorded, in order."""

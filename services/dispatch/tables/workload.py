@@ -67,10 +67,11 @@ async def _loads(db: Database, statement: TextClause, members: Collection[Who], 
 async def set_absent(db: Database, until: Mapping[Who, datetime]) -> None:
     """The members are away until then; a time that is over brings them back."""
     who = sorted(until)
-    await db.execute(
-        SET_ABSENT,
-        {"tenants": [t for t, _ in who], "members": [m for _, m in who], "untils": [until[w] for w in who]},
-    )
+    if who:
+        await db.execute(
+            SET_ABSENT,
+            {"tenants": [t for t, _ in who], "members": [m for _, m in who], "untils": [until[w] for w in who]},
+        )
 
 
 async def add_open_orders(db: Database, changes: Mapping[Who, int]) -> None:
