@@ -14,7 +14,7 @@ from libs.chassis import metrics
 from libs.contracts import cloudevents
 from libs.contracts.scoring import PointsPosted
 from tests.support.probe import BOOM, heard, probe, registered
-from tests.support.stage import Stage
+from tests.support.stage import Stage, until
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ async def test_while_the_database_is_away_nothing_is_answered_with_success(serve
     assert answer.headers["retry-after"] == "1"
     assert (await stage.http.get("/ready")).status_code == 503
     servers.postgres.start()
-    for _ in range(100):
-        answer = await stage.http.post("/notes/kept")
-        if answer.status_code == 200:
-            break
-        await asyncio.sleep(0.05)
+
+    async def kept() -> bool:
+        return (await stage.http.post("/notes/kept")).status_code == 200
+
+    await until(kept)
     assert await heard(stage, "note") == ["kept"]
 
 

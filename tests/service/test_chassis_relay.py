@@ -22,7 +22,7 @@ from libs.contracts import cloudevents
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from tests.support.probe import database, points, registered
-from tests.support.stage import fresh_streams
+from tests.support.stage import fresh_streams, until
 
 AGGREGATES = 40
 
@@ -116,10 +116,11 @@ async def test_rows_wait_while_nats_is_down_and_leave_when_it_is_back(servers: S
     with pytest.raises(NotPublished):
         await relays[0].turn()
     servers.nats.start()
-    for _ in range(400):
-        if len(await sent_now(relays[0])) == 30:
-            break
-        await asyncio.sleep(0.05)
+
+    async def all_sent() -> bool:
+        return len(await sent_now(relays[0])) == 30
+
+    await until(all_sent)
     assert len(await published(servers)) == 30
 
 

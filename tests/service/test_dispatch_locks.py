@@ -13,7 +13,7 @@ from libs.chassis.database import Database
 from libs.contracts.dispatch import OrderOffered
 from services.dispatch.desk import Desk
 from tests.support.dispatch import TENANT, act, registered
-from tests.support.stage import NOON, Stage
+from tests.support.stage import NOON, Stage, until
 
 WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
@@ -25,13 +25,12 @@ async def order_id(dispatch: Stage) -> UUID:
     return offer.order_id
 
 
-async def waits_for_a_lock(db: Database) -> bool:
-    for _ in range(500):
+async def somebody_waits(db: Database) -> None:
+    async def count() -> int:
         row = await db.one(WAITING)
-        if row is not None and row[0]:
-            return True
-        await asyncio.sleep(0.01)
-    return False
+        return int(row[0]) if row is not None else 0
+
+    await until(count)
 
 
 async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Stage, order_id: UUID) -> None:
@@ -42,7 +41,7 @@ async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Sta
     async with dispatch.database() as sweep:
         await sweep.execute(text("DELETE FROM timers"))
         waiting = asyncio.create_task(command())
-        assert await waits_for_a_lock(sweep)
+        await somebody_waits(sweep)
         await sweep.execute(text("SELECT 1 FROM orders FOR UPDATE NOWAIT"))
     await waiting
 

@@ -81,10 +81,7 @@ async def test_workload_limits_hold_while_claims_arrive_at_once(dispatch: Stage)
 
 async def test_an_order_that_nobody_claims_warns_and_then_goes_up(dispatch: Stage) -> None:
     await dispatch.hear(registered(at=datetime.now(UTC) - timedelta(days=30)))
-    for _ in range(400):
-        if await dispatch.said(OrderEscalated):
-            break
-        await asyncio.sleep(0.05)
+    await dispatch.fire_timers()
     assert len(await dispatch.said(DeadlineNear)) == 1
     [overdue], [up] = await dispatch.said(OrderOverdue), await dispatch.said(OrderEscalated)
     assert (overdue.unit, up.to_unit) == ("37078400420101", "370784004201")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,7 @@ from libs.contracts.incident import CaseReported
 from libs.contracts.words import STREET_ZONE, Registration, RequestKind
 from services.dispatch.tables import findings as finding_tables
 from services.dispatch.tables import patrols as tables
-from tests.support.stage import PATIENCE_SECONDS, MakeStage, Stage
+from tests.support.stage import MakeStage, Stage, until
 
 TENANT = "370784004"
 GRID = "370784004201"
@@ -93,15 +92,6 @@ async def bring_forward(dispatch: Stage, campaign_id: str, to: datetime) -> None
             ),
             {"at": to, "said": to.isoformat(), "id": campaign_id},
         )
-
-
-async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
-    """What the condition gives as soon as it gives anything."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, condition.__name__
-        await asyncio.sleep(0.02)
-    return found
 
 
 async def planned(dispatch: Stage, count: int = 1) -> list[PatrolPlanned]:
@@ -402,15 +392,29 @@ async def knows_the_category(incident: Stage) -> None:
     await incident.hear(fact)
 
 
+async def asked_in_vain(dispatch: Stage) -> None:
+    """Until incident, which nobody has started yet, has been asked for every finding; they wait for it."""
+
+    async def asked() -> bool:
+        async with dispatch.database() as db:
+            found = await db.rows(text("SELECT state, attempts FROM findings"))
+        assert {row.state for row in found} == {"pending"}
+        return all(row.attempts for row in found)
+
+    await until(asked)
+
+
 async def test_a_finding_becomes_a_case_of_kind_patrol_and_its_number_comes_back(
     dispatch: Stage, stage: MakeStage
 ) -> None:
     told = await round_now(dispatch)
     answer = await post(dispatch, visit_of(told, findings=[FINDING, FINDING]))
-    # Nobody answers for incident yet: they wait.
-    await asyncio.sleep(0.3)
+    await asked_in_vain(dispatch)
+    # An incident that answers before it knows the categories refuses the findings, and rightly.
+    dispatch.service.draining = True
     incident = await stage("incident")
     await knows_the_category(incident)
+    dispatch.service.draining = False
     found = await findings_of(dispatch, answer, "reported")
     reported = await incident.said(CaseReported)
     assert {f["case_id"] for f in found} == {str(r.case_id) for r in reported}
