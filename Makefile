@@ -3,13 +3,16 @@ PYTHON ?= python3
 
 RUN = .venv/bin/python -m
 READY = .venv/.ready
+PARALLEL = -n auto --dist loadfile --no-loadscope-reorder
+QUICK = tests/unit tests/contracts tests/chaos/test_schedule.py tests/chaos/test_tools.py \
+	tests/service/test_notify_calls.py tests/service/test_notify_channels.py
 LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench chaos lock clean
+.PHONY: help demo run test test-quick test-again check format bench chaos lock clean
 
 help: ## Print these lines
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## Play a working morning of the street, then reconcile every number
 	@$(RUN) deploy.local.demo
@@ -17,8 +20,14 @@ demo: $(READY) ## Play a working morning of the street, then reconcile every num
 run: $(READY) ## Start NATS, PostgreSQL and the four services here, until Ctrl-C
 	@$(RUN) deploy.local.run
 
-test: check ## Check, then run every test, on real servers
-	@$(RUN) pytest
+test: check ## Check, then run every test, on real servers, in parallel
+	@$(RUN) pytest $(PARALLEL)
+
+test-quick: $(READY) ## Run the tests that start neither NATS nor PostgreSQL, or hardly
+	@$(RUN) pytest $(PARALLEL) $(QUICK)
+
+test-again: $(READY) ## Run a file of tests again and again: FILE=tests/service/test_x.py TIMES=20 BUSY=2
+	@$(RUN) tests.again --times $(or $(TIMES),20) --busy $(or $(BUSY),0) $(FILE)
 
 check: $(READY) ## Format, lint, types, import contracts, generated docs, Kubernetes manifests
 	@$(RUN) ruff format --check --quiet . || { echo 'Not formatted: make format does it.'; exit 1; }

@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,14 @@ from schemathesis.core.result import Ok
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.schemas import APIOperation
 
-from deploy.local import street
 from deploy.local.local_street import TENANT
 from deploy.local.servers import Servers
-from libs.chassis import seal
-from libs.chassis.database import connect, transaction
 from libs.chassis.ids import new_id
 from libs.cli.running import run
 from libs.cli.wiring import handled
 from libs.contracts.streams import SERVICES
-from services.dispatch import roster
 from tests.support.cli import WANGGE
+from tests.support.linghe_street import import_linghe
 from tests.support.stage import KEYS, PATIENCE_SECONDS, fresh_database, fresh_streams
 
 EXAMPLES = 12
@@ -63,7 +59,7 @@ def addresses(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Ite
     admin = servers.addresses.admin_url
     urls = {service: run(fresh_database(admin, service, f"fuzzed_{service}")) for service in SERVICES}
     run(fresh_streams(servers.addresses.nats_url, handled()))
-    run(_import_street(urls["dispatch"], servers))
+    run(import_linghe(urls["dispatch"]))
     environment = {
         **os.environ,
         **{f"WANGGE_{service.upper()}_DATABASE_URL": url for service, url in urls.items()},
@@ -92,15 +88,6 @@ def _serving(service: str, environment: dict[str, str], log: Path) -> Iterator[s
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
-
-
-async def _import_street(url: str, servers: Servers) -> None:
-    folder = servers.folder / "fuzzed_street"
-    street.write(street.build(), folder)
-    engine = connect(url, 1)
-    async with transaction(engine) as db:
-        await roster.import_roster(db, roster.read(folder, TENANT, KEYS[1]), seal.Sealer(KEYS[1]), datetime.now(UTC))
-    await engine.close()
 
 
 def _report(address: str) -> list[str]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
-from deploy.local import street
-from deploy.local.local_street import TENANT
 from deploy.local.servers import Servers
-from libs.chassis import seal, subscriber
-from libs.chassis.database import Engine, connect, transaction
+from libs.chassis import subscriber
+from libs.chassis.database import Engine
 from libs.contracts.streams import SERVICES
-from services.dispatch import roster
 from tests.bench import growth_fill
+from tests.support.linghe_street import import_linghe
 from tests.support.providers import mail_server
 from tests.support.scripted_life import Life
 from tests.support.stage import KEYS, fresh_database, fresh_streams, on_stage
@@ -46,7 +43,7 @@ async def filled_street(servers: Servers, *, cases: int, streets: int) -> AsyncI
             await growth_fill.fill(urls.__getitem__, 1, cases, streets=streets)
             for url in urls.values():
                 await _remember_a_backlog(url)
-            await _import_street(urls["dispatch"], servers)
+            await import_linghe(urls["dispatch"])
             yield urls
 
 
@@ -74,15 +71,6 @@ async def _remember_a_backlog(url: str) -> None:
         await db.execute(f"ANALYZE {table}")
         await db.execute(f"UPDATE {table} SET {is_over}")
     await db.close()
-
-
-async def _import_street(url: str, servers: Servers) -> None:
-    folder = servers.folder / "filled_street"
-    street.write(street.build(), folder)
-    engine = connect(url, 1)
-    async with transaction(engine) as db:
-        await roster.import_roster(db, roster.read(folder, TENANT, KEYS[1]), seal.Sealer(KEYS[1]), datetime.now(UTC))
-    await engine.close()
 
 
 @asynccontextmanager

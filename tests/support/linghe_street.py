@@ -1,14 +1,18 @@
-"""The demonstration street as routing sees it, from the files that it is imported from."""
+"""The demonstration street: in dispatch's database, and as routing sees it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.local import street
-from services.dispatch import proposed, roster_checks, roster_files
+from libs.chassis import seal
+from libs.chassis.database import connect, transaction
+from services.dispatch import proposed, roster, roster_checks, roster_files
 from services.dispatch.domain.street import Street
+from tests.support.stage import KEYS
 
 TENANT = "370784004"
 
@@ -18,3 +22,14 @@ def linghe() -> Street:
     with TemporaryDirectory() as folder:
         street.write(street.build(), Path(folder))
         return proposed.street_of(roster_checks.roster(roster_files.read(Path(folder)), TENANT, b""))
+
+
+async def import_linghe(url: str) -> None:
+    """Without a limit to how long the transaction may stand still: what is computed in it takes a second or two."""
+    engine = connect(url, 1, idle_in_transaction_seconds=0)
+    with TemporaryDirectory() as folder:
+        street.write(street.build(), Path(folder))
+        wanted = roster.read(Path(folder), TENANT, KEYS[1])
+        async with transaction(engine) as db:
+            await roster.import_roster(db, wanted, seal.Sealer(KEYS[1]), datetime.now(UTC))
+    await engine.close()

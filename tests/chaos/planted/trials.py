@@ -30,6 +30,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.load import AT_HOME_IN, Life, living
 from tests.chaos.planted.__main__ import has_it
 from tests.chaos.planted.bugs import Bug, Trouble
+from tests.chaos.planted.catalogue import BUGS
 from tests.chaos.provider import Provider
 
 SPEED = 1440.0
@@ -139,6 +140,20 @@ class Trials:
 
     def database_url(self, service: str) -> str:
         return self.local.database_url(service)
+
+    async def contradictions(self, service: str, trouble: Trouble) -> list[str]:
+        """What does not hold though no bug is planted."""
+        return [f"{c.statement}: {c.contradictions[:3]}" for c in await self.broken(None, service, trouble)]
+
+    async def what_misses(self, name: str) -> list[str]:
+        """The statements that should find the bug and hold all the same."""
+        bug = BUGS[name]
+        found = [check.statement for check in await self.broken(bug, bug.service, bug.trouble)]
+        return [
+            f"{bug.sentence}: {wanted} does not find it, but {found}"
+            for wanted in bug.found_by
+            if not any(wanted in statement for statement in found)
+        ]
 
     async def broken(self, bug: Bug | None, service: str, trouble: Trouble) -> list[Check]:
         """The statements that do not hold after a small life with the bug, and with trouble in a service's database."""
