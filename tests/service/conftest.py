@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.dispatch import put_street
 from tests.support.incident import Orders, categories
+from tests.support.patrols import put_patrolled_street
 from tests.support.scoring import staffed
 from tests.support.stage import MakeStage, Stage
 
@@ -30,3 +31,11 @@ async def incident(stage: MakeStage) -> Stage:
 @pytest.fixture
 async def scoring(stage: MakeStage) -> Stage:
     return await staffed(stage)
+
+
+@pytest.fixture
+async def on_patrol(stage: MakeStage) -> Stage:
+    """Dispatch, on a street of three micro-grids with a member each; incident may join."""
+    running = await stage("dispatch", "incident")
+    await put_patrolled_street(running)
+    return running

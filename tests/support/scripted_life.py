@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 
-from deploy.local.local_street import TENANT
 from libs.chassis import housekeeping
 from libs.chassis.ids import new_id
 from libs.chassis.pages import cursor
-from libs.contracts import cloudevents, streams
+from libs.contracts import cloudevents
 from libs.contracts.incident import CaseEvaluated, Receipt
-from tests.support.stage import PATIENCE_SECONDS, NotSettled, Stage, stamped
+from tests.support.four_services import TENANT, FourServices
+from tests.support.stage import stamped
 
 AUTOMATIC, ACCEPTED, VERIFIED = "11004", "11010", "12006"
 DESK = "M0001"
@@ -32,11 +29,9 @@ SELECT order_id::text FROM orders WHERE tenant = $1 AND state NOT IN ('checked',
 
 
 @dataclass
-class Life:
-    """`stages` are the running services, `looking` connections of the script's own to their databases."""
+class Life(FourServices):
+    """`began` tells what it has made from what was there before."""
 
-    stages: Mapping[str, Stage]
-    looking: Mapping[str, asyncpg.Connection[Any]]
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     busy: str = ""
     """A member who has claimed an order."""
@@ -212,7 +207,7 @@ class Life:
             away = {"member_id": self.busy, "reason": "leave"}
             away |= {"from_at": start.isoformat(), "until_at": (start + timedelta(days=1)).isoformat()}
             recorded = (await self.ask("dispatch", "POST", "/v1/absences", away, 201)).json()
-            await self.stages["dispatch"].service.timers.fire_due(200)
+            await self.fire_timers()
             await self.ask("dispatch", "GET", "/v1/absences")
             await self.ask("dispatch", "GET", f"/v1/absences?member_id={self.busy}")
             await self.ask("dispatch", "DELETE", f"/v1/absences/{recorded['absence_id']}")
@@ -224,7 +219,7 @@ class Life:
         dispatch = self.looking["dispatch"]
         for (order_id,) in (await dispatch.fetch(LIVE, TENANT, self.mine))[-4:]:
             await dispatch.execute(due, order_id)
-            await self.stages["dispatch"].service.timers.fire_due(200)
+            await self.fire_timers()
             await self.at_rest()
 
     async def clocks_run_out(self) -> None:
@@ -236,7 +231,7 @@ class Life:
         for _ in range(2):
             due = "UPDATE timers SET due_at = now() WHERE name = 'OrderClock' AND key = ANY($1)"
             await dispatch.execute(due, [row[0] for row in await dispatch.fetch(LIVE, TENANT, self.mine)])
-            await self.stages["dispatch"].service.timers.fire_due(200)
+            await self.fire_timers()
             await self.at_rest()
 
     async def patrol(self) -> None:
@@ -261,7 +256,7 @@ class Life:
         at = await dispatch.fetchval(due, UUID(begun))
         timer = "UPDATE timers SET due_at = $2, body = body || jsonb_build_object('due_at', $3::text) WHERE key = $1"
         await dispatch.execute(timer, begun, at, at.isoformat())
-        await self.stages["dispatch"].service.timers.fire_due(200)
+        await self.fire_timers()
         await self.at_rest()
         [planned] = (await self.ask("dispatch", "GET", f"{url}/rounds")).json()
         round_url = f"/v1/patrols/rounds/{planned['round_id']}/tasks"
@@ -284,7 +279,7 @@ class Life:
         await self.ask("dispatch", "GET", "/v1/campaigns")
         await self.ask("dispatch", "GET", url)
         await dispatch.execute("UPDATE timers SET due_at = now() WHERE name = 'RoundOver'")
-        await self.stages["dispatch"].service.timers.fire_due(200)
+        await self.fire_timers()
         for shown in ("coverage", "missed"):
             await self.ask("dispatch", "GET", f"/v1/patrols/{shown}?first={planned['planned_at'][:10]}")
         await self.at_rest()
@@ -355,46 +350,6 @@ class Life:
         ):
             await self.ask(service, "GET", url)
         await self.ask("dispatch", "POST", "/v1/routing/replay", {"rules": []})
-
-    async def ask(
-        self,
-        service: str,
-        method: str,
-        url: str,
-        body: Mapping[str, Any] | None = None,
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """The street is said in the query and in the body, whichever wants it."""
-        path = httpx.URL(url).copy_merge_params({"tenant": TENANT})
-        content = {"tenant": TENANT, **body} if body is not None else None
-        answer = await self.stages[service].http.request(method, path, json=content, headers=headers)
-        assert answer.status_code == status, f"{method} {url}: {answer.status_code} {answer.text}"
-        return answer
-
-    async def at_rest(self) -> None:
-        """Nothing to publish, nothing to consume, and nothing to send, three times in a row."""
-        deadline, calm = time.monotonic() + 3 * PATIENCE_SECONDS, 0
-        while calm < 3:
-            left = [f"{service}: {what}" for service in self.stages if (what := await self._left(service))]
-            calm = 0 if left else calm + 1
-            if time.monotonic() > deadline:
-                raise NotSettled(", ".join(left))
-            await asyncio.sleep(0.05)
-
-    async def _left(self, service: str) -> str:
-        stage, db = self.stages[service], self.looking[service]
-        js = (await stage.service.broker.connect()).jetstream()
-        for stream in {streams.stream_name(event.service) for event in stage.service.router.events}:
-            info = await js.consumer_info(stream, service)
-            if info.num_pending or info.num_ack_pending:
-                return f"{info.num_pending} pending, {info.num_ack_pending} unacknowledged in {stream}"
-        if await db.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
-            return "facts to publish"
-        if service == "dispatch" and await db.fetchval("SELECT EXISTS (SELECT FROM findings WHERE due_at IS NOT NULL)"):
-            return "findings"
-        waiting = "SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL"
-        return "deliveries" if service == "notify" and await db.fetchval(waiting) else ""
 
 
 def _found(true_report: bool) -> dict[str, Any]:

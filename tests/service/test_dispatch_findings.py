@@ -1,0 +1,110 @@
+"""Findings of patrols that become cases of incident, on real NATS and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from libs.contracts.dispatch import CategoryChanged
+from libs.contracts.incident import CaseReported
+from libs.contracts.words import Registration, RequestKind
+from services.dispatch.tables import findings as finding_tables
+from tests.support.patrols import TENANT, post, round_now, visit_of
+from tests.support.stage import MakeStage, Stage, until
+
+FINDING = {"description": "楼道堆放杂物，堵塞消防通道。"}
+
+
+@pytest.fixture
+def dispatch(on_patrol: Stage) -> Stage:
+    return on_patrol
+
+
+async def findings_of(dispatch: Stage, answer: httpx.Response, state: str) -> list[dict[str, Any]]:
+    url = f"/v1/patrols/visits/{answer.json()['visit_id']}"
+
+    async def there() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = (await dispatch.http.get(url, params={"tenant": TENANT})).json()["findings"]
+        return found if all(each["state"] == state for each in found) else None
+
+    return list(await until(there))
+
+
+async def knows_the_category(incident: Stage) -> None:
+    fact = CategoryChanged(
+        tenant=TENANT,
+        occurred_at=datetime.now(UTC),
+        category="12004",
+        name_zh="消防通道堵塞",
+        name_en="Fire lane blocked",
+        area="safety_hazards",
+        registration=Registration.AUTOMATIC,
+    )
+    await incident.hear(fact)
+
+
+async def asked_in_vain(dispatch: Stage) -> None:
+    """Until incident, which nobody has started yet, has been asked for every finding; they wait for it."""
+
+    async def asked() -> bool:
+        async with dispatch.database() as db:
+            found = await db.rows(text("SELECT state, attempts FROM findings"))
+        assert {row.state for row in found} == {"pending"}
+        return all(row.attempts for row in found)
+
+    await until(asked)
+
+
+async def test_a_finding_becomes_a_case_of_kind_patrol_and_its_number_comes_back(
+    dispatch: Stage, stage: MakeStage
+) -> None:
+    told = await round_now(dispatch)
+    answer = await post(dispatch, visit_of(told, findings=[FINDING, FINDING]))
+    await asked_in_vain(dispatch)
+    # An incident that answers before it knows the categories refuses the findings, and rightly.
+    dispatch.service.draining = True
+    incident = await stage("incident")
+    await knows_the_category(incident)
+    dispatch.service.draining = False
+    found = await findings_of(dispatch, answer, "reported")
+    reported = await incident.said(CaseReported)
+    assert {f["case_id"] for f in found} == {str(r.case_id) for r in reported}
+    assert {r.request_kind for r in reported} == {RequestKind.PATROL}
+    assert len(reported) == 2
+
+
+async def test_a_finding_that_is_asked_for_again_has_one_case(dispatch: Stage, stage: MakeStage) -> None:
+    """As when the process dies between the answer and its record."""
+    told = await round_now(dispatch)
+    incident = await stage("incident")
+    await knows_the_category(incident)
+    answer = await post(dispatch, visit_of(told, findings=[FINDING]))
+    [first] = await findings_of(dispatch, answer, "reported")
+    async with dispatch.database() as db:
+        forgotten = "state = 'pending', case_no = NULL, case_id = NULL, due_at = now()"
+        await db.execute(text(f"UPDATE findings SET {forgotten}"))
+    [again] = await findings_of(dispatch, answer, "reported")
+    assert again["case_no"] == first["case_no"]
+    assert len(await incident.said(CaseReported)) == 1
+
+
+async def test_a_finding_that_incident_refuses_keeps_the_reason(dispatch: Stage, stage: MakeStage) -> None:
+    told = await round_now(dispatch)
+    await stage("incident")
+    answer = await post(dispatch, visit_of(told, findings=[FINDING]))
+    [refused] = await findings_of(dispatch, answer, "refused")
+    assert "no categories are known for this street" in refused["reason"]
+    assert refused["case_no"] is None
+
+
+async def test_two_processes_ask_for_a_finding_once_at_a_time(dispatch: Stage) -> None:
+    told = await round_now(dispatch)
+    dispatch.service.draining = True
+    await post(dispatch, visit_of(told, findings=[FINDING] * 5))
+    async with dispatch.database() as one, dispatch.database() as other:
+        leased = [len(await finding_tables.lease_due(db, 3)) for db in (one, other)]
+    assert leased == [3, 2]
