@@ -83,7 +83,9 @@ async def test_people_are_told_and_points_are_earned(morning: Morning) -> None:
 
 
 @pytest.mark.parametrize(("service", "damage", "statement"), PLANTED.values(), ids=PLANTED)
-async def test_reconciliation_finds(morning: Morning, service: str, damage: str, statement: str) -> None:
+async def test_damage_done_to_a_database_is_found_by_the_reconciliation(
+    morning: Morning, service: str, damage: str, statement: str
+) -> None:
     url = await copy_of(morning.local, service)
     connection = await asyncpg.connect(url)
     # Else what is only appended to would refuse it.

@@ -68,7 +68,7 @@ async def test_a_row_says_which_column_it_does_not_have(engine: Engine) -> None:
         row.pit  # noqa: B018
 
 
-async def test_one_row_is_one_row(engine: Engine) -> None:
+async def test_where_one_row_is_expected_none_is_none_and_two_are_an_error(engine: Engine) -> None:
     async with autocommit(engine) as db:
         assert await db.one(HEARD) is None
         with pytest.raises(ValueError, match="one row was expected, and 2 came"):

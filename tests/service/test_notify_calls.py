@@ -85,7 +85,7 @@ ORDERLY = {
 
 
 @pytest.mark.parametrize("answer", ORDERLY.values(), ids=ORDERLY.keys())
-async def test_a_connection_is_used_again_after_an_answer_with(answer: bytes) -> None:
+async def test_a_connection_is_used_again_after_an_orderly_answer(answer: bytes) -> None:
     async with speaker(answer) as speaks:
         assert await outcomes(speaks.url) == [Taken(), Taken()]
         assert speaks.connections == 1
@@ -99,7 +99,7 @@ LAST = {
 
 
 @pytest.mark.parametrize("answer", LAST.values(), ids=LAST.keys())
-async def test_a_connection_is_not_used_again_when_an_answer(answer: bytes) -> None:
+async def test_after_an_answer_that_must_be_its_last_a_connection_is_not_used_again(answer: bytes) -> None:
     async with speaker(answer) as speaks:
         assert await outcomes(speaks.url) == [Taken(), Taken()]
         assert speaks.connections == 2
@@ -121,7 +121,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
-async def test_it_is_tried_again_after(answer: bytes) -> None:
+async def test_an_answer_that_is_broken_is_not_taken_and_the_next_attempt_is(answer: bytes) -> None:
     async with speaker(answer) as speaks:
         first, second = await outcomes(speaks.url)
         assert isinstance(first, NotTaken)

@@ -44,7 +44,7 @@ def test_ranges_apart_are_better_or_worse_by_what_the_figure_wants(less_is_bette
     assert changes(run(old), run(new))[0].verdict == verdict
 
 
-def test_few_repetitions_are_said() -> None:
+def test_a_change_measured_by_fewer_than_three_repetitions_says_so() -> None:
     [change] = changes(run(figure("hop", 100)), run(figure("hop", 120)))
     assert change.verdict == "better, by fewer than three repetitions"
 

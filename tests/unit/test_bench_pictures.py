@@ -43,7 +43,7 @@ def test_nothing_is_drawn_outside_the_picture() -> None:
             assert 0 <= float(element.get(name, 0)) <= limit
 
 
-def test_no_words_run_over_the_edge() -> None:
+def test_every_word_of_a_picture_lies_inside_it() -> None:
     widest = 7
     for element in ElementTree.fromstring(draw("notify sender", "deliveries/s", POINTS, goal=1_000)).iter(f"{SVG}text"):
         at, width = float(element.get("x", 0)), widest * len(element.text or "")

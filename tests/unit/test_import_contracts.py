@@ -16,10 +16,12 @@ PLANTED = {
 }
 
 
-# The project is installed in place, and packages without __init__.py are looked for everywhere on the path.
-LINT_THE_COPY = f"""
+# The project is installed in place, here or in another checkout whose environment is used, and packages without
+# __init__.py are looked for everywhere on the path.
+LINT_THE_COPY = """
 import sys
-sys.path = [".", *(p for p in sys.path if p not in ("", {str(PROJECT)!r}))]
+from pathlib import Path
+sys.path = [".", *(p for p in sys.path if not (Path(p) / "services").is_dir())]
 from importlinter.cli import lint_imports_command
 lint_imports_command(["--no-cache"])
 """

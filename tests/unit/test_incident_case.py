@@ -140,7 +140,7 @@ def test_an_overdue_order_is_told_and_moves_nothing() -> None:
     assert follow(REGISTERED, overdue(1)) == REGISTERED
 
 
-def test_the_latest_promise_holds() -> None:
+def test_the_deadline_shown_is_that_of_the_latest_dispatch_whichever_is_heard_last() -> None:
     case = after(REGISTERED, dispatched(5, 1, handle_hours=9), dispatched(1, 2, handle_hours=4))
     assert case.promise is not None
     assert case.promise.handle_by == NOON + timedelta(hours=9)

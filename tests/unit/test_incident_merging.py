@@ -52,7 +52,7 @@ def test_only_a_case_that_is_not_over_takes_others_in(state: State) -> None:
     assert isinstance(merge(CASE, with_state(INTO, state)), Standing) == (state in SURVIVING)
 
 
-def test_nobody_follows_a_case_that_follows_another() -> None:
+def test_a_merged_case_a_case_with_others_merged_into_it_and_the_case_itself_are_no_targets() -> None:
     following = replace(INTO, standing=Standing(State.MERGED, merged_into="20261123-000009"))
     assert "merge into that one instead" in why_not(merge(CASE, following))
     assert f"Merge {INTO.case_no} into it" in why_not(merge(replace(CASE, others=True), INTO))

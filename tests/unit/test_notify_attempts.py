@@ -44,7 +44,7 @@ def test_the_other_outcomes_end_it_at_once(attempts: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_success_is_taken(status: int) -> None:
+def test_an_answer_of_2xx_means_delivered(status: int) -> None:
     assert after_status(status, None, NOW) == Taken()
 
 

@@ -55,7 +55,7 @@ def test_nothing_is_stored_that_no_template_says(name: str) -> None:
 
 @pytest.mark.parametrize("language", WORDINGS)
 @pytest.mark.parametrize("parameter", WORDS)
-def test_every_word_has_its_name(language: str, parameter: str) -> None:
+def test_each_language_translates_every_value_of_a_parameter(language: str, parameter: str) -> None:
     assert set(WORDINGS[language].words[parameter]) == set(WORDS[parameter])
 
 

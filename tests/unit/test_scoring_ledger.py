@@ -329,7 +329,7 @@ def test_reopenings_end_in_the_same_balances_wherever_they_arrive(
 
 
 @given(DISTINCT_DEEDS)
-def test_told_again_nothing_is_earned_again(deeds: list[Deed]) -> None:
+def test_deeds_that_are_heard_again_earn_nothing(deeds: list[Deed]) -> None:
     book = Book()
     book.hear(*deeds)
     assert book.hear(*reversed(deeds)) == []
