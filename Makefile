@@ -9,7 +9,7 @@ QUICK = tests/unit tests/contracts tests/chaos/test_schedule.py tests/chaos/test
 LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-quick test-again check format bench chaos lock clean
+.PHONY: help demo run test test-quick test-again check check-code check-types check-documents format bench chaos lock clean
 
 help: ## Print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,10 +30,17 @@ test-again: $(READY) ## Run a file of tests again and again: FILE=tests/service/
 	@$(RUN) tests.again --times $(or $(TIMES),20) --busy $(or $(BUSY),0) $(FILE)
 
 check: $(READY) ## Format, lint, types, import contracts, generated docs, Kubernetes manifests
+	@$(MAKE) --no-print-directory -j 2 check-types check-code check-documents
+
+check-code:
 	@$(RUN) ruff format --check --quiet . || { echo 'Not formatted: make format does it.'; exit 1; }
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy
 	@.venv/bin/lint-imports
+
+check-types:
+	@$(RUN) mypy
+
+check-documents:
 	@$(RUN) libs.cli.main docs write --check
 	@$(RUN) pytest tests/unit/test_kubernetes.py
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from statistics import median
 from typing import Any
@@ -113,15 +114,20 @@ def machine() -> dict[str, Any]:
         "cores": psutil.cpu_count(),
         "processor": platform.processor() or platform.machine(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "ten_million_additions_seconds": round(min(_additions() for _ in range(3)), 2),
+        "ten_million_additions_seconds": ten_million_additions_seconds(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {name: version(name) for name in (*packages, "shapely", "pydantic", "uvloop")},
     }
 
 
-def _additions() -> float:
+@cache
+def ten_million_additions_seconds() -> float:
     """How fast one core runs Python: figures of different machines can be told apart by it."""
+    return round(min(_additions() for _ in range(3)), 2)
+
+
+def _additions() -> float:
     started, total = time.perf_counter(), 0
     for each in range(10_000_000):
         total += each

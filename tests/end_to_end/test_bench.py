@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
 from tests.bench.scenarios import SCENARIOS
 from tests.support.bench import measured
 
 TAKES_LONG = {"routing": "a map of 400 000 micro-grids", "country": "a map of 3 500 000 micro-grids"}
+LEFT_WHEN_READY = {"ledger": "counts what is still to be posted when the service is ready: of a few it is none"}
+USUAL = [name for name in SCENARIOS if name not in {**TAKES_LONG, **LEFT_WHEN_READY}]
 
 
-def test_every_scenario_measures_something(tmp_path: Path) -> None:
-    names = [name for name in SCENARIOS if name not in TAKES_LONG]
-    figures = measured("tests.bench", tmp_path / "bench", "--only", ",".join(names))
+@pytest.mark.parametrize(("names", "size"), [(USUAL, 100), (list(LEFT_WHEN_READY), 1_000)], ids=["usual", "larger"])
+def test_every_scenario_measures_something(names: list[str], size: int) -> None:
+    figures = measured("tests.bench", "--size", str(size), "--only", ",".join(names))
     assert {figure["scenario"] for figure in figures} == set(names)
     assert all(figure["median"] > 0 for figure in figures)
