@@ -23,7 +23,7 @@ run: $(READY) ## Start NATS, PostgreSQL and the four services here, until Ctrl-C
 test: check ## Check, then run every test, on real servers, in parallel
 	@$(RUN) pytest $(PARALLEL)
 
-test-quick: $(READY) ## Run the tests that start neither NATS nor PostgreSQL, or hardly
+test-quick: $(READY) ## Run the tests that start neither NATS nor PostgreSQL
 	@$(RUN) pytest $(PARALLEL) $(QUICK)
 
 test-again: $(READY) ## Run a file of tests again and again: FILE=tests/service/test_x.py TIMES=20 BUSY=2

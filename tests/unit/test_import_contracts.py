@@ -1,7 +1,8 @@
-"""The import contracts of pyproject.toml find what they are there to find."""
+"""The import contracts of pyproject.toml find what they are there to find, and tests do not import one another."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,9 @@ lint_imports_command(["--no-cache"])
 """
 
 
+OF_ANOTHER_TEST = re.compile(r"^(?:from|import) tests\.\S*\b(?:test_\w+|conftest)\b", re.M)
+
+
 def lint_imports(folder: Path) -> str:
     command = [sys.executable, "-c", LINT_THE_COPY]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -44,3 +48,10 @@ def test_each_contract_is_broken_by_a_planted_violation(tmp_path: Path) -> None:
             file.write(f"\n{line}\n")
     said = lint_imports(tmp_path)
     assert "Contracts: 0 kept, 4 broken." in said, said
+
+
+def test_no_test_file_imports_another() -> None:
+    """What several of them use is in tests/support, and fixtures in conftest.py."""
+    files = {path: path.read_text(encoding="utf-8") for path in (PROJECT / "tests").rglob("*.py")}
+    assert OF_ANOTHER_TEST.search("from tests.service.test_dispatch_orders import act")
+    assert {str(path): found[0] for path, said in files.items() if (found := OF_ANOTHER_TEST.search(said))} == {}
