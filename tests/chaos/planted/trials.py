@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -251,12 +252,14 @@ class Trials:
             await connection.close()
 
     async def _drain(self, seconds: float) -> None:
-        """Until nothing is under way, or for so long: with a bug it may never be."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while await under_way(self.local):
-                    await self._hurry()
-                    await asyncio.sleep(0.3)
+        """Until nothing is under way, or for so long: with a bug it may never be.
+
+        No asyncio.timeout: it cancels once, and nats-py may swallow that while it closes a connection.
+        """
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up and await under_way(self.local):
+            await self._hurry()
+            await asyncio.sleep(0.3)
 
     async def _hurry(self) -> None:
         for service in SERVICES:
