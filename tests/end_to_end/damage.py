@@ -182,8 +182,8 @@ PLANTED = {
     ),
     "a deadline of which nobody was warned": (
         "notify",
-        "UPDATE notices SET parameters = '{}' WHERE template = 'deadline_near' AND event_id = (SELECT "
-        "min(n.event_id::text)::uuid FROM notices n JOIN notices e USING (tenant, case_id) WHERE "
+        "UPDATE notices SET parameters = '{}' WHERE template = 'deadline_near' AND case_id = (SELECT "
+        "min(n.case_id::text)::uuid FROM notices n JOIN notices e USING (tenant, case_id) WHERE "
         "n.template = 'deadline_near' AND e.template = 'overdue' AND n.case_id IN (SELECT case_id FROM notices "
         "WHERE template = 'offered' AND parameters ->> 'category_name' = '供水管道破裂'))",
         "deadlines were told when they were over",

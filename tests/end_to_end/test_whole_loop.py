@@ -90,7 +90,9 @@ async def test_damage_done_to_a_database_is_found_by_the_reconciliation(
     connection = await asyncpg.connect(url)
     # Else what is only appended to would refuse it.
     await connection.execute("SET session_replication_role = replica")
-    assert (await connection.execute(damage)).endswith(" 1")
+    ran = await connection.execute(damage)
+    # Of a case that nobody claims for long there may be several warnings, and one is enough to have been warned.
+    assert ran.endswith(" 1") or (statement == "deadlines were told when they were over" and not ran.endswith(" 0"))
     await connection.close()
     checks = await morning.checks(lambda name: url if name == service else morning.local.database_url(name))
     assert any(statement in check.statement for check in checks if not check.holds)
