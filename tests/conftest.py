@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import subscriber
 from tests.support.stage import KEYS, MakeStage, Stage, fresh_database, fresh_streams, on_stage
 

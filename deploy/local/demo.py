@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local import journal, patrols, reconcile, reports, street, summary
-from deploy.local.at_rest import wait_until_at_rest
-from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows, empty
-from deploy.local.play import Played, play
-from deploy.local.plots import with_plots
-from deploy.local.progress import STREET_ZONE, Display, Tally
-from deploy.local.run import told
+from deploy.local.linghe import street
+from deploy.local.morning import patrols, planned_reports
+from deploy.local.morning.play import PlayedMorning, play_morning
+from deploy.local.morning.progress import STREET_ZONE, ProgressDisplay, Tally
+from deploy.local.morning.scenarios import with_scenarios
+from deploy.local.reconciliation import check, databases, summary, timelines
+from deploy.local.reconciliation.at_rest import wait_until_at_rest
+from deploy.local.run import run_command
+from deploy.local.system import TENANT, LocalSystem, clock_that_shows, empty
 from services.dispatch.domain.calendar import NATIONAL
 
 FOLDER = Path(".wangge/demo")
@@ -32,14 +34,14 @@ def main() -> int:
     console, begun = Console(), time.monotonic()
     empty(FOLDER)
     here = street.build()
-    plans = with_plots(reports.morning(here, REPORTS), here, TIMES)
+    plans = with_scenarios(planned_reports.plan_morning(here, REPORTS), here, TIMES)
     at = datetime.now(UTC) + SETTING_UP
     clock = clock_that_shows(_last_working_day() + BEGINS, at, SPEED)
-    with LocalStreet(FOLDER, durable=False, clock=clock, settings=SETTINGS, say=console.print) as local:
+    with LocalSystem(FOLDER, durable=False, clock=clock, settings=SETTINGS, say=console.print) as local:
         console.print(f"A morning of {REPORTS} reports, {SPEED:.0f} times as fast as the clock on the wall:\n")
         tally = Tally(REPORTS + patrols.FINDINGS)
-        with Display(tally, console) as display:
-            work = play(local, here, plans, lasts=LASTS, tally=tally, tick=lambda: display.tick(clock.now()))
+        with ProgressDisplay(tally, console) as display:
+            work = play_morning(local, here, plans, lasts=LASTS, tally=tally, tick=lambda: display.tick(clock.now()))
             played = asyncio.run(work)
         held = asyncio.run(conclude(local, played, console))
     console.print(f"\n{time.monotonic() - begun:.0f} seconds in all.")
@@ -54,20 +56,20 @@ def _last_working_day() -> datetime:
     return day
 
 
-async def conclude(local: LocalStreet, played: Played, console: Console) -> bool:
+async def conclude(local: LocalSystem, played: PlayedMorning, console: Console) -> bool:
     """Waits until all is at rest, shows what it came to, and reconciles; whether every check holds."""
     left = await wait_until_at_rest(local)
     console.print()
     ended = await summary.ended_by_level(local)
-    plots, of_day = await journal.of_day(local.database_url, TENANT, played.sent, ended)
+    plots, of_day = await timelines.check_timelines(local.database_url, TENANT, played.sent, ended)
     await summary.show(local, played, plots, ended, console)
     console.print("\nReconciliation of what was sent and what the four databases hold:")
-    checks = await reconcile.reconcile(local.database_url, TENANT, played.sent, played.visits)
+    checks = await databases.reconcile(local.database_url, TENANT, played.sent, played.visits)
     checks += of_day
-    checks.append(reconcile.Check("nothing is under way any more", tuple(left)))
-    checks.append(reconcile.Check("nothing happened that must not happen", tuple(played.surprises)))
-    return reconcile.show(checks, console)
+    checks.append(check.Check("nothing is under way any more", tuple(left)))
+    checks.append(check.Check("nothing happened that must not happen", tuple(played.surprises)))
+    return check.show(checks, console)
 
 
 if __name__ == "__main__":
-    sys.exit(told(main, when_interrupted=130))
+    sys.exit(run_command(main, when_interrupted=130))

@@ -1,5 +1,7 @@
 """`make run`: the demonstration street on this machine, until Ctrl-C."""
 
+from __future__ import annotations
+
 import json
 import signal
 import sys
@@ -10,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from deploy.local.local_street import TENANT, LocalStreet, last_lines
-from deploy.local.trouble import LocalServerFailure
+from deploy.local.servers.machine import LocalServerFailure
+from deploy.local.system import TENANT, LocalSystem, last_lines
 
 FOLDER = Path(".wangge")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,7 +48,7 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def told(command: Callable[[], int], when_interrupted: int = 0) -> int:
+def run_command(command: Callable[[], int], when_interrupted: int = 0) -> int:
     """The exit status of the command; a failure is a sentence, and Ctrl-C an end without a traceback."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -61,12 +63,12 @@ def told(command: Callable[[], int], when_interrupted: int = 0) -> int:
 
 
 def main() -> NoReturn:
-    with LocalStreet(FOLDER, usual_ports=True, say=print) as local:
+    with LocalSystem(FOLDER, usual_ports=True, say=print) as local:
         show(local)
         watch(local)
 
 
-def watch(local: LocalStreet) -> NoReturn:
+def watch(local: LocalSystem) -> NoReturn:
     """Until a signal, or until something ends that should not: then raises LocalServerFailure."""
     while (dead := local.first_dead()) is None:
         time.sleep(0.2)
@@ -76,7 +78,7 @@ def watch(local: LocalStreet) -> NoReturn:
     )
 
 
-def show(local: LocalStreet) -> None:
+def show(local: LocalSystem) -> None:
     incident = local.urls["incident"]
     print("\nThe street is open.\n")
     for name, url in local.urls.items():
@@ -94,4 +96,4 @@ def show(local: LocalStreet) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(run_command(main))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from deploy.local.local_street import LocalStreet
+from deploy.local.system import LocalSystem
 from tests.bench.measure import Figure, result, show
 from tests.bench.place import QUIET, Place
 from tests.bench.scenarios import SCENARIOS
@@ -32,7 +32,7 @@ def main() -> None:
     chosen.folder.mkdir(parents=True)
     figures: list[Figure] = []
     kept = chosen.folder / "result.json"
-    with LocalStreet(chosen.folder / "street", settings=QUIET) as street:
+    with LocalSystem(chosen.folder / "street", settings=QUIET) as street:
         place = Place(street)
         for name in names:
             scenario = SCENARIOS[name]

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import asyncpg
 
-from deploy.local.local_street import TENANT
+from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
 from tests.bench import chain, load
 from tests.bench.life import EVERYBODY

@@ -12,7 +12,7 @@ import asyncpg
 import nats
 from nats.aio.msg import Msg
 
-from deploy.local.local_street import TENANT
+from deploy.local.system import TENANT
 from tests.bench.load import Connections, post
 from tests.bench.place import PATIENCE_SECONDS, Place, ids_from_now_on
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from deploy.local.local_street import LocalStreet
+from deploy.local.system import LocalSystem
 from libs.chassis.database import connect, transaction
 from services.scoring.tables import views
 from tests.bench.growth_fill import MOST, fill, fill_chassis
@@ -40,7 +40,7 @@ Found = list[tuple[int, Figure]]
 
 
 def grow(
-    street: LocalStreet,
+    street: LocalSystem,
     sizes: Sequence[int],
     names: Sequence[str],
     repetitions: int,
@@ -145,7 +145,7 @@ def main() -> None:
             (folder / name).write_text(picture, encoding="utf-8")
         print(markdown(run), flush=True)
 
-    with LocalStreet(folder / "street", settings=QUIET) as street:
+    with LocalSystem(folder / "street", settings=QUIET) as street:
         grow(street, sizes, names, chosen.repetitions, chosen.size, keep)
     print(f"result.json and the pictures are in {folder}")
 

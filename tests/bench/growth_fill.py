@@ -9,8 +9,8 @@ from functools import cache
 
 import asyncpg
 
-from deploy.local import street
-from deploy.local.local_street import TENANT
+from deploy.local.linghe import street
+from deploy.local.system import TENANT
 from libs.contracts.streams import SERVICES
 from tests.bench.growth_rows import BALANCES, CHASSIS, ROWS, SHARED
 

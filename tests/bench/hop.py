@@ -13,8 +13,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from nats.js import JetStreamContext
 
-from deploy.local.guard import Process
-from deploy.local.trouble import free_port
+from deploy.local.servers.guarded_process import Process
+from deploy.local.servers.machine import free_port
 from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Message

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from deploy.local.local_street import TENANT
+from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
 from libs.cli.wiring import handled
 from libs.contracts.dispatch import OrderChecked

@@ -6,7 +6,7 @@ import time
 
 import asyncpg
 
-from deploy.local.local_street import TENANT
+from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
 from tests.bench import chain, load
 from tests.bench.busy_people import People

@@ -23,11 +23,11 @@ import nats
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from deploy.local.guard import Process, spawn_guarded
-from deploy.local.local_street import TENANT, LocalStreet
-from deploy.local.servers import Servers
-from deploy.local.street import RESPONSIBILITY
-from deploy.local.trouble import free_port
+from deploy.local.linghe.street import RESPONSIBILITY
+from deploy.local.servers.guarded_process import Process, spawn_guarded
+from deploy.local.servers.machine import free_port
+from deploy.local.servers.nats_and_postgres import Servers
+from deploy.local.system import TENANT, LocalSystem
 from libs.chassis import topology
 from libs.cli.wiring import handled
 from libs.contracts import cloudevents
@@ -52,7 +52,7 @@ async def nothing(database_url: str) -> None:
 class Place:
     """The servers of a running street, its services, and databases of the bench's own."""
 
-    def __init__(self, street: LocalStreet, prepare: Prepare = nothing) -> None:
+    def __init__(self, street: LocalSystem, prepare: Prepare = nothing) -> None:
         """`prepare` is called with the address of each database that a scenario makes, to fill its tables."""
         self.street = street
         self._prepare = prepare

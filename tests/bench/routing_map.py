@@ -20,7 +20,7 @@ import asyncpg
 import numpy as np
 import shapely
 
-from deploy.local.local_street import TENANT
+from deploy.local.system import TENANT
 from libs.chassis.database import connect, transaction
 from libs.contracts.words import Place, Point
 from services.dispatch.domain.routing import Routed, ToDesk, route_all

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from deploy.local.local_street import TENANT
+from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
 from services.notify import vault
 from services.notify.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.run import told
+from deploy.local.run import run_command
 from tests.chaos.report import Report
 from tests.chaos.run import run
 
@@ -32,4 +32,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(told(main, when_interrupted=130))
+    sys.exit(run_command(main, when_interrupted=130))

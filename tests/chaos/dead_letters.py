@@ -7,7 +7,7 @@ import time
 
 import asyncpg
 
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from libs.cli import dead_letters
 from tests.chaos.evidence import Evidence
 from tests.chaos.ground import Ground

@@ -7,8 +7,8 @@ import time
 
 import asyncpg
 
-from deploy.local.at_rest import lag, under_way, wait_until_nothing
-from deploy.local.local_street import LocalStreet
+from deploy.local.reconciliation.at_rest import lag, under_way, wait_until_nothing
+from deploy.local.system import LocalSystem
 from libs.cli.settings import SERVICES
 
 HURRY_SECONDS = 5.0
@@ -17,12 +17,12 @@ SEND_NOW = "UPDATE deliveries SET due_at = now() WHERE state = 'queued' AND due_
 """Not those that a sender has leased: a lease has to end by itself."""
 
 
-async def lag_zero_at(local: LocalStreet, patience_seconds: float) -> float | None:
+async def lag_zero_at(local: LocalSystem, patience_seconds: float) -> float | None:
     """When for once everything was published and consumed, in seconds since 1970; None when the patience was over."""
     return None if await wait_until_nothing(lag, local, patience_seconds) else time.time()
 
 
-async def drain(local: LocalStreet, patience_seconds: float) -> list[str]:
+async def drain(local: LocalSystem, patience_seconds: float) -> list[str]:
     """What is still under way at last; empty when nothing is."""
     hurrying = asyncio.create_task(_hurry(local))
     try:
@@ -31,7 +31,7 @@ async def drain(local: LocalStreet, patience_seconds: float) -> list[str]:
         hurrying.cancel()
 
 
-async def _hurry(local: LocalStreet) -> None:
+async def _hurry(local: LocalSystem) -> None:
     while True:
         for service in SERVICES:
             connection = await asyncpg.connect(local.database_url(service))

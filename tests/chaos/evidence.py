@@ -15,7 +15,7 @@ import asyncpg
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from deploy.local import reconcile
+from deploy.local.reconciliation import check, databases
 from libs.chassis import topology
 from libs.cli.settings import SERVICES
 from libs.cli.wiring import handled
@@ -65,7 +65,7 @@ _MORE: Mapping[str, Mapping[str, str]] = {
         "strangers": "SELECT 'delivery ' || delivery_id AS what FROM deliveries WHERE tenant <> $1",
     },
 }
-QUERIES = {s: {**reconcile.QUERIES[s], **_MORE[s], **_EVERY_SERVICE} for s in SERVICES}
+QUERIES = {s: {**databases.QUERIES[s], **_MORE[s], **_EVERY_SERVICE} for s in SERVICES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Evidence:
     tenant: str
     now: datetime
     speed: float
-    found: reconcile.Found
+    found: check.Found
     facts: Mapping[str, Sequence[Recorded]]
     published: Sequence[Published]
     backlog: Sequence[Backlog]
@@ -147,7 +147,7 @@ async def take(world: Ground, journal_folder: Path) -> Evidence:
     """
     for _ in range(READ_AT_MOST):
         before = await _recorded_so_far(world)
-        found = await reconcile.load(world.database_url, world.tenant, QUERIES)
+        found = await check.load(world.database_url, world.tenant, QUERIES)
         published, backlog = await _read_bus(world.nats_direct_url)
         if await _recorded_so_far(world) == before:
             break

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import psutil
 
-from deploy.local.guard import EndedAtStart, Process
-from deploy.local.nats_server import Nats
+from deploy.local.servers.guarded_process import EndedAtStart, Process
+from deploy.local.servers.nats_server import Nats
 from tests.chaos.next_version import NEXT, migrate_to_the_next_version
 from tests.chaos.parts import POSTGRES, service_of
 from tests.chaos.provider import MOODS, WELL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.street import Street
+from deploy.local.linghe.street import Street
 from libs.chassis.clock import Clock
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.local import reconcile
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation import databases
+from deploy.local.reconciliation.check import Check
 from tests.chaos import evidence
 from tests.chaos.dead_letters import replay_works
 from tests.chaos.ground import Ground
@@ -34,5 +34,5 @@ def judge(found: evidence.Evidence) -> list[Check]:
         *about_points(found),
         *about_notifications(found),
         *about_messages(found),
-        *reconcile.agreement(found.found),
+        *databases.agreement(found.found),
     ]

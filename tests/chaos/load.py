@@ -19,15 +19,15 @@ import nats.errors
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 
-from deploy.local import reports
-from deploy.local.asking import Asking
-from deploy.local.facts import Facts
-from deploy.local.people import CONTESTED, People
-from deploy.local.play import ignore
-from deploy.local.progress import Tally
-from deploy.local.reports import PlannedReport
-from deploy.local.senders import Senders
-from deploy.local.stories import Stories
+from deploy.local.morning import planned_reports
+from deploy.local.morning.fact_listener import FactListener
+from deploy.local.morning.people import CONTESTED, People
+from deploy.local.morning.planned_reports import PlannedReport
+from deploy.local.morning.play import ignore
+from deploy.local.morning.progress import Tally
+from deploy.local.morning.senders import Senders
+from deploy.local.morning.service_client import ServiceClient
+from deploy.local.morning.simulation import Simulation
 from libs.chassis.seal import Sealer
 from tests.chaos.ground import Ground
 from tests.chaos.journal import Journal
@@ -60,7 +60,7 @@ async def load(
 class Life:
     """The street lives: reports that are begun go their way."""
 
-    stories: Stories
+    stories: Simulation
     incident: JournalledAsking
 
 
@@ -98,9 +98,9 @@ async def living(
             rivals_at_most=RIVALS_AT_MOST,
             contested=contested,
         )
-        stories = Stories(senders, people, Tally(0), under_way_at_most=inf)
+        stories = Simulation(senders, people, Tally(0), under_way_at_most=inf)
         mess = Mess(bus, seed, journal, copies=copies, poison=poison)
-        facts = Facts(bus, world.tenant, "load")
+        facts = FactListener(bus, world.tenant, "load")
         await facts.follow()
         tasks = [asyncio.create_task(_listen(facts, stories, mess)), asyncio.create_task(mess.run())]
         try:
@@ -140,7 +140,7 @@ async def _is_set_before(event: asyncio.Event, at: float) -> bool:
     return True
 
 
-async def _listen(facts: Facts, stories: Stories, mess: Mess) -> None:
+async def _listen(facts: FactListener, stories: Simulation, mess: Mess) -> None:
     async for fact in facts.heard():
         stories.hear(fact)
         mess.add(fact)
@@ -150,7 +150,7 @@ def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
     """Reports without end; the same for the same seed. Each has a key of its own."""
     rng = Random(seed)
     for chunk in itertools.count():
-        for plan in reports.morning(world.street, CHUNK, seed * 10_000 + chunk):
+        for plan in planned_reports.plan_morning(world.street, CHUNK, seed * 10_000 + chunk):
             reached = plan.contact_email is not None and rng.random() < WEBHOOK_SHARE
             yield replace(
                 plan,
@@ -160,7 +160,7 @@ def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
             )
 
 
-class JournalledAsking(Asking):
+class JournalledAsking(ServiceClient):
     """Writes down every attempt and answer. A fault of a service is asked again, as an outage is."""
 
     patience_seconds = PATIENCE_SECONDS

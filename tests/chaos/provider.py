@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from deploy.local.guard import Process
+from deploy.local.servers.guarded_process import Process
 
 MOODS = ("429", "500", "hung", "lost")
 WELL = "200"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from deploy.local.guard import Process
+from deploy.local.servers.guarded_process import Process
 
 CHUNK_BYTES = 65_536
 ABORT = struct.pack("ii", 1, 0)

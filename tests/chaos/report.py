@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import reconcile
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation import check
+from deploy.local.reconciliation.check import Check
 from tests.chaos.faults import Happened
 from tests.chaos.recovery import Recovery
 
@@ -54,6 +54,6 @@ class Report:
         )
         lag = "never" if self.recovery.lag_zero is None else f"{self.recovery.lag_zero:.1f} s"
         console.print(f"From the last healing to lag zero: {lag} (goal: {GOAL_LAG_SECONDS} s).")
-        reconcile.show(self.checks, console)
+        check.show(self.checks, console)
         if not self.holds:
             console.print(f"Again: make chaos SEED={self.seed} MINUTES={self.minutes:g} RATE={self.reports_a_second:g}")

@@ -6,8 +6,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from deploy.local.local_street import Say
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
+from deploy.local.system import Say
 from tests.chaos import invariants, journal
 from tests.chaos.drain import drain, lag_zero_at
 from tests.chaos.faults import Happened, inflict

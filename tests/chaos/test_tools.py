@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.local.local_street import ROOT
-from deploy.local.trouble import free_port
+from deploy.local.servers.machine import free_port
+from deploy.local.system import ROOT
 from tests.chaos.faults import Happened
 from tests.chaos.journal import ANSWER, ATTEMPT, NO_ANSWER, Entry
 from tests.chaos.planted.bugs import Patches

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local import street
-from deploy.local.guard import Process
-from deploy.local.local_street import ROOT, TENANT, LocalStreet, Say, ServiceProcess, clock_that_shows, empty
-from deploy.local.nats_server import STORE, Nats, Node
-from deploy.local.servers import Servers
-from deploy.local.trouble import free_port, hold
+from deploy.local.linghe import street
+from deploy.local.servers.guarded_process import Process
+from deploy.local.servers.machine import free_port, hold
+from deploy.local.servers.nats_and_postgres import Servers
+from deploy.local.servers.nats_server import STORE, Nats, Node
+from deploy.local.system import ROOT, TENANT, LocalSystem, Say, ServiceProcess, clock_that_shows, empty
 from libs.cli.settings import SERVICES
 from tests.chaos.parts import CLIENTS, NODES, POSTGRES, replicas, service_of
 from tests.chaos.provider import Provider
@@ -190,7 +190,7 @@ class World:
         self.local = _Street(self, servers, http, self._settings, self._say)
 
 
-class _Street(LocalStreet):
+class _Street(LocalSystem):
     """The local street with each service in several processes, which reach the others through proxies."""
 
     def __init__(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.local_street import LocalStreet, clock_that_shows
+from deploy.local.system import LocalSystem, clock_that_shows
 from tests.end_to_end.standing import SPEED, Standing
 
 MONDAY_MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -20,6 +20,6 @@ def standing() -> Iterator[Standing]:
     clock = clock_that_shows(MONDAY_MORNING, datetime.now(UTC), SPEED)
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalStreet(Path(folder), durable=False, clock=clock, settings={"WANGGE_SWEEP_SECONDS": "0.1"}) as local,
+        LocalSystem(Path(folder), durable=False, clock=clock, settings={"WANGGE_SWEEP_SECONDS": "0.1"}) as local,
     ):
         yield Standing(local)

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import httpx
 import shapely
 
-from deploy.local import street
-from deploy.local.at_rest import wait_until_at_rest
-from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows
+from deploy.local.linghe import street
+from deploy.local.reconciliation.at_rest import wait_until_at_rest
+from deploy.local.system import TENANT, LocalSystem, clock_that_shows
 
 PATIENCE_SECONDS = 60.0
 SPEED = 2.0
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 class Standing:
     """The Linghe street, asked over HTTP alone. Every wait is for a condition."""
 
-    def __init__(self, local: LocalStreet) -> None:
+    def __init__(self, local: LocalSystem) -> None:
         self.local = local
         self.here = street.build()
         self.micro_grids = [unit for unit in self.here.units if unit.level == "micro_grid"]

@@ -9,7 +9,7 @@ from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
-from deploy.local.local_street import ROOT
+from deploy.local.system import ROOT
 from tests.end_to_end.standing import LAMP, TO_VERIFY, Json, Standing
 
 BY_ITSELF = ("the clock", "a fact of another service")

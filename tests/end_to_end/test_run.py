@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.local_street import ROOT, keys
-from deploy.local.trouble import hold
+from deploy.local.servers.machine import hold
+from deploy.local.system import ROOT, keys
 
 PATIENCE_SECONDS = 120
 

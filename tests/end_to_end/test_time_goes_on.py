@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from deploy.local.local_street import ROOT, TENANT
+from deploy.local.system import ROOT, TENANT
 from tests.end_to_end.standing import PIPE, Json, Standing
 
 WAITS_FOR_AN_ACCEPTOR = "11010"

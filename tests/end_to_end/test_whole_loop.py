@@ -12,11 +12,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.local import journal, patrols, plots, reconcile, reports, street, summary
-from deploy.local.at_rest import wait_until_at_rest
-from deploy.local.local_street import TENANT, LocalStreet, clock_that_shows
-from deploy.local.play import Played, play
-from deploy.local.progress import Tally
+from deploy.local.linghe import street
+from deploy.local.morning import patrols, planned_reports, scenarios
+from deploy.local.morning.play import PlayedMorning, play_morning
+from deploy.local.morning.progress import Tally
+from deploy.local.reconciliation import check, databases, summary, timelines
+from deploy.local.reconciliation.at_rest import wait_until_at_rest
+from deploy.local.system import TENANT, LocalSystem, clock_that_shows
 from tests.end_to_end.damage import PLANTED
 
 REPORTS = 60
@@ -31,16 +33,16 @@ LASTS = timedelta(hours=2)
 class Morning:
     """A morning that is over, with its services stopped and its databases still there."""
 
-    local: LocalStreet
-    played: Played
+    local: LocalSystem
+    played: PlayedMorning
     tally: Tally
     left: list[str]
     ended: dict[str, int]
 
-    async def checks(self, database_url: Callable[[str], str] | None = None) -> list[reconcile.Check]:
+    async def checks(self, database_url: Callable[[str], str] | None = None) -> list[check.Check]:
         url = database_url or self.local.database_url
-        _, of_day = await journal.of_day(url, TENANT, self.played.sent, self.ended)
-        return [*await reconcile.reconcile(url, TENANT, self.played.sent, self.played.visits), *of_day]
+        _, of_day = await timelines.check_timelines(url, TENANT, self.played.sent, self.ended)
+        return [*await databases.reconcile(url, TENANT, self.played.sent, self.played.visits), *of_day]
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +50,11 @@ def morning() -> Iterator[Morning]:
     clock = clock_that_shows(datetime(2026, 11, 23, 0, 0, tzinfo=UTC), datetime.now(UTC), SPEED)
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalStreet(Path(folder), durable=False, clock=clock, settings={"WANGGE_SWEEP_SECONDS": "0.1"}) as local,
+        LocalSystem(Path(folder), durable=False, clock=clock, settings={"WANGGE_SWEEP_SECONDS": "0.1"}) as local,
     ):
         here, tally = street.build(), Tally(REPORTS)
-        plans = plots.with_plots(reports.morning(here, REPORTS), here, TIMES)
-        played = asyncio.run(play(local, here, plans, lasts=LASTS, tally=tally))
+        plans = scenarios.with_scenarios(planned_reports.plan_morning(here, REPORTS), here, TIMES)
+        played = asyncio.run(play_morning(local, here, plans, lasts=LASTS, tally=tally))
         left = asyncio.run(wait_until_at_rest(local))
         ended = asyncio.run(summary.ended_by_level(local))
         for service in local.services.values():
@@ -104,7 +106,7 @@ async def test_reconciliation_finds_levels_that_are_counted_wrong(morning: Morni
     assert "ended at the level that their timelines tell" in broken.statement
 
 
-async def copy_of(local: LocalStreet, service: str) -> str:
+async def copy_of(local: LocalSystem, service: str) -> str:
     """Damage is done to a copy, so that the tests do not see one another's."""
     address = local.database_url(service)
     name = f"{address.rpartition('/')[2]}_damaged"

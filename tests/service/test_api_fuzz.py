@@ -28,8 +28,8 @@ from schemathesis.core.result import Ok
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.schemas import APIOperation
 
-from deploy.local.local_street import TENANT
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
+from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
 from libs.cli.running import run
 from libs.cli.wiring import handled

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis.database import Database, Engine, autocommit, connect, is_outage, positional, transaction
 from tests.support.probe import database
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis.ids import new_id
 from libs.chassis.processing import in_waves
 from libs.contracts import cloudevents

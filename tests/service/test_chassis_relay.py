@@ -12,7 +12,7 @@ from asyncpg import InterfaceError, PostgresError
 from faststream.nats import NatsBroker
 from sqlalchemy import text
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import outbox, topology
 from libs.chassis.database import connect, is_outage, transaction
 from libs.chassis.ids import new_id

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import timers
 from libs.chassis.clock import Clock
 from tests.support.probe import BOOM, Reminder, heard, probe

@@ -14,8 +14,8 @@ import nats
 import pytest
 from sqlalchemy import text
 
-from deploy.local import street
-from deploy.local.servers import Servers
+from deploy.local.linghe import street
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import topology
 from libs.chassis.database import Database, connect, transaction
 from libs.chassis.ids import new_id

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local import street
+from deploy.local.linghe import street
 from libs.chassis import seal
 from services.dispatch import roster
 from services.dispatch.roster_files import NotARoster

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.cli.running import run
 from tests.support.cli import WANGGE
 from tests.support.stage import PATIENCE_SECONDS, fresh_database

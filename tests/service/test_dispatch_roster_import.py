@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from deploy.local import street
-from deploy.local.servers import Servers
+from deploy.local.linghe import street
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import seal
 from libs.chassis.database import Engine, connect, transaction
 from libs.chassis.seal import Opener, Sealer

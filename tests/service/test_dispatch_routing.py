@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from deploy.local import street
+from deploy.local.linghe import street
 from libs.chassis import seal
 from libs.chassis.ids import new_id
 from libs.contracts.dispatch import OrderDispatched

@@ -15,16 +15,16 @@ import nats
 import psutil
 import pytest
 
-from deploy.local import trouble
-from deploy.local.guard import spawn_guarded
-from deploy.local.servers import Addresses, Servers
-from deploy.local.trouble import LocalServerFailure, free_port
+from deploy.local.servers import machine
+from deploy.local.servers.guarded_process import spawn_guarded
+from deploy.local.servers.machine import LocalServerFailure, free_port
+from deploy.local.servers.nats_and_postgres import Addresses, Servers
 
 CHECKOUT = Path(__file__).parents[2]
 RUN_UNTIL_INTERRUPTED = """
 import signal, sys, time
 from pathlib import Path
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 
 # A shell that runs the tests in the background has Ctrl-C ignored by everything below it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -239,7 +239,7 @@ def test_a_server_that_dies_at_start_shows_the_end_of_its_log(folder: Path) -> N
 
 
 def test_a_full_disk_is_named_before_anything_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trouble, "MIN_FREE_BYTES", 10**18)
+    monkeypatch.setattr(machine, "MIN_FREE_BYTES", 10**18)
     with pytest.raises(LocalServerFailure, match="MB left"):
         Servers(folder).__enter__()
 

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, String, text
 from sqlmodel import AutoString, SQLModel
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import migrations
 from libs.chassis.database import connect, transaction
 from libs.chassis.ids import new_id

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis.database import connect, transaction
 from services.scoring.tables import views
 from tests.support.explained import Explained, Watch, constants, nodes

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from deploy.local.local_street import ROOT
+from deploy.local.system import ROOT
 
 
 def measured(module: str, *more: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 import pytest
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import subscriber
 from libs.chassis.database import Engine
 from libs.contracts.streams import SERVICES

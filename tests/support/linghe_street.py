@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.local import street
+from deploy.local.linghe import street
 from libs.chassis import seal
 from libs.chassis.database import connect, transaction
 from services.dispatch import proposed, roster, roster_checks, roster_files

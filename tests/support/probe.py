@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from sqlalchemy import MetaData, text
 from sqlmodel import Field, SQLModel
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import schema
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Timer

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from shapely import Point, Polygon, STRtree, union_all
 
-from deploy.local.plots import PLOTS, SAME_AS, with_plots
-from deploy.local.reports import PHONE_NUMBER, TEXTS, UNKNOWN_PLACES, PlannedReport, morning
-from deploy.local.street import RESPONSIBILITY, Street, build, write
-from deploy.local.street_map import COMMUNITIES, DIVISIONS, FORMER_NAMES, URBAN_GRIDS
-from deploy.local.street_people import ORG_KINDS, SKILLS
+from deploy.local.linghe.grid_map import COMMUNITIES, DIVISIONS, FORMER_NAMES, URBAN_GRIDS
+from deploy.local.linghe.members import ORG_KINDS, SKILLS
+from deploy.local.linghe.street import RESPONSIBILITY, Street, build, write
+from deploy.local.morning.planned_reports import PHONE_NUMBER, TEXTS, UNKNOWN_PLACES, PlannedReport, plan_morning
+from deploy.local.morning.scenarios import SAME_AS, SCENARIOS, with_scenarios
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -32,7 +32,7 @@ def polygons(street: Street) -> dict[str, Polygon]:
 
 @pytest.fixture(scope="module")
 def reports(street: Street) -> list[PlannedReport]:
-    return morning(street)
+    return plan_morning(street)
 
 
 def test_the_street_has_ten_communities_158_grids_and_832_micro_grids(street: Street) -> None:
@@ -160,9 +160,9 @@ def test_the_desks_of_street_and_communities_can_do_what_starts_there(street: St
 
 def test_the_same_seed_makes_the_same_street_and_morning(street: Street, reports: list[PlannedReport]) -> None:
     assert build() == street
-    assert morning(street) == reports
+    assert plan_morning(street) == reports
     assert build(seed=2) != street
-    assert morning(street, seed=2) != reports
+    assert plan_morning(street, seed=2) != reports
 
 
 def test_the_written_folder_holds_what_was_built(street: Street, tmp_path: Path) -> None:
@@ -255,24 +255,24 @@ def test_place_names_mean_what_the_plan_says(street: Street, reports: list[Plann
 
 
 def test_a_short_morning_is_as_long_as_asked(street: Street) -> None:
-    assert len(morning(street, count=7)) == 7
-    assert morning(street, count=0) == []
+    assert len(plan_morning(street, count=7)) == 7
+    assert plan_morning(street, count=0) == []
 
 
 def test_each_plot_is_played_as_often_as_asked_and_nothing_else_changes(
     street: Street, reports: list[PlannedReport]
 ) -> None:
-    played = with_plots(reports, street, 3)
+    played = with_scenarios(reports, street, 3)
     outcomes = Counter(report.outcome for report in played)
-    assert {outcome: outcomes[outcome] for outcome in PLOTS} == dict.fromkeys(PLOTS, 3)
+    assert {outcome: outcomes[outcome] for outcome in SCENARIOS} == dict.fromkeys(SCENARIOS, 3)
     assert [report.idempotency_key for report in played] == [report.idempotency_key for report in reports]
-    assert all(after == before for before, after in zip(reports, played, strict=True) if after.outcome not in PLOTS)
+    assert all(after == before for before, after in zip(reports, played, strict=True) if after.outcome not in SCENARIOS)
 
 
 def test_who_reports_the_same_matter_does_so_after_another_and_at_the_same_place(
     street: Street, reports: list[PlannedReport]
 ) -> None:
-    played = with_plots(reports, street, 3)
+    played = with_scenarios(reports, street, 3)
     number = {report.idempotency_key: n for n, report in enumerate(played)}
     again = [(n, report) for n, report in enumerate(played) if report.same_as is not None]
     assert len({report.same_as for _, report in again}) == len(again) == 3 * len(SAME_AS)

@@ -17,12 +17,13 @@ from typing import Self
 import asyncpg
 import nats
 
-from deploy.local import reports, street
-from deploy.local.at_rest import under_way, wait_until_at_rest
-from deploy.local.local_street import ROOT, TENANT, LocalStreet, clock_that_shows
-from deploy.local.reconcile import Check
-from deploy.local.reports import Outcome, PlannedReport
-from deploy.local.trouble import free_port
+from deploy.local.linghe import street
+from deploy.local.morning import planned_reports
+from deploy.local.morning.planned_reports import Outcome, PlannedReport
+from deploy.local.reconciliation.at_rest import under_way, wait_until_at_rest
+from deploy.local.reconciliation.check import Check
+from deploy.local.servers.machine import free_port
+from deploy.local.system import ROOT, TENANT, LocalSystem, clock_that_shows
 from libs.cli.settings import SERVICES
 from libs.contracts import streams
 from tests.chaos.evidence import take
@@ -80,7 +81,7 @@ REFUSED = "SELECT is_called FROM refusals"
 TAKE_AGAIN = "DROP FUNCTION refuse_for_a_trial CASCADE; DROP SEQUENCE refusals"
 
 
-class _Street(LocalStreet):
+class _Street(LocalSystem):
     """Services that can be given a bug while they run."""
 
     def define_services(self) -> None:
@@ -280,7 +281,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 def plans(world: Trials) -> Sequence[PlannedReport]:
     """Ten reports, which meet everything that may become of a report."""
-    drawn = reports.morning(world.street, len(OUTCOMES))
+    drawn = planned_reports.plan_morning(world.street, len(OUTCOMES))
     return [
         replace(
             plan,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderHandled, OrderReturned
 from libs.contracts.incident import CaseEvaluated, CaseRegistered
 from tests.chaos.evidence import Evidence

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from libs.chassis import topology
 from libs.cli.settings import SERVICES
 from libs.cli.wiring import handled

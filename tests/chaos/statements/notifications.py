@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from libs.contracts.incident import CaseReported
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from services.notify.domain.audience import RULES, parameters, reporter, told

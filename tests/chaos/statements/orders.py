@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import (
     AppealUpheld,
     ApprovalAsked,

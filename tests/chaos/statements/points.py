@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 
 import services.scoring
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import AppealUpheld, CaseVerified, MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.scoring import PointsPosted, PointsReversed

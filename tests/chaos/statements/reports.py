@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from deploy.local.reconcile import Check
+from deploy.local.reconciliation.check import Check
 from tests.chaos.evidence import Evidence
 from tests.chaos.journal import Asked
 

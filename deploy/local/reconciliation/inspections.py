@@ -1,18 +1,20 @@
 """Whether somebody else has looked: at every order each time that it was handed in, and at what had to be verified."""
 
+from __future__ import annotations
+
 import json
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.local.lives import Entry, of_orders
-from deploy.local.reconcile import Check, Row, Rows
+from deploy.local.reconciliation.check import Check, Row, Rows
+from deploy.local.reconciliation.outcomes import TimelineEntry, entries_by_order
 
 FOUND = {"confirm": True, "disprove": False}
 
 
-def about_inspections(orders: Rows, inspections: Rows, entries: Sequence[Entry]) -> list[Check]:
-    handled, looked = of_orders(entries, "handled"), of_orders(entries, "passed", "failed")
+def about_inspections(orders: Rows, inspections: Rows, entries: Sequence[TimelineEntry]) -> list[Check]:
+    handled, looked = entries_by_order(entries, "handled"), entries_by_order(entries, "passed", "failed")
     checks: dict[Any, list[Row]] = defaultdict(list)
     for each in inspections:
         checks[each["order_id"]].append(each)
@@ -33,7 +35,7 @@ def about_inspections(orders: Rows, inspections: Rows, entries: Sequence[Entry])
     ]
 
 
-def _verified(inspections: Sequence[Row], entries: Sequence[Entry]) -> Check:
+def _verified(inspections: Sequence[Row], entries: Sequence[TimelineEntry]) -> Check:
     decided = {e.case_id: e.details for e in entries if e.details.get("move") in FOUND}
     wrong = []
     for each in inspections:

@@ -11,6 +11,8 @@ Codes are digits and unique; they compare as text:
 A village's official code does not hold its community's, so the tree is `parent`, not the code's beginning.
 """
 
+from __future__ import annotations
+
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from typing import Literal
 Level = Literal["street", "community", "grid", "micro_grid"]
 Point = tuple[float, float]
 
-DIVISIONS = Path(__file__).parent / "linghe" / "divisions.csv"
+DIVISIONS = Path(__file__).parent / "divisions.csv"
 
 COMMUNITIES = ("春晖", "和顺", "长乐", "安澜", "永宁", "丰泽", "兴业", "景和", "明德", "同心")
 # The first three communities hold two of these each, the other seven one.

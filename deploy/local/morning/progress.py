@@ -1,5 +1,7 @@
 """How far a morning is: bars on a terminal, now and then a line elsewhere."""
 
+from __future__ import annotations
+
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +33,7 @@ class Tally:
     notifications: Counter[str] = field(default_factory=Counter)
 
 
-class Display:
+class ProgressDisplay:
     """Shows a tally until the block ends. `tick` is called often and draws what has changed."""
 
     def __init__(self, tally: Tally, console: Console) -> None:

@@ -1,5 +1,7 @@
 """How the senders of a morning report: over HTTP and over NATS, and some of them twice or three times."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,8 +11,8 @@ from uuid import uuid4
 
 from nats.aio.msg import Msg
 
-from deploy.local.asking import Asking, until_answered
-from deploy.local.reports import PlannedReport
+from deploy.local.morning.planned_reports import PlannedReport
+from deploy.local.morning.service_client import ServiceClient, until_answered
 from libs.chassis.clock import Clock
 from libs.chassis.seal import Sealer
 from libs.contracts.incident import Problem, Receipt, ReportCase
@@ -38,7 +40,7 @@ class Sent:
 class Senders:
     """Sends planned reports to the incident service of one street."""
 
-    def __init__(self, tenant: str, incident: Asking, bus: Bus, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, tenant: str, incident: ServiceClient, bus: Bus, sealer: Sealer, clock: Clock) -> None:
         self._tenant, self._incident, self._bus, self._sealer, self._clock = tenant, incident, bus, sealer, clock
 
     async def send(self, plan: PlannedReport) -> Sent:

@@ -4,6 +4,8 @@ The guard's standard input is a pipe from its parent: it closes even when the pa
 which no handler sees and PDEATHSIG covers on Linux only. Imports stay few: every start waits for them.
 """
 
+from __future__ import annotations
+
 import os
 import pwd
 import select
@@ -36,9 +38,9 @@ class Process:
         self,
         command: Sequence[str],
         *,
-        cwd: "Path",
+        cwd: Path,
         env: Mapping[str, str],
-        log: "Path",
+        log: Path,
         stop_signal: signal.Signals = signal.SIGTERM,
         user: int | None = None,
         grace_seconds: float = 5.0,
@@ -146,9 +148,9 @@ class Process:
 def spawn_guarded(
     command: Sequence[str],
     *,
-    cwd: "Path",
+    cwd: Path,
     env: Mapping[str, str],
-    log: "Path",
+    log: Path,
     stop_signal: signal.Signals = signal.SIGTERM,
     user: int | None = None,
     grace_seconds: float = 5.0,

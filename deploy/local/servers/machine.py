@@ -1,5 +1,7 @@
 """What can be wrong with the machine, in the words of a person: no space, a folder in use, a port that is taken."""
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os

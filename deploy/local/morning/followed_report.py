@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from deploy.local.reports import PlannedReport
+from deploy.local.morning.planned_reports import PlannedReport
 from libs.contracts.incident import Receipt
 
 
@@ -16,7 +16,7 @@ class Surprise(Exception):
 
 
 @dataclass
-class Story:
+class FollowedReport:
     """`finished` is set when nobody has anything to do about the report any more.
 
     `same_as` is the report of the same matter that was there before; that one's `joined` is set when the two were
@@ -25,7 +25,7 @@ class Story:
 
     plan: PlannedReport
     receipt: Receipt
-    same_as: Story | None = None
+    same_as: FollowedReport | None = None
     orders: list[UUID] = field(default_factory=list)
     offers: Counter[UUID] = field(default_factory=Counter)
     closings: int = 0

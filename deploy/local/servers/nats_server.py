@@ -1,5 +1,7 @@
 """The real NATS server as a process, alone or as one node of a cluster."""
 
+from __future__ import annotations
+
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,7 +9,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from deploy.local.engines import Engine, end_orphan, environment, quoted
+from deploy.local.servers.server import Server, end_orphan, environment, quoted
 
 CLUSTER = "wangge"
 STORE = "nats"
@@ -29,7 +31,7 @@ class Node:
     looks_at: tuple[int, ...]
 
 
-class Nats(Engine):
+class Nats(Server):
     """A NATS server with JetStream."""
 
     def __init__(self, folder: Path, binary: Path, *, durable: bool, node: Node | None = None) -> None:

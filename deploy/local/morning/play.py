@@ -1,5 +1,7 @@
 """Plays a morning: reports are sent at their time, and the people of the street act on what they hear."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -9,22 +11,22 @@ from typing import Any
 
 import nats
 
-from deploy.local.asking import Asking
-from deploy.local.facts import Facts
-from deploy.local.local_street import TENANT, LocalStreet
-from deploy.local.patrols import Patrols
-from deploy.local.people import People
-from deploy.local.progress import Tally
-from deploy.local.reports import PlannedReport
-from deploy.local.senders import Senders, Sent
-from deploy.local.stories import Stories
-from deploy.local.street import Street
+from deploy.local.linghe.street import Street
+from deploy.local.morning.fact_listener import FactListener
+from deploy.local.morning.patrols import Patrols
+from deploy.local.morning.people import People
+from deploy.local.morning.planned_reports import PlannedReport
+from deploy.local.morning.progress import Tally
+from deploy.local.morning.senders import Senders, Sent
+from deploy.local.morning.service_client import ServiceClient
+from deploy.local.morning.simulation import Simulation
+from deploy.local.system import TENANT, LocalSystem
 from libs.chassis.seal import Sealer
 from libs.contracts.dispatch import PatrolPlanned
 
 
 @dataclass
-class Played:
+class PlayedMorning:
     """What was sent and answered, and what went as it must not go."""
 
     sent: list[Sent] = field(default_factory=list)
@@ -33,8 +35,8 @@ class Played:
     visits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-async def play(
-    local: LocalStreet,
+async def play_morning(
+    local: LocalSystem,
     street: Street,
     plans: Sequence[PlannedReport],
     *,
@@ -42,7 +44,7 @@ async def play(
     tally: Tally,
     tick: Callable[[], None] = lambda: None,
     patience_seconds: float = 60.0,
-) -> Played:
+) -> PlayedMorning:
     """Everything from the first report until nobody has anything to do any more, or nothing happens for so long.
 
     The reports are spread over `lasts`, in the domain's time. Raises nothing that a service did: see `Played`.
@@ -52,14 +54,14 @@ async def play(
             local.servers.addresses.nats_url.split(","), max_reconnect_attempts=-1, error_cb=ignore
         )
         stack.push_async_callback(bus.close)
-        incident = await stack.enter_async_context(Asking([local.urls["incident"]], TENANT))
-        dispatch = await stack.enter_async_context(Asking([local.urls["dispatch"]], TENANT))
+        incident = await stack.enter_async_context(ServiceClient([local.urls["incident"]], TENANT))
+        dispatch = await stack.enter_async_context(ServiceClient([local.urls["dispatch"]], TENANT))
         sealer = Sealer(local.environment["WANGGE_NOTIFY_PUBLIC_KEY"])
         senders = Senders(TENANT, incident, bus, sealer, local.clock)
         noon = local.clock.now() + lasts
         people = People(street, TENANT, incident, dispatch, local.clock, lambda: noon)
-        stories = Stories(senders, people, tally)
-        facts = Facts(bus, TENANT, "demonstration")
+        stories = Simulation(senders, people, tally)
+        facts = FactListener(bus, TENANT, "demonstration")
         await facts.follow()
         patrols = Patrols(street, dispatch, local.clock, stories)
         listening = asyncio.create_task(_listen(facts, stories, patrols))
@@ -73,10 +75,10 @@ async def play(
         finally:
             await facts.stop()
             listening.cancel()
-        return Played(stories.sent, stories.surprises, people.contested, patrols.visited)
+        return PlayedMorning(stories.sent, stories.surprises, people.contested, patrols.visited)
 
 
-async def _listen(facts: Facts, stories: Stories, patrols: Patrols) -> None:
+async def _listen(facts: FactListener, stories: Simulation, patrols: Patrols) -> None:
     async for fact in facts.heard():
         stories.hear(fact)
         if isinstance(fact, PatrolPlanned):

@@ -1,11 +1,13 @@
 """The organisations and members of the demonstration street. Everybody here is made up."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from deploy.local.street_map import GridUnit, Level
+from deploy.local.linghe.grid_map import GridUnit, Level
 
 OrgKind = Literal["street_committee", "community_org", "branch", "party_group"]
 MemberKind = Literal["full_time", "party_member", "volunteer", "retired_cadre", "liaison", "lead"]

@@ -1,11 +1,13 @@
 """Which reports of a morning go another way than most: given back by everybody, merged, suspended, reopened twice …"""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy.local.reports import Outcome, PlannedReport
-from deploy.local.street import Street
+from deploy.local.linghe.street import Street
+from deploy.local.morning.planned_reports import Outcome, PlannedReport
 from libs.contracts.transitions import Words
 
 LAMP, SEWER, RUBBISH, ROAD, PIPE, LEGAL_AID = "11001", "11003", "16001", "11007", "11002", "17003"
@@ -21,7 +23,7 @@ WRITTEN_AGAIN = "东头路灯又不亮了，这两晚走夜路都看不清。"
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class Scenario:
     """What becomes of a report of this category. `satisfied` is what its reporter says of the first closing."""
 
     words: Words
@@ -35,30 +37,30 @@ USUAL: Mapping[Outcome, Words] = {
     "check_fails_first": Words("reworked", "返工"),
     "nobody_claims": Words("claimed at noon", "迟迟无人接单"),
 }
-PLOTS: Mapping[Outcome, Plot] = {
-    "lapses": Plot(Words("claim clock runs out", "接单超时升级"), PIPE),
-    "everybody_returns": Plot(Words("given back by all", "逐一回退升级"), LEGAL_AID),
-    "raised": Plot(Words("raised by hand", "上交"), RUBBISH),
-    "sent_down": Plot(Words("sent down", "下派"), ROAD),
-    "survives": Plot(Words("takes others in", "主案件"), LAMP),
-    "merged": Plot(Words("merged", "合并"), LAMP),
-    "takes_wrongly": Plot(Words("takes a wrong one in", "误并入"), LAMP),
-    "unmerged": Plot(Words("merged, taken out", "取消合并"), LAMP),
-    "voided": Plot(Words("voided", "作废"), RUBBISH, None),
-    "extended": Plot(Words("extended", "延期"), SEWER),
-    "suspended": Plot(Words("suspended, resumed", "挂账后恢复"), ROAD),
-    "appealed": Plot(Words("reopened, appeal upheld", "申诉成立"), RUBBISH, False),
-    "supervised": Plot(Words("supervised", "督办"), SEWER),
-    "absent": Plot(Words("offered past an absence", "请假改派"), RUBBISH),
-    "dissatisfied_twice": Plot(Words("reopened twice", "两次重新立案"), LAMP, False),
+SCENARIOS: Mapping[Outcome, Scenario] = {
+    "lapses": Scenario(Words("claim clock runs out", "接单超时升级"), PIPE),
+    "everybody_returns": Scenario(Words("given back by all", "逐一回退升级"), LEGAL_AID),
+    "raised": Scenario(Words("raised by hand", "上交"), RUBBISH),
+    "sent_down": Scenario(Words("sent down", "下派"), ROAD),
+    "survives": Scenario(Words("takes others in", "主案件"), LAMP),
+    "merged": Scenario(Words("merged", "合并"), LAMP),
+    "takes_wrongly": Scenario(Words("takes a wrong one in", "误并入"), LAMP),
+    "unmerged": Scenario(Words("merged, taken out", "取消合并"), LAMP),
+    "voided": Scenario(Words("voided", "作废"), RUBBISH, None),
+    "extended": Scenario(Words("extended", "延期"), SEWER),
+    "suspended": Scenario(Words("suspended, resumed", "挂账后恢复"), ROAD),
+    "appealed": Scenario(Words("reopened, appeal upheld", "申诉成立"), RUBBISH, False),
+    "supervised": Scenario(Words("supervised", "督办"), SEWER),
+    "absent": Scenario(Words("offered past an absence", "请假改派"), RUBBISH),
+    "dissatisfied_twice": Scenario(Words("reopened twice", "两次重新立案"), LAMP, False),
 }
 SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}
 """Whoever reports the one reports the same matter as who has reported the other just before."""
 
-WORDS: Mapping[Outcome, Words] = {**USUAL, **{outcome: plot.words for outcome, plot in PLOTS.items()}}
+WORDS: Mapping[Outcome, Words] = {**USUAL, **{outcome: plot.words for outcome, plot in SCENARIOS.items()}}
 
 
-def with_plots(plans: Sequence[PlannedReport], street: Street, times: int) -> list[PlannedReport]:
+def with_scenarios(plans: Sequence[PlannedReport], street: Street, times: int) -> list[PlannedReport]:
     """The same morning, in which each plot is played so many times by residents who leave an address."""
     fit = iter(
         number
@@ -66,16 +68,16 @@ def with_plots(plans: Sequence[PlannedReport], street: Street, times: int) -> li
         if plan.sender == "resident-app" and plan.lies in ("inside", "named") and plan.contact_email is not None
     )
     played = list(plans)
-    for outcome in _cast(times):
+    for outcome in _outcomes(times):
         number = next(fit)
         plan = replace(
             plans[number],
             outcome=outcome,
-            category=PLOTS[outcome].category,
-            text=WRITTEN[PLOTS[outcome].category],
+            category=SCENARIOS[outcome].category,
+            text=WRITTEN[SCENARIOS[outcome].category],
             request_kind="snapshot",
             documents=(),
-            satisfied=PLOTS[outcome].satisfied,
+            satisfied=SCENARIOS[outcome].satisfied,
         )
         if outcome in SAME_AS:
             first = next(p for p in reversed(played[:number]) if p.outcome == SAME_AS[outcome])
@@ -88,12 +90,12 @@ def with_plots(plans: Sequence[PlannedReport], street: Street, times: int) -> li
     return played
 
 
-def _cast(times: int) -> Iterator[Outcome]:
+def _outcomes(times: int) -> Iterator[Outcome]:
     """Those first whose clocks have to run out."""
     for _ in range(times):
         yield "lapses"
     for _ in range(times):
-        yield from (outcome for outcome in PLOTS if outcome != "lapses")
+        yield from (outcome for outcome in SCENARIOS if outcome != "lapses")
 
 
 def _where_few_can(street: Street, skill: str) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """What organisations and the desk do in a morning: void and merge, raise and send down, approve, supervise."""
 
+from __future__ import annotations
+
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from deploy.local.asking import Asking, until_answered
-from deploy.local.story import Story, Surprise
-from deploy.local.street import Street
+from deploy.local.linghe.street import Street
+from deploy.local.morning.followed_report import FollowedReport, Surprise
+from deploy.local.morning.service_client import ServiceClient, until_answered
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import OrderOffered
 
@@ -30,7 +32,9 @@ ON_CLAIM = ("raised", "extended", "suspended", "supervised")
 class Organisations:
     """Acts in the plots of `plots.py`, each once in the life of a report. Each step is a request to a service."""
 
-    def __init__(self, street: Street, tenant: str, incident: Asking, dispatch: Asking, clock: Clock) -> None:
+    def __init__(
+        self, street: Street, tenant: str, incident: ServiceClient, dispatch: ServiceClient, clock: Clock
+    ) -> None:
         self._tenant, self._incident, self._dispatch, self._clock = tenant, incident, dispatch, clock
         self._rng = Random(2)
         self._members: dict[str, list[str]] = defaultdict(list)
@@ -41,7 +45,7 @@ class Organisations:
         for unit in street.units:
             self._below[unit.parent or ""].append(unit.code)
 
-    async def on_offer(self, story: Story, offered: OrderOffered) -> bool:
+    async def on_offer(self, story: FollowedReport, offered: OrderOffered) -> bool:
         """Whether those to whom it is offered go on with it."""
         outcome = story.plan.outcome
         if outcome == "appealed" and offered.order_id != story.orders[0] and not story.played:
@@ -72,7 +76,7 @@ class Organisations:
                 _expect(await self._dispatch.post("/v1/absences", away), "an absence", 201)
         return False
 
-    async def on_claim(self, story: Story, order: Order) -> bool:
+    async def on_claim(self, story: FollowedReport, order: Order) -> bool:
         """Whether the member who has claimed the order goes on with it."""
         if story.played or story.plan.outcome not in ON_CLAIM:
             return True
@@ -93,7 +97,7 @@ class Organisations:
                 await self._ask(order, "supervise", wish)
         return True
 
-    async def _merge(self, story: Story, *, taken_out: bool) -> None:
+    async def _merge(self, story: FollowedReport, *, taken_out: bool) -> None:
         """The desk finds the other report among the candidates; taken out again, it gets an order of its own."""
         first = story.same_as
         if first is None:
@@ -112,7 +116,7 @@ class Organisations:
         await first.finished.wait()
         await self._follow(story)
 
-    async def _follow(self, story: Story) -> None:
+    async def _follow(self, story: FollowedReport) -> None:
         """Who reported the merged case sees the end of the other, and says how it was."""
         url = f"/v1/track/{story.receipt.tracking_code}"
 
@@ -135,7 +139,7 @@ class Organisations:
         decision = {"member_id": self._rng.choice(others), "approve": True}
         await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
 
-    async def _decide(self, story: Story, verb: str, body: Mapping[str, object]) -> None:
+    async def _decide(self, story: FollowedReport, verb: str, body: Mapping[str, object]) -> None:
         wish = {"by_member": self._rng.choice(self._desk), **body}
         _expect(await self._incident.post(f"/v1/cases/{story.receipt.case_no}/{verb}", wish), verb)
 

@@ -1,5 +1,7 @@
 """What a morning came to, as tables."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,9 +10,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.lives import Plotted
-from deploy.local.local_street import TENANT, LocalStreet
-from deploy.local.play import Played
+from deploy.local.morning.play import PlayedMorning
+from deploy.local.reconciliation.outcomes import OutcomeCount
+from deploy.local.system import TENANT, LocalSystem
 from libs.cli.settings import SERVICES
 
 # Only of reports that are registered at once: the others wait for a person first.
@@ -31,14 +33,14 @@ EVER = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
 PARKED = "SELECT count(*) FROM retries WHERE parked_at IS NOT NULL"
 
 
-async def ended_by_level(local: LocalStreet) -> dict[str, int]:
+async def ended_by_level(local: LocalSystem) -> dict[str, int]:
     """As dispatch counts them, whenever they ended."""
     answer = await _get(local, "dispatch", "/v1/orders/ended-by-level", since=EVER[0], until=EVER[1])
     return dict(answer["ended"])
 
 
 async def show(
-    local: LocalStreet, played: Played, plots: Sequence[Plotted], ended: Mapping[str, int], console: Console
+    local: LocalSystem, played: PlayedMorning, plots: Sequence[OutcomeCount], ended: Mapping[str, int], console: Console
 ) -> None:
     cases = await _get(local, "incident", "/v1/cases/counts")
     channels = await _get(local, "notify", "/v1/deliveries/counts")
@@ -59,13 +61,13 @@ async def show(
     console.print(f"Dead letters: {await _parked(local)}")
 
 
-async def _get(local: LocalStreet, service: str, path: str, **query: str) -> Any:
+async def _get(local: LocalSystem, service: str, path: str, **query: str) -> Any:
     async with httpx.AsyncClient(base_url=local.urls[service], timeout=20) as client:
         answer = await client.get(path, params={"tenant": TENANT, **query})
         return answer.raise_for_status().json()
 
 
-async def _latency(local: LocalStreet) -> str:
+async def _latency(local: LocalSystem) -> str:
     """The services write domain time, which runs faster here; people wait in real time."""
     connection = await asyncpg.connect(local.database_url("notify"))
     try:
@@ -78,7 +80,7 @@ async def _latency(local: LocalStreet) -> str:
     return f"From a report to the first mail about it, {row['cases']} cases: p50 {p50:.0f} ms, p99 {p99:.0f} ms."
 
 
-async def _parked(local: LocalStreet) -> int:
+async def _parked(local: LocalSystem) -> int:
     total = 0
     for service in SERVICES:
         connection = await asyncpg.connect(local.database_url(service))
@@ -97,7 +99,7 @@ def _counts(title: str, counts: Mapping[str, int]) -> Table:
     return table
 
 
-def _plots(plots: Sequence[Plotted]) -> Table:
+def _plots(plots: Sequence[OutcomeCount]) -> Table:
     table = Table("story", "", title="What became of the reports", title_justify="left")
     table.add_column("played", justify="right")
     table.add_column("ended as planned", justify="right")

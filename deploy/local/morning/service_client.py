@@ -1,5 +1,7 @@
 """Requests to one service, tried again until it answers, as the people and senders of a demonstration make them."""
 
+from __future__ import annotations
+
 import asyncio
 import random
 import time
@@ -36,7 +38,7 @@ async def until_answered(
     raise NoAnswer(what)
 
 
-class Asking:
+class ServiceClient:
     """The HTTP side of one service, for one street. Of several replicas each attempt asks any."""
 
     patience_seconds = PATIENCE_SECONDS

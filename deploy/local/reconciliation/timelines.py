@@ -1,15 +1,17 @@
 """What the timelines tell, compared with how orders, clocks and messages stand."""
 
+from __future__ import annotations
+
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from deploy.local import clock_checks, inspection_checks, lives
-from deploy.local.lives import Entry, Plotted, of_orders
-from deploy.local.reconcile import Check, Found, Rows, load
-from deploy.local.senders import Sent
+from deploy.local.morning.senders import Sent
+from deploy.local.reconciliation import clocks, inspections, outcomes
+from deploy.local.reconciliation.check import Check, Found, Rows, load
+from deploy.local.reconciliation.outcomes import OutcomeCount, TimelineEntry, entries_by_order
 from libs.contracts.words import Level
 
 QUERIES: Mapping[str, Mapping[str, str]] = {
@@ -64,31 +66,31 @@ AT_THE_SAME_TIME = timedelta(minutes=5)
 """Of the street's: an offer that is decided while an absence begins may still go to who is about to leave."""
 
 
-async def of_day(
+async def check_timelines(
     database_url: Callable[[str], str], tenant: str, sent: Sequence[Sent], ended: Mapping[str, int] | None = None
-) -> tuple[list[Plotted], list[Check]]:
+) -> tuple[list[OutcomeCount], list[Check]]:
     """The plots, and every check. `ended`: as dispatch counts orders by the level at which they ended."""
     found = await load(database_url, tenant, QUERIES)
-    entries = [lives.entry(row) for row in found["incident"]["timeline"]]
+    entries = [outcomes.read_entry(row) for row in found["incident"]["timeline"]]
     orders = found["dispatch"]["orders"]
-    plots = lives.plots(sent, found["incident"]["cases"], orders, entries)
+    plots = outcomes.count_outcomes(sent, found["incident"]["cases"], orders, entries)
     checks = [
         Check(f"{len(sent)} cases went as planned", tuple(a for p in plots for a in p.astray)),
         _where_orders_are(orders, entries),
         _everybody_was_told(found["notify"]["told"], entries),
         *_about_merges(found, orders, entries),
-        *clock_checks.about_approvals(orders, entries),
-        clock_checks.appeals_hold(orders, entries, found["scoring"]["taken"]),
+        *clocks.about_approvals(orders, entries),
+        clocks.appeals_hold(orders, entries, found["scoring"]["taken"]),
         _nobody_absent_was_asked(found),
         _papers_came_back(orders, entries),
-        *inspection_checks.about_inspections(orders, found["dispatch"]["inspections"], entries),
-        *clock_checks.about_timers(found, orders, entries),
+        *inspections.about_inspections(orders, found["dispatch"]["inspections"], entries),
+        *clocks.about_timers(found, orders, entries),
     ]
     return plots, checks + ([_levels_agree(ended, orders, entries)] if ended is not None else [])
 
 
-def _where_orders_are(orders: Rows, entries: Iterable[Entry]) -> Check:
-    moved = of_orders(entries, "dispatched", "escalated", "sent_down")
+def _where_orders_are(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:
+    moved = entries_by_order(entries, "dispatched", "escalated", "sent_down")
     astray, count = [], Counter[str]()
     for order in orders:
         mine = moved[str(order["order_id"])]
@@ -103,9 +105,11 @@ def _where_orders_are(orders: Rows, entries: Iterable[Entry]) -> Check:
     )
 
 
-def _levels_agree(ended: Mapping[str, int], orders: Rows, entries: Sequence[Entry]) -> Check:
-    went = {id: mine[-1].details for id, mine in of_orders(entries, "dispatched", "escalated", "sent_down").items()}
-    told = Counter(went[id].get("to_level", went[id].get("level")) for id in of_orders(entries, "passed"))
+def _levels_agree(ended: Mapping[str, int], orders: Rows, entries: Sequence[TimelineEntry]) -> Check:
+    went = {
+        id: mine[-1].details for id, mine in entries_by_order(entries, "dispatched", "escalated", "sent_down").items()
+    }
+    told = Counter(went[id].get("to_level", went[id].get("level")) for id in entries_by_order(entries, "passed"))
     differ = [
         f"{level}: {ended.get(level, 0)}, and {told[level]} by their timelines"
         for level in Level
@@ -114,7 +118,7 @@ def _levels_agree(ended: Mapping[str, int], orders: Rows, entries: Sequence[Entr
     return Check(f"{told.total()} orders ended at the level that their timelines tell", tuple(differ))
 
 
-def _everybody_was_told(told: Rows, entries: Iterable[Entry]) -> Check:
+def _everybody_was_told(told: Rows, entries: Iterable[TimelineEntry]) -> Check:
     heard: dict[UUID, set[str]] = defaultdict(set)
     for row in told:
         heard[row["event_id"]].add(row["recipient_id"])
@@ -130,7 +134,7 @@ def _everybody_was_told(told: Rows, entries: Iterable[Entry]) -> Check:
     return Check(f"of {steps} escalations, approvals and the like those heard whom they concern", tuple(silent))
 
 
-def _about_merges(found: Found, orders: Rows, entries: Iterable[Entry]) -> list[Check]:
+def _about_merges(found: Found, orders: Rows, entries: Iterable[TimelineEntry]) -> list[Check]:
     cases = found["incident"]["cases"]
     numbers = {case["case_no"]: case for case in cases}
     by_id = {case["case_id"]: case for case in cases}
@@ -180,8 +184,8 @@ def _nobody_absent_was_asked(found: Found) -> Check:
     return Check(f"{len(absences)} absences were told, and nobody absent was asked", tuple(wrong))
 
 
-def _papers_came_back(orders: Rows, entries: Iterable[Entry]) -> Check:
-    returned = {id: mine[-1].details["documents_returned"] for id, mine in of_orders(entries, "handled").items()}
+def _papers_came_back(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:
+    returned = {id: mine[-1].details["documents_returned"] for id, mine in entries_by_order(entries, "handled").items()}
     handled = [(o["case_no"], json.loads(o["documents"]), str(o["order_id"])) for o in orders]
     papers = [(case_no, wanted, returned[id]) for case_no, wanted, id in handled if id in returned]
     kept = [

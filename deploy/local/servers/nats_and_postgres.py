@@ -1,5 +1,7 @@
 """The embedded default: a real NATS server and a real PostgreSQL from wheels, guarded, on loopback only."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -8,10 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.engines import Engine, Postgres, explained, find_binaries, postgres_user
-from deploy.local.guard import EndedAtStart
-from deploy.local.nats_server import Nats, Node
-from deploy.local.trouble import LocalServerFailure, explained_system_errors, free_port, hold, is_free, refuse_full_disk
+from deploy.local.servers.guarded_process import EndedAtStart
+from deploy.local.servers.machine import (
+    LocalServerFailure,
+    explained_system_errors,
+    free_port,
+    hold,
+    is_free,
+    refuse_full_disk,
+)
+from deploy.local.servers.nats_server import Nats, Node
+from deploy.local.servers.postgres_server import Postgres, postgres_user
+from deploy.local.servers.server import Server, explained, find_binaries
 
 CLUSTER_SECONDS = 60.0
 
@@ -101,7 +111,7 @@ class Servers:
         self.postgres.create_database(name)
 
     @property
-    def _all(self) -> list[Engine]:
+    def _all(self) -> list[Server]:
         return [self.postgres, *self.nodes]
 
     def _start(self) -> None:
@@ -119,7 +129,7 @@ class Servers:
                 raise LocalServerFailure(f"The NATS cluster did not come together. See the logs in {self.folder}.")
             time.sleep(0.1)
 
-    def _choose_port(self, server: Engine) -> None:
+    def _choose_port(self, server: Server) -> None:
         wanted = self._wanted_ports[server.name]
         if wanted is not None and not is_free(wanted):
             raise LocalServerFailure(
@@ -128,7 +138,7 @@ class Servers:
             )
         server.listen_on(wanted or free_port())
 
-    def _wait_for(self, server: Engine) -> None:
+    def _wait_for(self, server: Server) -> None:
         """Somebody may take the chosen port between the choice and the start: then another is chosen."""
         for _ in range(5):
             try:

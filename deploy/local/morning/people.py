@@ -1,5 +1,7 @@
 """What the people of the street do during a morning: accept, verify, claim, handle, check, and say how it was."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,11 +12,11 @@ from uuid import UUID
 
 import httpx
 
-from deploy.local.asking import Asking
-from deploy.local.organisations import Order, Organisations
-from deploy.local.reports import Outcome
-from deploy.local.story import Story, Surprise
-from deploy.local.street import Street
+from deploy.local.linghe.street import Street
+from deploy.local.morning.followed_report import FollowedReport, Surprise
+from deploy.local.morning.organisations import Order, Organisations
+from deploy.local.morning.planned_reports import Outcome
+from deploy.local.morning.service_client import ServiceClient
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import InspectionAssigned, InspectionRaised, OrderOffered
 from libs.contracts.words import Reach
@@ -38,8 +40,8 @@ class People:
         self,
         street: Street,
         tenant: str,
-        incident: Asking,
-        dispatch: Asking,
+        incident: ServiceClient,
+        dispatch: ServiceClient,
         clock: Clock,
         noon: Callable[[], datetime],
         rivals_at_most: int = 2,
@@ -52,7 +54,7 @@ class People:
         self._organisations = Organisations(street, tenant, incident, dispatch, clock)
         self.contested = 0
 
-    async def accept(self, story: Story) -> None:
+    async def accept(self, story: FollowedReport) -> None:
         """The desk accepts a report."""
         await self._pass(DESK_MINUTES)
         url = f"/v1/cases/{story.receipt.case_no}"
@@ -75,7 +77,7 @@ class People:
             return
         _expect(answer, "answer")
 
-    async def take_up(self, story: Story, offered: OrderOffered) -> None:
+    async def take_up(self, story: FollowedReport, offered: OrderOffered) -> None:
         """An offer: somebody claims it and does what the plan says, or lets the time pass."""
         order_id = offered.order_id
         if offered.reach is not Reach.NEAREST and story.offers[order_id] <= 1:
@@ -95,7 +97,7 @@ class People:
         async with story.turn:
             await self._work(story, offered, outcome)
 
-    async def _work(self, story: Story, offered: OrderOffered, outcome: Outcome) -> None:
+    async def _work(self, story: FollowedReport, offered: OrderOffered, outcome: Outcome) -> None:
         order = await self._claim(offered.order_id, offered.offered_to)
         if order is None or not await self._organisations.on_claim(story, order):
             return
@@ -113,7 +115,7 @@ class People:
             await self._handle(order)
         await self._check(order, passed=True)
 
-    async def rate(self, story: Story) -> None:
+    async def rate(self, story: FollowedReport) -> None:
         """The reporter says how it was, of the first closing as planned, of a later one that it is well now."""
         story.closings += 1
         satisfied = story.plan.satisfied if story.closings == 1 else True

@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from deploy.local.plots import WORDS
-from deploy.local.reconcile import Row, Rows
-from deploy.local.reports import Outcome, PlannedReport
-from deploy.local.senders import Sent
+from deploy.local.morning.planned_reports import Outcome, PlannedReport
+from deploy.local.morning.scenarios import WORDS
+from deploy.local.morning.senders import Sent
+from deploy.local.reconciliation.check import Row, Rows
 from libs.contracts.transitions import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     entry_id: UUID
     case_id: UUID
     order_id: str | None
@@ -28,7 +28,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Lived:
+class CaseHistory:
     """The state of a case, how often each step was taken, why it went up, and the level of each of its orders."""
 
     state: str
@@ -41,7 +41,7 @@ class Lived:
         return self.state == "closed" and self.steps["passed"] > 0
 
 
-ENDS: Mapping[Outcome, Callable[[Lived], bool]] = {
+AS_PLANNED: Mapping[Outcome, Callable[[CaseHistory], bool]] = {
     "handled": lambda life: life.closed,
     "returned_first": lambda life: life.closed and life.steps["returned"] > 0,
     "check_fails_first": lambda life: life.closed and life.steps["failed"] > 0,
@@ -71,7 +71,7 @@ ALSO: Mapping[Words, Callable[[PlannedReport], bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plotted:
+class OutcomeCount:
     """A plot: how many cases were planned to go so, and those that did not."""
 
     words: Words
@@ -79,12 +79,16 @@ class Plotted:
     astray: tuple[str, ...]
 
 
-def entry(row: Row) -> Entry:
+def read_entry(row: Row) -> TimelineEntry:
     details = json.loads(row["details"])
-    return Entry(row["entry_id"], row["case_id"], details.get("order_id"), row["step"], row["happened_at"], details)
+    return TimelineEntry(
+        row["entry_id"], row["case_id"], details.get("order_id"), row["step"], row["happened_at"], details
+    )
 
 
-def plots(sent: Sequence[Sent], cases: Rows, orders: Rows, entries: Iterable[Entry]) -> list[Plotted]:
+def count_outcomes(
+    sent: Sequence[Sent], cases: Rows, orders: Rows, entries: Iterable[TimelineEntry]
+) -> list[OutcomeCount]:
     state = {case["case_id"]: case["state"] for case in cases}
     levels: dict[UUID, list[str]] = defaultdict(list)
     for order in orders:
@@ -98,21 +102,23 @@ def plots(sent: Sequence[Sent], cases: Rows, orders: Rows, entries: Iterable[Ent
     planned: dict[Words, list[str | None]] = {words: [] for words in (*WORDS.values(), *ALSO)}
     for plan, receipt in ((each.plan, each.receipts[0]) for each in sent):
         case = receipt.case_id
-        life = Lived(state.get(case, "gone"), steps[case], causes[case], levels[case])
-        words, as_planned = WORDS[plan.outcome], ENDS[plan.outcome](life)
+        life = CaseHistory(state.get(case, "gone"), steps[case], causes[case], levels[case])
+        words, as_planned = WORDS[plan.outcome], AS_PLANNED[plan.outcome](life)
         if plan.satisfied is False:
             as_planned = as_planned and life.steps["reopened"] > 0
         astray = None if as_planned else f"case {receipt.case_no} ({words.en}) is {life.state}: {dict(life.steps)}"
         for named in (words, *(also for also, holds in ALSO.items() if holds(plan))):
             planned[named].append(astray)
     return [
-        Plotted(words, len(all_), tuple(a for a in all_ if a is not None)) for words, all_ in planned.items() if all_
+        OutcomeCount(words, len(all_), tuple(a for a in all_ if a is not None))
+        for words, all_ in planned.items()
+        if all_
     ]
 
 
-def of_orders(entries: Iterable[Entry], *steps: str) -> dict[str, list[Entry]]:
+def entries_by_order(entries: Iterable[TimelineEntry], *steps: str) -> dict[str, list[TimelineEntry]]:
     """The entries with these steps, in the order in which they happened, for each order."""
-    found: dict[str, list[Entry]] = defaultdict(list)
+    found: dict[str, list[TimelineEntry]] = defaultdict(list)
     for entry in entries:
         if entry.order_id is not None and entry.step in steps:
             found[entry.order_id].append(entry)

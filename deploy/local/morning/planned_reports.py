@@ -1,16 +1,17 @@
 """A working morning of the demonstration street: who reports what, where and when, and what people then do about it."""
 
+from __future__ import annotations
+
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import hypot
-from pathlib import Path
 from random import Random
 from typing import Literal, TypeVar, cast
 
-from deploy.local.street import Street
-from deploy.local.street_map import GridUnit, Point, outer_edges
+from deploy.local.linghe.grid_map import GridUnit, Point, outer_edges
+from deploy.local.linghe.street import LINGHE, Street
 
 Via = Literal["http", "nats"]
 RequestKind = Literal["snapshot", "service_order", "errand", "patrol", "referral"]
@@ -39,7 +40,7 @@ Outcome = Literal[
 
 Key = TypeVar("Key", bound=str)
 
-TEXTS = Path(__file__).parent / "linghe" / "report-texts.csv"
+TEXTS = LINGHE / "report-texts.csv"
 
 SENDERS: dict[str, tuple[int, Via]] = {
     "resident-app": (54, "http"),
@@ -110,10 +111,10 @@ class Wording:
     documents: tuple[str, ...]
 
 
-def morning(street: Street, count: int = 600, seed: int = 1) -> list[PlannedReport]:
+def plan_morning(street: Street, count: int = 600, seed: int = 1) -> list[PlannedReport]:
     """`count` reports in the order in which they are sent; the same list for the same street, count and seed."""
     rng = Random(seed)
-    places = Places(street)
+    places = PlaceChoice(street)
     wordings = _wordings_by_sender()
     senders = _spread({sender: weight for sender, (weight, _) in SENDERS.items()}, count, rng)
     outcomes = _spread(OUTCOMES, count, rng)
@@ -148,7 +149,7 @@ def morning(street: Street, count: int = 600, seed: int = 1) -> list[PlannedRepo
     return reports
 
 
-class Places:
+class PlaceChoice:
     """Draws places to report from, in and around the street."""
 
     def __init__(self, street: Street) -> None:

@@ -1,5 +1,7 @@
 """The whole system in one folder: both servers, a mail sink, and the four services as guarded processes."""
 
+from __future__ import annotations
+
 import asyncio
 import csv
 import http.client
@@ -19,11 +21,11 @@ from typing import Self
 import httpx
 from sqlalchemy import text
 
-from deploy.local import street
-from deploy.local.guard import EndedAtStart, Process
-from deploy.local.mail import MailSink
-from deploy.local.servers import Servers
-from deploy.local.trouble import LocalServerFailure, explained_system_errors, free_port, hold, is_free
+from deploy.local.linghe import street
+from deploy.local.servers.guarded_process import EndedAtStart, Process
+from deploy.local.servers.machine import LocalServerFailure, explained_system_errors, free_port, hold, is_free
+from deploy.local.servers.mail_sink import MailSink
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import migrations, seal, topology
 from libs.chassis.clock import Clock
 from libs.chassis.database import connect, transaction
@@ -66,7 +68,7 @@ class ServiceProcess(Process):
         return False
 
 
-class LocalStreet:
+class LocalSystem:
     """The demonstration street with everything it runs on, from `with` to the end of the block.
 
     A folder that was used before goes on with its data. `.services["dispatch"].kill()` and `.start()`,

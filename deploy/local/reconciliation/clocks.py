@@ -1,12 +1,14 @@
 """Whether clocks were kept: moved and stopped only by approval, each fired or unset, none too early."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from deploy.local.lives import Entry, of_orders
-from deploy.local.reconcile import Check, Found, Rows
+from deploy.local.reconciliation.check import Check, Found, Rows
+from deploy.local.reconciliation.outcomes import TimelineEntry, entries_by_order
 from services.dispatch.domain.calendar import NATIONAL, TimeUnit
 from services.incident.domain.feedback import FEEDBACK_TIME
 
@@ -14,9 +16,9 @@ LATE = timedelta(hours=2)
 """Of the street's: some seconds of a demonstration, in which a sweep must have found what was due."""
 
 
-def about_approvals(orders: Rows, entries: Sequence[Entry]) -> list[Check]:
-    promised = of_orders(entries, "dispatched", "extended", "rescheduled", "resumed")
-    stood_still = of_orders(entries, "suspended", "resumed")
+def about_approvals(orders: Rows, entries: Sequence[TimelineEntry]) -> list[Check]:
+    promised = entries_by_order(entries, "dispatched", "extended", "rescheduled", "resumed")
+    stood_still = entries_by_order(entries, "suspended", "resumed")
     other_deadline, lost = [], []
     extended = suspended = 0
     for order in orders:
@@ -42,12 +44,12 @@ def about_approvals(orders: Rows, entries: Sequence[Entry]) -> list[Check]:
     ]
 
 
-def _handle_by(entry: Entry) -> datetime:
+def _handle_by(entry: TimelineEntry) -> datetime:
     return datetime.fromisoformat(entry.details["handle_by"])
 
 
-def appeals_hold(orders: Rows, entries: Iterable[Entry], taken: Rows) -> Check:
-    upheld = of_orders(entries, "appeal_upheld")
+def appeals_hold(orders: Rows, entries: Iterable[TimelineEntry], taken: Rows) -> Check:
+    upheld = entries_by_order(entries, "appeal_upheld")
     counted = [
         f"the order of {order['case_no']} {'counts' if order['in_kpis'] else 'does not count'}"
         for order in orders
@@ -65,9 +67,9 @@ def appeals_hold(orders: Rows, entries: Iterable[Entry], taken: Rows) -> Check:
     )
 
 
-def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[Check]:
+def about_timers(found: Found, orders: Rows, entries: Sequence[TimelineEntry]) -> list[Check]:
     live = {str(o["order_id"]): o for o in orders if o["state"] not in ("checked", "cancelled")}
-    overdue = of_orders(entries, "overdue")
+    overdue = entries_by_order(entries, "overdue")
     clocks = {row["order_id"] for row in found["dispatch"]["clocks"]}
     leases = {row["key"] for row in found["dispatch"]["leases"]}
     leased = {f"{o['order_id']}/{o['offers']}" for o in orders if o["lease_ends_at"] is not None}
@@ -90,9 +92,9 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[C
         if e.details["stage"] == "claim" and (e.case_id, "claim") not in near
     ]
     early = [f"order {id} at {e.at}" for id, mine in overdue.items() for e in mine if e.at < _due(e)]
-    made = {id: first for id, [first, *_] in of_orders(entries, "dispatched").items()}
+    made = {id: first for id, [first, *_] in entries_by_order(entries, "dispatched").items()}
     claim_by = {id: datetime.fromisoformat(entry.details["claim_by"]) for id, entry in made.items()}
-    first = of_orders(entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "overdue")
+    first = entries_by_order(entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "overdue")
     late = [
         f"order {id} was {then.step} at {then.at}, and was to be claimed by {claim_by[id]}"
         for id, [then, *_] in first.items()
@@ -123,5 +125,5 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[Entry]) -> list[C
     ]
 
 
-def _due(entry: Entry) -> datetime:
+def _due(entry: TimelineEntry) -> datetime:
     return datetime.fromisoformat(entry.details["due_at"])

@@ -1,5 +1,7 @@
 """Waits until nothing is under way any more: all facts published and consumed, every notification ended."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,7 +11,7 @@ import nats
 import nats.errors
 from nats.js.errors import Error as JetStreamError
 
-from deploy.local.local_street import LocalStreet
+from deploy.local.system import LocalSystem
 from libs.chassis import topology
 from libs.cli.settings import SERVICES
 from libs.cli.wiring import handled
@@ -19,13 +21,13 @@ WAITING = {"facts that wait to be handled again": "SELECT count(*) FROM retries 
 UNSENT = {"unsent notifications": "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')"}
 
 
-async def wait_until_at_rest(local: LocalStreet, patience_seconds: float = 180.0) -> list[str]:
+async def wait_until_at_rest(local: LocalSystem, patience_seconds: float = 180.0) -> list[str]:
     """What is still under way when the patience is over; empty when all is at rest."""
     return await wait_until_nothing(under_way, local, patience_seconds)
 
 
 async def wait_until_nothing(
-    look: Callable[[LocalStreet], Awaitable[list[str]]], local: LocalStreet, patience_seconds: float
+    look: Callable[[LocalSystem], Awaitable[list[str]]], local: LocalSystem, patience_seconds: float
 ) -> list[str]:
     """What the look still finds when the patience is over. An outage counts as something."""
     give_up = time.monotonic() + patience_seconds
@@ -39,19 +41,19 @@ async def wait_until_nothing(
         await asyncio.sleep(0.2)
 
 
-async def under_way(local: LocalStreet) -> list[str]:
+async def under_way(local: LocalSystem) -> list[str]:
     """One sentence for each thing."""
     left = [each for service in SERVICES for each in await _counted(local, service, WAITING)]
     return left + await _counted(local, "notify", UNSENT) + await lag(local)
 
 
-async def lag(local: LocalStreet) -> list[str]:
+async def lag(local: LocalSystem) -> list[str]:
     """What was decided and is not known everywhere. The streams come last: what is published later was a row before."""
     left = [each for service in SERVICES for each in await _counted(local, service, UNPUBLISHED)]
     return left + await _not_consumed(local)
 
 
-async def _counted(local: LocalStreet, service: str, queries: Mapping[str, str]) -> list[str]:
+async def _counted(local: LocalSystem, service: str, queries: Mapping[str, str]) -> list[str]:
     connection = await asyncpg.connect(local.database_url(service))
     try:
         found = {what: await connection.fetchval(query) for what, query in queries.items()}
@@ -60,7 +62,7 @@ async def _counted(local: LocalStreet, service: str, queries: Mapping[str, str])
     return [f"{service}: {count} {what}" for what, count in found.items() if count]
 
 
-async def _not_consumed(local: LocalStreet) -> list[str]:
+async def _not_consumed(local: LocalSystem) -> list[str]:
     bus = await nats.connect(local.servers.addresses.nats_url.split(","), max_reconnect_attempts=2)
     left: list[str] = []
     try:

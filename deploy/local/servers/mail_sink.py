@@ -1,5 +1,7 @@
 """A mail server on loopback that keeps what it is given as files, and delivers nothing."""
 
+from __future__ import annotations
+
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -7,7 +9,7 @@ from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 
-from deploy.local.trouble import free_port
+from deploy.local.servers.machine import free_port
 
 
 class MailSink:

@@ -1,5 +1,7 @@
 """Reports on their way through the street: sent, followed by the facts about them, and acted on by the people."""
 
+from __future__ import annotations
+
 import asyncio
 import csv
 from collections.abc import Awaitable, Callable, Coroutine
@@ -7,13 +9,13 @@ from math import inf
 from typing import Any
 from uuid import UUID
 
-from deploy.local.facts import Facts
-from deploy.local.people import People, at_bell
-from deploy.local.progress import Tally
-from deploy.local.reports import PlannedReport
-from deploy.local.senders import Senders, Sent
-from deploy.local.story import Story, Surprise
-from deploy.local.street import RESPONSIBILITY
+from deploy.local.linghe.street import RESPONSIBILITY
+from deploy.local.morning.fact_listener import FactListener
+from deploy.local.morning.followed_report import FollowedReport, Surprise
+from deploy.local.morning.people import People, at_bell
+from deploy.local.morning.planned_reports import PlannedReport
+from deploy.local.morning.progress import Tally
+from deploy.local.morning.senders import Senders, Sent
 from libs.contracts.dispatch import (
     InspectionAssigned,
     InspectionKind,
@@ -42,7 +44,7 @@ TICK_SECONDS = 0.1
 UNDER_WAY_AT_MOST = 150
 
 
-class Stories:
+class Simulation:
     """`sent` is every report that was answered, `surprises` what went as it must not go."""
 
     def __init__(
@@ -50,8 +52,8 @@ class Stories:
     ) -> None:
         self._senders, self._people, self._tally = senders, people, tally
         self._under_way_at_most = under_way_at_most
-        self._stories: dict[UUID, Story] = {}
-        self._by_key: dict[str, Story] = {}
+        self._stories: dict[UUID, FollowedReport] = {}
+        self._by_key: dict[str, FollowedReport] = {}
         self._early: dict[UUID, list[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: list[asyncio.Task[None]] = []
@@ -72,7 +74,7 @@ class Stories:
         """A report that was sent by somebody else goes its way from here."""
         self._planned += 1
         self._begun += 1
-        self._tell(Story(plan, receipt))
+        self._tell(FollowedReport(plan, receipt))
 
     def accompany(self, work: Coroutine[Any, Any, None]) -> None:
         """Goes on beside the reports until it is done, which `finish` waits for."""
@@ -97,7 +99,7 @@ class Stories:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def listen(self, facts: Facts) -> None:
+    async def listen(self, facts: FactListener) -> None:
         async for fact in facts.heard():
             self.hear(fact)
 
@@ -132,11 +134,11 @@ class Stories:
         if len({*sent.receipts}) != 1:
             raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
         receipt = sent.receipts[0]
-        story = self._tell(Story(plan, receipt, self._by_key[plan.same_as] if plan.same_as else None))
+        story = self._tell(FollowedReport(plan, receipt, self._by_key[plan.same_as] if plan.same_as else None))
         if self._registration[plan.category] == "acceptor":
             await self._people.accept(story)
 
-    def _tell(self, story: Story) -> Story:
+    def _tell(self, story: FollowedReport) -> FollowedReport:
         case_id = story.receipt.case_id
         self._stories[case_id] = self._by_key[story.plan.idempotency_key] = story
         self._tally.cases["sent"].add(case_id)
@@ -144,7 +146,7 @@ class Stories:
             self._act(story, fact)
         return story
 
-    def _act(self, story: Story, fact: Message) -> None:
+    def _act(self, story: FollowedReport, fact: Message) -> None:
         match fact:
             case OrderOffered():
                 self._do(self._until_finished(story, self._people.take_up(story, fact)))
@@ -153,7 +155,7 @@ class Stories:
             case CaseClosed():
                 self._do(self._until_finished(story, self._people.rate(story)))
 
-    async def _until_finished(self, story: Story, work: Awaitable[None]) -> None:
+    async def _until_finished(self, story: FollowedReport, work: Awaitable[None]) -> None:
         await work
         if story.finished.is_set():
             self._tally.cases["finished"].add(story.receipt.case_id)

@@ -1,21 +1,13 @@
 """Compares what was sent with what the four databases hold, and the databases with one another."""
 
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import asyncpg
-from rich.console import Console
-
-from deploy.local.senders import Sent
-from libs.cli.settings import SERVICES
-
-Row = asyncpg.Record
-Rows = Sequence[Row]
-Found = Mapping[str, Mapping[str, Rows]]
-"""What the queries found, by service and by their names."""
+from deploy.local.morning.senders import Sent
+from deploy.local.reconciliation.check import Check, Found, Row, Rows, load
 
 QUERIES: Mapping[str, Mapping[str, str]] = {
     "incident": {
@@ -47,10 +39,6 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "offers_told": "SELECT DISTINCT case_id FROM notices WHERE tenant = $1 AND template = 'offered'",
     },
 }
-OF_EVERY_SERVICE = {
-    "unsent": "SELECT message_id FROM outbox WHERE sent_at IS NULL",
-    "parked": "SELECT id, subject, reason FROM retries",
-}
 CASE_STATES_OF: Mapping[str, Collection[str]] = {
     "cancelled": ("void", "merged"),
     "offered": ("registered", "in_progress"),
@@ -62,19 +50,6 @@ CASE_STATES_OF: Mapping[str, Collection[str]] = {
 }
 PATROL_SENDER = "dispatch-patrol"
 PATROL_POINTS_A_DAY = 10
-EXAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One statement about the whole, and what contradicts it."""
-
-    statement: str
-    contradictions: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        return not self.contradictions
 
 
 async def reconcile(
@@ -101,33 +76,6 @@ def agreement(found: Found) -> list[Check]:
         *_about_notifications(cases, orders, **found["notify"]),
         _all_published(found),
     ]
-
-
-def show(checks: Iterable[Check], console: Console) -> bool:
-    """Prints each check; whether all hold."""
-    broken = 0
-    for check in checks:
-        console.print(f"[green]✓[/] {check.statement}" if check.holds else f"[red]✗ {check.statement}[/]")
-        for each in check.contradictions[:EXAMPLES]:
-            console.print(f"    {each}", markup=False)
-        if len(check.contradictions) > EXAMPLES:
-            console.print(f"    … and {len(check.contradictions) - EXAMPLES} more")
-        broken += not check.holds
-    return broken == 0
-
-
-async def load(
-    database_url: Callable[[str], str], tenant: str, queries: Mapping[str, Mapping[str, str]]
-) -> dict[str, dict[str, Rows]]:
-    """Runs the queries of each service, whose only parameter is the tenant, and those of every service."""
-    found: dict[str, dict[str, Rows]] = {}
-    for service in SERVICES:
-        async with AsyncExitStack() as stack:
-            connection = await asyncpg.connect(database_url(service))
-            stack.push_async_callback(connection.close)
-            found[service] = {name: await connection.fetch(q, tenant) for name, q in queries[service].items()}
-            found[service] |= {name: await connection.fetch(q) for name, q in OF_EVERY_SERVICE.items()}
-    return found
 
 
 def _about_reports(cases: Rows, sent: Sequence[Sent]) -> list[Check]:

@@ -1,5 +1,7 @@
 """The patrol of a morning: a campaign begins, members visit unit by unit, and what they find becomes cases."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +12,12 @@ from uuid import UUID
 
 from shapely.geometry import Polygon
 
-from deploy.local.asking import Asking, until_answered
-from deploy.local.people import at_bell
-from deploy.local.reports import PlannedReport
-from deploy.local.stories import Stories
-from deploy.local.story import Surprise
-from deploy.local.street import Street
+from deploy.local.linghe.street import Street
+from deploy.local.morning.followed_report import Surprise
+from deploy.local.morning.people import at_bell
+from deploy.local.morning.planned_reports import PlannedReport
+from deploy.local.morning.service_client import ServiceClient, until_answered
+from deploy.local.morning.simulation import Simulation
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import PatrolPlanned
 from libs.contracts.incident import Receipt
@@ -41,7 +43,7 @@ class PlannedVisit:
 class Patrols:
     """`planned` is the round's fact when it was heard, `visited` the answers by key."""
 
-    def __init__(self, street: Street, dispatch: Asking, clock: Clock, stories: Stories) -> None:
+    def __init__(self, street: Street, dispatch: ServiceClient, clock: Clock, stories: Simulation) -> None:
         self._dispatch, self._clock, self._stories = dispatch, clock, stories
         self._rings = {unit.code: unit.ring for unit in street.units if unit.ring}
         self._rng = Random(832)

@@ -1,5 +1,7 @@
 """The demonstration street as values, and the folder of files that `wangge roster import` reads."""
 
+from __future__ import annotations
+
 import csv
 import json
 import shutil
@@ -8,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from deploy.local.street_map import GridUnit, build_units
-from deploy.local.street_people import Member, PartyOrg, build_members, build_organisations
+from deploy.local.linghe.grid_map import GridUnit, build_units
+from deploy.local.linghe.members import Member, PartyOrg, build_members, build_organisations
 
-LINGHE = Path(__file__).parent / "linghe"
+LINGHE = Path(__file__).parent
 RESPONSIBILITY = LINGHE / "responsibility.csv"
 BY_HAND = (RESPONSIBILITY, LINGHE / "places.csv", LINGHE / "routing_rules.csv")
 

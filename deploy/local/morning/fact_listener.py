@@ -1,5 +1,7 @@
 """Hears the facts of a street from JetStream as any other system would, each once."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -19,7 +21,7 @@ from libs.contracts.message import Message
 BATCH = 200
 
 
-class Facts:
+class FactListener:
     """The facts of one street from the moment of `follow`. The consumers survive a restart of NATS."""
 
     def __init__(self, bus: NatsClient, tenant: str, name: str) -> None:
