@@ -9,7 +9,7 @@ QUICK = tests/unit tests/contracts tests/chaos/test_schedule.py tests/chaos/test
 LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-quick test-again check check-code check-types check-documents format bench chaos lock clean
+.PHONY: help demo run test test-quick test-again check check-code check-types check-documents format bench chaos mutants lock clean
 
 help: ## Print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
 
 chaos: $(READY) ## Break everything under load, then check every invariant: SEED=1,2 MINUTES=10 RATE=2
 	@$(RUN) tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),2)
+
+mutants: $(READY) ## Whether the unit tests notice small mistakes in the pure files: SEED=1 COUNT=300 ONLY=dispatch
+	@$(RUN) tests.mutants --seed $(or $(SEED),1) --count $(or $(COUNT),300) $(if $(ONLY),--only $(ONLY))
 
 lock: $(READY) ## Renew requirements.lock and requirements-dev.lock
 	@$(LOCK) pyproject.toml -o requirements.lock
