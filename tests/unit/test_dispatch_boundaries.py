@@ -1,0 +1,248 @@
+"""What holds exactly at a limit, at the top of the tree and the second time: decided from values only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import shapely
+
+from libs.chassis.ids import new_id
+from libs.chassis.testing import NOON
+from libs.contracts.dispatch import (
+    ApprovalKind,
+    CancelCause,
+    EscalationCause,
+    PatrolAssigned,
+    PatrolPlanned,
+    RaiseReason,
+)
+from libs.contracts.words import Level
+from services.dispatch.domain import approval, escalation, offering, sending, work
+from services.dispatch.domain.approval import SUSPENDED_DAYS_AT_MOST, Answered, Approval, Wish
+from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
+from services.dispatch.domain.campaign import what_is_wrong
+from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
+from services.dispatch.domain.offering import DESK_CLOCKS, NewCase, hearing_of
+from services.dispatch.domain.order import Order, Refuse, State
+from services.dispatch.domain.patrol import Task, assign, facts_of
+from services.dispatch.domain.tree import GridTree, as_array
+from services.dispatch.domain.visit import CLOCKS_DIFFER
+from services.dispatch.domain.workload import Workload
+from tests.unit.test_dispatch_approvals import REASON, TUESDAY, asked, granted
+from tests.unit.test_dispatch_campaign import PLAN
+from tests.unit.test_dispatch_order import LATER, M1, M2, PLACE, changed, claimed, handled, new_order
+from tests.unit.test_dispatch_patrol import FIRST, ROUND, SECOND, refused, said, visited
+from tests.unit.test_dispatch_routing import BORDERS, ROOT, STREET, UNITS, routed
+
+FREE = Workload()
+EXTENSION, SUSPENSION, APPEAL = ApprovalKind
+STREET_DESK = replace(M1, member_id="M9", unit=ROOT, org_id=f"P{ROOT}")
+WITH_DESK = replace(STREET, members={**STREET.members, "M9": STREET_DESK})
+
+
+def at_the_street(order: Order) -> Order:
+    return replace(order, unit=ROOT, level=Level.STREET, org_id=f"P{ROOT}")
+
+
+def cancelled() -> Order:
+    return changed(work.cancel(new_order(), CancelCause.VOIDED, LATER)).order
+
+
+def test_who_starts_or_hands_in_again_is_told_the_same_and_nothing_follows() -> None:
+    started = changed(work.start(claimed(), M1, LATER))
+    assert started.facts
+    again = changed(work.start(started.order, M1, LATER))
+    assert (again.order, again.facts) == (started.order, ())
+    again = changed(work.hand_in(handled(), M1, "done", 0, LATER))
+    assert (again.order.state, again.facts) == (State.HANDLED, ())
+
+
+def test_who_does_not_have_the_order_neither_starts_it_nor_is_taken_to_have() -> None:
+    started = changed(work.start(claimed(), M1, LATER)).order
+    for member in (M2, None):
+        assert isinstance(work.start(claimed(), member, LATER), Refuse)
+        assert isinstance(work.start(started, member, LATER), Refuse)
+        assert isinstance(work.hand_in(handled(), member, "done", 0, LATER), Refuse)
+
+
+def pending(kind: ApprovalKind, by: str = "M1") -> Approval:
+    answered = asked(claimed(), kind)
+    assert isinstance(answered, Answered)
+    return replace(answered.approval, asked_by=by)
+
+
+@pytest.mark.parametrize("other", [pending(SUSPENSION), pending(EXTENSION, by="M2")])
+def test_another_kind_of_wish_and_another_members_are_not_taken_for_ones_own(other: Approval) -> None:
+    answered = asked(claimed(), EXTENSION, earlier=(other,))
+    assert isinstance(answered, Answered)
+    assert answered.approval.approval_id != other.approval_id
+    assert (answered.approval.kind, answered.approval.asked_by) == (EXTENSION, "M1")
+
+
+@pytest.mark.parametrize(
+    ("days", "fits"), [(0, False), (1, True), (SUSPENDED_DAYS_AT_MOST, True), (SUSPENDED_DAYS_AT_MOST + 1, False)]
+)
+def test_a_suspension_is_for_one_day_to_the_most_there_may_be(days: int, fits: bool) -> None:
+    assert isinstance(asked(claimed(), SUSPENSION, days), Answered) == fits
+
+
+def test_an_extension_may_be_as_long_as_the_order_had_at_first_and_until_the_time_is_over() -> None:
+    assert isinstance(asked(claimed(), EXTENSION, claimed().clocks.handle.amount), Answered)
+    assert isinstance(asked(claimed(), EXTENSION, now=claimed().handle_by), Answered)
+
+
+def test_an_appeal_that_waits_is_no_appeal_that_was_decided() -> None:
+    other = replace(pending(EXTENSION), kind=APPEAL, asked_by="M2")
+    assert isinstance(asked(claimed(), APPEAL, earlier=(other,)), Answered)
+    assert isinstance(asked(claimed(), APPEAL, earlier=(replace(other, state=approval.State.REFUSED),)), Refuse)
+    elsewhere = replace(other, kind=EXTENSION, state=approval.State.REFUSED)
+    assert isinstance(asked(claimed(), APPEAL, earlier=(elsewhere,)), Answered)
+
+
+def test_at_the_street_it_decides_itself_what_is_asked() -> None:
+    wish = Wish(EXTENSION, REASON[EXTENSION], "等待材料", 1)
+    answered = approval.ask(at_the_street(claimed()), M1, wish, (), new_id(), STREET, TUESDAY)
+    assert isinstance(answered, Answered)
+    assert (answered.approval.unit, answered.approval.org_id) == (ROOT, f"P{ROOT}")
+
+
+def test_who_goes_on_again_is_told_the_same_and_only_they_go_on() -> None:
+    suspended = granted(claimed(), SUSPENSION).changed.order
+    for member in (M2, None):
+        assert isinstance(approval.resume(suspended, member, STREET, TUESDAY), Refuse)
+    resumed = changed(approval.resume(suspended, M1, STREET, TUESDAY)).order
+    again = changed(approval.resume(resumed, M1, STREET, TUESDAY))
+    assert (again.order, again.facts) == (resumed, ())
+    assert isinstance(approval.resume(claimed(), M1, STREET, TUESDAY), Refuse)
+
+
+def test_the_end_of_a_suspension_that_is_over_changes_nothing() -> None:
+    order = claimed()
+    ended = approval.time_up(order, STREET, TUESDAY)
+    assert (ended.order, ended.facts) == (order, ())
+
+
+def test_above_the_street_there_is_no_level_and_nothing_is_told() -> None:
+    order = at_the_street(new_order())
+    up = escalation.escalate(order, EscalationCause.OVERDUE, STREET, FREE, LATER)
+    assert (up.order, up.facts) == (order, ())
+    raised = escalation.raise_by_hand(order, STREET_DESK, RaiseReason.BEYOND_MEANS, WITH_DESK, FREE, LATER)
+    assert isinstance(raised, Refuse)
+    assert "highest level" in raised.reason
+
+
+def test_what_is_over_is_neither_warned_of_nor_overdue_nor_moved() -> None:
+    order = cancelled()
+    for after in (escalation.warn(order, LATER), escalation.lapse(order, STREET, FREE, LATER)):
+        assert (after.order, after.facts) == (order, ())
+    lead = STREET.members["M5"]
+    for decision in (
+        escalation.raise_by_hand(order, lead, RaiseReason.BEYOND_MEANS, STREET, FREE, LATER),
+        escalation.send_down(order, lead, FIRST, "nearer", STREET, FREE, LATER),
+        escalation.supervise(order, lead, "now", STREET, LATER),
+        work.assign(order, lead, M2, "nearer", STREET, FREE, LATER),
+    ):
+        assert isinstance(decision, Refuse)
+
+
+def test_a_category_without_a_row_has_the_clocks_of_the_desk() -> None:
+    case = NewCase(new_id(), "20261123-000001", "99999", "其他", "其他", None, PLACE)
+    order = offering.dispatch(new_id(), case, routed("99999", point=(119.005, 36.005)), STREET, FREE, NOON).order
+    assert order.clocks == DESK_CLOCKS
+    assert (order.evidence, order.points, order.responsibility_version, order.skills) == ("note", 0, None, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("category", "loads", "because"),
+    [
+        ("11001", FREE, "3 hear of it first: the nearest; not 2 further away"),
+        ("11002", FREE, "1 hear of it first: the nearest with plumber; not 4 without the skill"),
+        ("11001", Workload({"M1": 2}, absent=["M2"]), "the nearest; not 1 absent, 1 at their workload limit"),
+        ("11002", Workload({"M3": 2}), "1 hear of it first: the nearest with plumber, all of them at their workload"),
+    ],
+)
+def test_the_explanation_counts_who_was_passed_over_and_why(category: str, loads: Workload, because: str) -> None:
+    said = hearing_of(routed(category, point=(119.005, 36.005)), STREET, loads).because
+    assert because in said
+
+
+def place(name: str, unit: str | None = None, point: tuple[float, float] | None = None) -> NamedPlace:
+    return NamedPlace(name, name, "shop", (), (), unit, point)
+
+
+def gazetteer(*places: NamedPlace) -> Gazetteer:
+    return Gazetteer(GridTree.of(UNITS, BORDERS), places)
+
+
+def test_a_place_with_a_unit_and_a_point_lies_in_its_unit_and_leaves_other_points_to_theirs() -> None:
+    both = place("红旗饭店", unit=f"{ROOT}203", point=(119.005, 36.005))
+    point_only = place("人民浴池", point=(119.025, 36.005))
+    names = gazetteer(both, point_only)
+    tree = GridTree.of(UNITS, BORDERS)
+    found = [names.find(text) for text in ("红旗饭店", "人民浴池")]
+    assert [tree.unit(f.unit).code for f in found if isinstance(f, Found)] == [f"{ROOT}203", f"{ROOT}20201"]
+
+
+def test_of_a_right_wide_name_and_a_misspelt_one_within_the_misspelt_one_leads_further() -> None:
+    close = gazetteer().find("一社区大如林")
+    assert isinstance(close, Found)
+    assert GridTree.of(UNITS, BORDERS).unit(close.unit).code == f"{ROOT}202"
+    assert isinstance(gazetteer().find("老村"), Ambiguous)
+
+
+@pytest.mark.parametrize(("metres", "near"), [(NEAREST_METRES, True), (NEAREST_METRES + 0.01, False)])
+def test_a_point_at_exactly_the_farthest_distance_is_still_near(metres: float, near: bool) -> None:
+    """South of a border on the equator, where degrees are metres alike."""
+    borders = Borders(as_array([shapely.box(0, 0, 0.01, 0.01)]))
+    [located] = borders.locate([(0.005, -metres / METRES_PER_DEGREE)])
+    assert (located is not None) == near
+
+
+def test_a_visit_may_be_ahead_of_now_by_as_much_as_clocks_differ() -> None:
+    at = NOON + timedelta(hours=1)
+    assert [w.field for w in refused(said(at), at - CLOCKS_DIFFER - timedelta(seconds=1))] == ["visited_at"]
+    assert [w.field for w in refused(said(at, member_id="nobody"), at - CLOCKS_DIFFER)] == ["member_id"]
+
+
+def test_a_visit_may_be_before_the_round_by_as_much_as_clocks_differ() -> None:
+    assert visited(said(ROUND.planned_at - CLOCKS_DIFFER)).on_time
+    early = refused(said(ROUND.planned_at - CLOCKS_DIFFER - timedelta(seconds=1)))
+    assert [w.field for w in early] == ["visited_at"]
+
+
+def test_an_area_may_be_of_the_level_that_is_visited_and_not_below_it() -> None:
+    assert what_is_wrong(replace(PLAN, areas=(FIRST,)), STREET, NOON) == []
+    wrong = what_is_wrong(replace(PLAN, areas=(FIRST,), level=Level.GRID), STREET, NOON)
+    assert [w.field for w in wrong] == ["level"]
+
+
+def test_a_round_in_which_everybody_has_a_task_has_none_unassigned() -> None:
+    [first, *_] = facts_of(ROUND, [Task(FIRST, "M1"), Task(SECOND, "M2")], NOON)
+    assert isinstance(first, PatrolPlanned)
+    assert (first.tasks, first.unassigned) == (2, 0)
+
+
+def test_nobody_is_told_of_a_task_whose_time_is_over_at_this_instant() -> None:
+    tasks = [Task(FIRST, "M1")]
+    over = list(facts_of(ROUND, tasks, ROUND.visit_by))
+    before = list(facts_of(ROUND, tasks, ROUND.visit_by - timedelta(seconds=1)))
+    assert [isinstance(fact, PatrolAssigned) for fact in over] == [False]
+    assert [isinstance(fact, PatrolAssigned) for fact in before] == [False, True]
+
+
+def test_who_serves_the_whole_street_is_near_to_it_and_not_to_every_unit() -> None:
+    assert [t.member_id for t in assign([ROOT], (), WITH_DESK)] == ["M9"]
+    alone = replace(STREET, members={"M9": STREET_DESK})
+    assert [t.member_id for t in assign([FIRST, ROOT], (), alone)] == ["M9", "M9"]
+    elsewhere = replace(STREET, members={"M4": STREET.members["M4"]})
+    assert [t.member_id for t in assign([ROOT], (), elsewhere)] == [None]
+
+
+def test_a_check_whose_time_is_over_at_this_instant_has_the_time_that_a_check_has() -> None:
+    order = handled()
+    at_the_end = sending.ask_to_check(new_id(), order, None, STREET, FREE, order.check_by)
+    assert at_the_end.inspection.due_at > order.check_by
+    just_before = sending.ask_to_check(new_id(), order, None, STREET, FREE, order.check_by - timedelta(seconds=1))
+    assert just_before.inspection.due_at == order.check_by
