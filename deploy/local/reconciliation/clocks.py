@@ -68,14 +68,40 @@ def appeals_hold(orders: Rows, entries: Iterable[TimelineEntry], taken: Rows) ->
 
 
 def about_timers(found: Found, orders: Rows, entries: Sequence[TimelineEntry]) -> list[Check]:
-    live = {str(o["order_id"]): o for o in orders if o["state"] not in ("checked", "cancelled")}
+    return [
+        _each_clock_has_an_order(found, orders, entries),
+        _offers_were_widened(orders, entries),
+        _deadlines_were_told(found, orders, entries),
+        _closed_cases_wait(found),
+    ]
+
+
+def _each_clock_has_an_order(found: Found, orders: Rows, entries: Sequence[TimelineEntry]) -> Check:
+    live = {str(o["order_id"]) for o in orders if o["state"] not in ("checked", "cancelled")}
     overdue = entries_by_order(entries, "overdue")
     clocks = {row["order_id"] for row in found["dispatch"]["clocks"]}
     leases = {row["key"] for row in found["dispatch"]["leases"]}
     leased = {f"{o['order_id']}/{o['offers']}" for o in orders if o["lease_ends_at"] is not None}
-    astray = [f"order {id}: its clock is left" for id in clocks - live.keys()]
-    astray += [f"order {id} has no clock" for id in live.keys() - clocks - overdue.keys()]
+    astray = [f"order {id}: its clock is left" for id in clocks - live]
+    astray += [f"order {id} has no clock" for id in live - clocks - overdue.keys()]
     astray += [f"lease {key}" for key in leases ^ leased]
+    return Check("each clock and lease of an order has fired or was unset with it", tuple(astray))
+
+
+def _offers_were_widened(orders: Rows, entries: Sequence[TimelineEntry]) -> Check:
+    overdue, made = entries_by_order(entries, "overdue"), entries_by_order(entries, "dispatched")
+    unclaimed = [
+        order
+        for order in orders
+        for told_of in overdue.get(str(order["order_id"]), ())[:1]
+        if told_of.details["stage"] == "claim" and made[told_of.order_id or ""][0].details["level"] == "micro_grid"
+    ]
+    narrow = [f"the order of {order['case_no']} was offered once" for order in unclaimed if order["offers"] < 2]
+    return Check(f"{len(unclaimed)} orders were offered more widely before their claim clock ran out", tuple(narrow))
+
+
+def _deadlines_were_told(found: Found, orders: Rows, entries: Sequence[TimelineEntry]) -> Check:
+    overdue = entries_by_order(entries, "overdue")
     told = {(e.order_id, e.at) for mine in overdue.values() for e in mine}
     silent = [
         f"order {e.order_id} went up at {e.at}, and nobody heard that its time was over"
@@ -92,21 +118,25 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[TimelineEntry]) -
         if e.details["stage"] == "claim" and (e.case_id, "claim") not in near
     ]
     early = [f"order {id} at {e.at}" for id, mine in overdue.items() for e in mine if e.at < _due(e)]
+    return Check(
+        f"{sum(map(len, overdue.values()))} deadlines were told when they were over, and none was passed over",
+        (*early, *unwarned, *silent, *_passed_over(entries)),
+    )
+
+
+def _passed_over(entries: Sequence[TimelineEntry]) -> list[str]:
+    """Orders with which something was done only after the time to claim them was over, and nobody was told that."""
     made = {id: first for id, [first, *_] in entries_by_order(entries, "dispatched").items()}
     claim_by = {id: datetime.fromisoformat(entry.details["claim_by"]) for id, entry in made.items()}
     first = entries_by_order(entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "overdue")
-    late = [
+    return [
         f"order {id} was {then.step} at {then.at}, and was to be claimed by {claim_by[id]}"
         for id, [then, *_] in first.items()
         if then.step != "overdue" and then.at > claim_by[id] + LATE
     ]
-    unclaimed = [
-        order
-        for order in orders
-        for told_of in overdue.get(str(order["order_id"]), ())[:1]
-        if told_of.details["stage"] == "claim" and made[told_of.order_id or ""].details["level"] == "micro_grid"
-    ]
-    narrow = [f"the order of {order['case_no']} was offered once" for order in unclaimed if order["offers"] < 2]
+
+
+def _closed_cases_wait(found: Found) -> Check:
     waiting = {row["key"]: row["due_at"] for row in found["incident"]["clocks"]}
     unsettled = [c for c in found["incident"]["cases"] if c["state"] == "closed" and c["settled_at"] is None]
     endless = [
@@ -114,15 +144,7 @@ def about_timers(found: Found, orders: Rows, entries: Sequence[TimelineEntry]) -
         for case in unsettled
         if waiting.get(str(case["closed_by"])) != case["closed_at"] + FEEDBACK_TIME
     ]
-    return [
-        Check("each clock and lease of an order has fired or was unset with it", tuple(astray)),
-        Check(f"{len(unclaimed)} orders were offered more widely before their claim clock ran out", tuple(narrow)),
-        Check(
-            f"{sum(map(len, overdue.values()))} deadlines were told when they were over, and none was passed over",
-            (*early, *unwarned, *silent, *late),
-        ),
-        Check(f"{len(unsettled)} closed cases wait for their reporters as long as was said", tuple(endless)),
-    ]
+    return Check(f"{len(unsettled)} closed cases wait for their reporters as long as was said", tuple(endless))
 
 
 def _due(entry: TimelineEntry) -> datetime:

@@ -106,34 +106,54 @@ def _about_orders(cases: Rows, orders: Rows, open_orders: Rows) -> list[Check]:
     for order in sorted(orders, key=lambda o: o["opening"]):
         by_case.setdefault(order["case_id"], []).append(order)
     registered = [case for case in cases if case["opened"]]
-    wrong_number = [
+    return [
+        _one_order_for_each_opening(registered, by_case),
+        _one_live_order_at_most(orders),
+        _no_order_without_a_case(registered, orders),
+        _case_and_order_agree(registered, by_case),
+        _open_orders_are_counted(orders, open_orders),
+    ]
+
+
+def _one_order_for_each_opening(registered: Rows, by_case: Mapping[Any, Rows]) -> Check:
+    wrong = [
         f"case {case['case_no']} was opened {case['opened']} times and has {len(mine)} orders"
         for case in registered
         for mine in [by_case.get(case["case_id"], [])]
         if [order["opening"] for order in mine] != list(range(case["opened"]))
     ]
+    return Check(f"{len(registered)} registered cases have one order for each time they were opened", tuple(wrong))
+
+
+def _one_live_order_at_most(orders: Rows) -> Check:
     live = Counter(order["case_id"] for order in orders if order["state"] not in ("checked", "cancelled"))
+    return Check("no case has two live orders", tuple(f"case {case}: {n}" for case, n in live.items() if n > 1))
+
+
+def _no_order_without_a_case(registered: Rows, orders: Rows) -> Check:
     known = {case["case_id"] for case in registered}
     strangers = [f"order {order['order_id']}" for order in orders if order["case_id"] not in known]
+    return Check(f"each of {len(orders)} orders belongs to a registered case", tuple(strangers))
+
+
+def _case_and_order_agree(registered: Rows, by_case: Mapping[Any, Rows]) -> Check:
     differ = [
         f"case {case['case_no']} is {case['state']}, its order {by_case[case['case_id']][-1]['state']}"
         for case in registered
         if case["case_id"] in by_case and case["state"] not in CASE_STATES_OF[by_case[case["case_id"]][-1]["state"]]
     ]
+    return Check("case and order tell the same", tuple(differ))
+
+
+def _open_orders_are_counted(orders: Rows, open_orders: Rows) -> Check:
     weight = Counter(order["member_id"] for order in orders if order["state"] in ("claimed", "handling"))
     said = {row["member_id"]: row["open_orders"] for row in open_orders}
-    workload = [
+    differ = [
         f"member {m}: {weight[m]}, and {said.get(m, 0)} is noted"
         for m in {*weight, *said}
         if weight[m] != said.get(m, 0)
     ]
-    return [
-        Check(f"{len(registered)} registered cases have one order for each time they were opened", tuple(wrong_number)),
-        Check("no case has two live orders", tuple(f"case {case}: {n}" for case, n in live.items() if n > 1)),
-        Check(f"each of {len(orders)} orders belongs to a registered case", tuple(strangers)),
-        Check("case and order tell the same", tuple(differ)),
-        Check("every member's open orders are counted right", tuple(workload)),
-    ]
+    return Check("every member's open orders are counted right", tuple(differ))
 
 
 def _each_visit_is_kept(visits: Rows, answered: Mapping[str, Mapping[str, Any]]) -> Check:

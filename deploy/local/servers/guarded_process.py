@@ -172,7 +172,20 @@ def guard(stop_signal: int, grace_seconds: float, user: int | None, command: lis
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for wanted in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wanted, lambda *_: None)
-    # A signal that came between fork and exec would be lost to the handlers above.
+    pid = _fork(command, user)
+    with suppress(OSError):
+        os.write(1, f"{pid}\n".encode())
+    status = _wait(pid, stop_signal, grace_seconds, wake_read)
+    # What the command started in its own group and left behind.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _fork(command: list[str], user: int | None) -> int:
+    """Starts the command with the signals as they are by default, and returns its id."""
+    # A signal that came between fork and exec would be lost to the guard's handlers, so they are blocked meanwhile.
     handled = {signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     pid = os.fork()
@@ -182,15 +195,17 @@ def guard(stop_signal: int, grace_seconds: float, user: int | None, command: lis
         signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
         become(command, user)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
-    with suppress(OSError):
-        os.write(1, f"{pid}\n".encode())
+    return pid
 
+
+def _wait(pid: int, stop_signal: int, grace_seconds: float, wake_read: int) -> int:
+    """Until the command ends: passes on what the parent orders, and its end. The status as `waitpid` has it."""
     heard = [0, wake_read]
     kill_at: float | None = None
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            break
+            return status
         left = None if kill_at is None else max(0.0, kill_at - time.monotonic())
         ready, _, _ = select.select(heard, [], [], left)
         order = os.read(0, 1) if 0 in ready else None
@@ -204,11 +219,6 @@ def guard(stop_signal: int, grace_seconds: float, user: int | None, command: lis
         if order == KILL or (kill_at is not None and time.monotonic() >= kill_at):
             os.kill(pid, signal.SIGKILL)
             kill_at = None
-    # What the command started in its own group and left behind.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
 
 
 def become(command: list[str], user: int | None) -> None:
