@@ -22,7 +22,7 @@ from services.dispatch.domain.calendar import NATIONAL
 FOLDER = Path(".wangge/demo")
 REPORTS = 600
 TIMES = 4
-"""How often each plot is played."""
+"""How often each scenario is played."""
 SPEED = 360.0
 BEGINS, LASTS = timedelta(hours=8), timedelta(hours=4)
 SETTING_UP = timedelta(seconds=8)
@@ -61,8 +61,8 @@ async def conclude(local: LocalSystem, played: PlayedMorning, console: Console) 
     left = await wait_until_at_rest(local)
     console.print()
     ended = await summary.ended_by_level(local)
-    plots, of_day = await timelines.check_timelines(local.database_url, TENANT, played.sent, ended)
-    await summary.show(local, played, plots, ended, console)
+    outcomes, of_day = await timelines.check_timelines(local.database_url, TENANT, played.sent, ended)
+    await summary.show(local, played, outcomes, ended, console)
     console.print("\nReconciliation of what was sent and what the four databases hold:")
     checks = await databases.reconcile(local.database_url, TENANT, played.sent, played.visits)
     checks += of_day

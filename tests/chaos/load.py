@@ -60,7 +60,7 @@ async def load(
 class Life:
     """The street lives: reports that are begun go their way."""
 
-    stories: Simulation
+    simulation: Simulation
     incident: JournalledAsking
 
 
@@ -98,14 +98,14 @@ async def living(
             rivals_at_most=RIVALS_AT_MOST,
             contested=contested,
         )
-        stories = Simulation(senders, people, Tally(0), under_way_at_most=inf)
+        simulation = Simulation(senders, people, Tally(0), under_way_at_most=inf)
         mess = Mess(bus, seed, journal, copies=copies, poison=poison)
         facts = FactListener(bus, world.tenant, "load")
         await facts.follow()
-        tasks = [asyncio.create_task(_listen(facts, stories, mess)), asyncio.create_task(mess.run())]
+        tasks = [asyncio.create_task(_listen(facts, simulation, mess)), asyncio.create_task(mess.run())]
         try:
-            yield Life(stories, incident)
-            await stories.finish(idle_seconds, at_most_seconds=at_most_seconds)
+            yield Life(simulation, incident)
+            await simulation.finish(idle_seconds, at_most_seconds=at_most_seconds)
             await mess.finish()
         finally:
             mess.stop()
@@ -113,7 +113,7 @@ async def living(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        for surprise in stories.surprises:
+        for surprise in simulation.surprises:
             journal.attempt("surprise", {"what": surprise})
 
 
@@ -125,7 +125,7 @@ async def _report(world: Ground, seed: int, until: asyncio.Event, life: Life, re
         at = begun + number / reports_a_second
         if await _is_set_before(until, at):
             break
-        life.stories.begin(plan, at)
+        life.simulation.begin(plan, at)
         if rng.random() < NONSENSE_SHARE:
             tasks.add(asyncio.create_task(_nonsense(life.incident, rng, number)))
     await asyncio.gather(*tasks)
@@ -140,9 +140,9 @@ async def _is_set_before(event: asyncio.Event, at: float) -> bool:
     return True
 
 
-async def _listen(facts: FactListener, stories: Simulation, mess: Mess) -> None:
+async def _listen(facts: FactListener, simulation: Simulation, mess: Mess) -> None:
     async for fact in facts.heard():
-        stories.hear(fact)
+        simulation.hear(fact)
         mess.add(fact)
 
 

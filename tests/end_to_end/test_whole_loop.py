@@ -24,7 +24,7 @@ from tests.end_to_end.damage import PLANTED
 REPORTS = 60
 TIMES = 1
 NOT_CLOSED = 2 * TIMES
-"""One is voided, one merged, each time that all plots are played."""
+"""One is voided, one merged, each time that all scenarios are played."""
 SPEED = 600.0
 LASTS = timedelta(hours=2)
 

@@ -1,4 +1,4 @@
-"""One report on its way through a morning, as those who act in it know it."""
+"""What the simulated people remember of one report: its orders, its offers and how far it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FollowedReport:
     """`finished` is set when nobody has anything to do about the report any more.
 
     `same_as` is the report of the same matter that was there before; that one's `joined` is set when the two were
-    merged. `played`: what the plot says was done, and the rest goes as it mostly does.
+    merged. `played`: what the scenario asks for was done; from there on the report goes the usual way.
     """
 
     plan: PlannedReport

@@ -30,7 +30,7 @@ ON_CLAIM = ("raised", "extended", "suspended", "supervised")
 
 
 class Organisations:
-    """Acts in the plots of `plots.py`, each once in the life of a report. Each step is a request to a service."""
+    """Acts where a scenario of `scenarios.py` says so, once for each report. Each step is a request to a service."""
 
     def __init__(
         self, street: Street, tenant: str, incident: ServiceClient, dispatch: ServiceClient, clock: Clock
@@ -45,25 +45,25 @@ class Organisations:
         for unit in street.units:
             self._below[unit.parent or ""].append(unit.code)
 
-    async def on_offer(self, story: FollowedReport, offered: OrderOffered) -> bool:
+    async def on_offer(self, report: FollowedReport, offered: OrderOffered) -> bool:
         """Whether those to whom it is offered go on with it."""
-        outcome = story.plan.outcome
-        if outcome == "appealed" and offered.order_id != story.orders[0] and not story.played:
-            story.played = True
-            first = await self._dispatch.look(f"/v1/orders/{story.orders[0]}")
+        outcome = report.plan.outcome
+        if outcome == "appealed" and offered.order_id != report.orders[0] and not report.played:
+            report.played = True
+            first = await self._dispatch.look(f"/v1/orders/{report.orders[0]}")
             await self._granted(first, "appeal", "unfair", "复核认为首次处置已经到位。")
-        if story.played or outcome not in ON_OFFER:
+        if report.played or outcome not in ON_OFFER:
             return True
-        story.played = True
+        report.played = True
         match outcome:
             case "survives" | "takes_wrongly":
-                await story.joined.wait()
+                await report.joined.wait()
                 return True
             case "voided":
-                await self._decide(story, "void", {"reason": "mistaken", "note": "经核对为误报。"})
-                story.finished.set()
+                await self._decide(report, "void", {"reason": "mistaken", "note": "经核对为误报。"})
+                report.finished.set()
             case "merged" | "unmerged":
-                await self._merge(story, taken_out=outcome == "unmerged")
+                await self._merge(report, taken_out=outcome == "unmerged")
             case "sent_down":
                 order = await self._dispatch.look(f"/v1/orders/{offered.order_id}")
                 unit = self._rng.choice(self._below[order["unit"]])
@@ -76,12 +76,12 @@ class Organisations:
                 _expect(await self._dispatch.post("/v1/absences", away), "an absence", 201)
         return False
 
-    async def on_claim(self, story: FollowedReport, order: Order) -> bool:
+    async def on_claim(self, report: FollowedReport, order: Order) -> bool:
         """Whether the member who has claimed the order goes on with it."""
-        if story.played or story.plan.outcome not in ON_CLAIM:
+        if report.played or report.plan.outcome not in ON_CLAIM:
             return True
-        story.played = True
-        match story.plan.outcome:
+        report.played = True
+        match report.plan.outcome:
             case "raised":
                 wish = {"reason": "beyond_means"}
                 await self._ask(order, "raise", {"member_id": self._somebody(order["org_id"]), **wish})
@@ -97,38 +97,38 @@ class Organisations:
                 await self._ask(order, "supervise", wish)
         return True
 
-    async def _merge(self, story: FollowedReport, *, taken_out: bool) -> None:
+    async def _merge(self, report: FollowedReport, *, taken_out: bool) -> None:
         """The desk finds the other report among the candidates; taken out again, it gets an order of its own."""
-        first = story.same_as
+        first = report.same_as
         if first is None:
-            raise Surprise(f"{story.receipt.case_no} repeats nothing")
+            raise Surprise(f"{report.receipt.case_no} repeats nothing")
         try:
-            url = f"/v1/cases/{story.receipt.case_no}"
+            url = f"/v1/cases/{report.receipt.case_no}"
             likely = [each["case_no"] for each in await self._incident.look(f"{url}/candidates")]
             if first.receipt.case_no not in likely:
-                raise Surprise(f"{first.receipt.case_no} is no candidate for {story.receipt.case_no}")
-            await self._decide(story, "merge", {"into": first.receipt.case_no})
+                raise Surprise(f"{first.receipt.case_no} is no candidate for {report.receipt.case_no}")
+            await self._decide(report, "merge", {"into": first.receipt.case_no})
             if taken_out:
-                await self._decide(story, "unmerge", {"note": "现场核实为另一盏路灯。"})
+                await self._decide(report, "unmerge", {"note": "现场核实为另一盏路灯。"})
                 return
         finally:
             first.joined.set()
         await first.finished.wait()
-        await self._follow(story)
+        await self._follow(report)
 
-    async def _follow(self, story: FollowedReport) -> None:
+    async def _follow(self, report: FollowedReport) -> None:
         """Who reported the merged case sees the end of the other, and says how it was."""
-        url = f"/v1/track/{story.receipt.tracking_code}"
+        url = f"/v1/track/{report.receipt.tracking_code}"
 
         async def closed() -> str | None:
             shown = await self._incident.look(url)
             return shown["feedback"]["closing"] if shown["joined"] and shown["state"] == "closed" else None
 
-        seen = await until_answered(closed, f"the end of {story.receipt.case_no} for who reported it")
+        seen = await until_answered(closed, f"the end of {report.receipt.case_no} for who reported it")
         said = {"satisfied": True, "words": "处理得很好。", "closing": seen}
         answer = await self._incident.post(f"{url}/feedback", said)
         _expect(answer, "the feedback of a merged case")
-        story.finished.set()
+        report.finished.set()
 
     async def _granted(self, order: Order, kind: str, reason: str, note: str, amount: int = 0) -> None:
         """The handler asks, and the organisation above approves."""
@@ -139,9 +139,9 @@ class Organisations:
         decision = {"member_id": self._rng.choice(others), "approve": True}
         await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
 
-    async def _decide(self, story: FollowedReport, verb: str, body: Mapping[str, object]) -> None:
+    async def _decide(self, report: FollowedReport, verb: str, body: Mapping[str, object]) -> None:
         wish = {"by_member": self._rng.choice(self._desk), **body}
-        _expect(await self._incident.post(f"/v1/cases/{story.receipt.case_no}/{verb}", wish), verb)
+        _expect(await self._incident.post(f"/v1/cases/{report.receipt.case_no}/{verb}", wish), verb)
 
     async def _ask(self, order: Order, verb: str, body: Mapping[str, object]) -> httpx.Response:
         answer = await self._dispatch.post(f"/v1/orders/{order['order_id']}/{verb}", body)

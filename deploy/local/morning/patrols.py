@@ -43,8 +43,8 @@ class PlannedVisit:
 class Patrols:
     """`planned` is the round's fact when it was heard, `visited` the answers by key."""
 
-    def __init__(self, street: Street, dispatch: ServiceClient, clock: Clock, stories: Simulation) -> None:
-        self._dispatch, self._clock, self._stories = dispatch, clock, stories
+    def __init__(self, street: Street, dispatch: ServiceClient, clock: Clock, simulation: Simulation) -> None:
+        self._dispatch, self._clock, self._simulation = dispatch, clock, simulation
         self._rings = {unit.code: unit.ring for unit in street.units if unit.ring}
         self._rng = Random(832)
         self._begun: asyncio.Future[PatrolPlanned] = asyncio.get_running_loop().create_future()
@@ -154,7 +154,7 @@ class Patrols:
 
         for finding in await until_answered(reported, "the case of a finding"):
             receipt = Receipt(case_id=finding["case_id"], case_no=finding["case_no"], tracking_code="")
-            self._stories.adopt(_as_planned(finding), receipt)
+            self._simulation.adopt(_as_planned(finding), receipt)
 
     async def _over(self, planned: PatrolPlanned) -> bool | None:
         day = planned.planned_at.astimezone(STREET_ZONE).date()

@@ -54,10 +54,10 @@ class People:
         self._organisations = Organisations(street, tenant, incident, dispatch, clock)
         self.contested = 0
 
-    async def accept(self, story: FollowedReport) -> None:
+    async def accept(self, report: FollowedReport) -> None:
         """The desk accepts a report."""
         await self._pass(DESK_MINUTES)
-        url = f"/v1/cases/{story.receipt.case_no}"
+        url = f"/v1/cases/{report.receipt.case_no}"
         answer = await self._incident.post(f"{url}/accept", {"by_member": self._rng.choice(self._desk)})
         if answer.status_code == 409:
             # An outage may have swallowed the answer to the same request.
@@ -77,36 +77,36 @@ class People:
             return
         _expect(answer, "answer")
 
-    async def take_up(self, story: FollowedReport, offered: OrderOffered) -> None:
+    async def take_up(self, report: FollowedReport, offered: OrderOffered) -> None:
         """An offer: somebody claims it and does what the plan says, or lets the time pass."""
         order_id = offered.order_id
-        if offered.reach is not Reach.NEAREST and story.offers[order_id] <= 1:
+        if offered.reach is not Reach.NEAREST and report.offers[order_id] <= 1:
             # Those who heard of it first are about to act, or let even the wider offer pass.
             return
-        story.offers[order_id] += 1
-        if order_id not in story.orders:
-            story.orders.append(order_id)
-        outcome: Outcome = story.plan.outcome if order_id == story.orders[0] else "handled"
-        if outcome in ("nobody_claims", "lapses") and story.offers[order_id] == 1:
+        report.offers[order_id] += 1
+        if order_id not in report.orders:
+            report.orders.append(order_id)
+        outcome: Outcome = report.plan.outcome if order_id == report.orders[0] else "handled"
+        if outcome in ("nobody_claims", "lapses") and report.offers[order_id] == 1:
             # The clock runs out and the level above is asked; what is still open at noon is claimed after all.
             await self._until(self._noon())
-        if not await self._organisations.on_offer(story, offered):
+        if not await self._organisations.on_offer(report, offered):
             return
         await self._pass(CLAIM_MINUTES)
         # After an escalation somebody may be asked again who has the order already, and would hand it in twice.
-        async with story.turn:
-            await self._work(story, offered, outcome)
+        async with report.turn:
+            await self._work(report, offered, outcome)
 
-    async def _work(self, story: FollowedReport, offered: OrderOffered, outcome: Outcome) -> None:
+    async def _work(self, report: FollowedReport, offered: OrderOffered, outcome: Outcome) -> None:
         order = await self._claim(offered.order_id, offered.offered_to)
-        if order is None or not await self._organisations.on_claim(story, order):
+        if order is None or not await self._organisations.on_claim(report, order):
             return
         if outcome == "everybody_returns" and order["level"] != "street":
             await self._do(order, "give-back", {"reason": "不熟悉此类业务。"}, "offered")
             return
         await self._pass(WORK_MINUTES)
-        if outcome == "returned_first" and not story.gave_back:
-            story.gave_back = True
+        if outcome == "returned_first" and not report.gave_back:
+            report.gave_back = True
             await self._do(order, "give-back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
             return
         await self._handle(order)
@@ -115,22 +115,22 @@ class People:
             await self._handle(order)
         await self._check(order, passed=True)
 
-    async def rate(self, story: FollowedReport) -> None:
+    async def rate(self, report: FollowedReport) -> None:
         """The reporter says how it was, of the first closing as planned, of a later one that it is well now."""
-        story.closings += 1
-        satisfied = story.plan.satisfied if story.closings == 1 else True
-        if story.plan.outcome == "dissatisfied_twice":
-            satisfied = story.closings > 2
+        report.closings += 1
+        satisfied = report.plan.satisfied if report.closings == 1 else True
+        if report.plan.outcome == "dissatisfied_twice":
+            satisfied = report.closings > 2
         if satisfied is not None:
             await self._pass(RATE_MINUTES)
             words = "处理得很好。" if satisfied else "没有修好，又坏了。"
-            url = f"/v1/track/{story.receipt.tracking_code}"
+            url = f"/v1/track/{report.receipt.tracking_code}"
             seen = (await self._incident.look(url))["feedback"]["closing"]
             said = {"satisfied": satisfied, "words": words, "closing": seen}
             answer = await self._incident.post(f"{url}/feedback", said)
             _expect(answer, "feedback")
         if satisfied is not False:
-            story.finished.set()
+            report.finished.set()
 
     async def _claim(self, order_id: UUID, offered_to: tuple[str, ...]) -> Order | None:
         """The claimed order; None when it is offered to others by now."""

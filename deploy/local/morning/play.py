@@ -27,7 +27,7 @@ from libs.contracts.dispatch import PatrolPlanned
 
 @dataclass
 class PlayedMorning:
-    """What was sent and answered, and what went as it must not go."""
+    """What was sent and answered, and sentences about what must never happen and did."""
 
     sent: list[Sent] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
@@ -60,27 +60,27 @@ async def play_morning(
         senders = Senders(TENANT, incident, bus, sealer, local.clock)
         noon = local.clock.now() + lasts
         people = People(street, TENANT, incident, dispatch, local.clock, lambda: noon)
-        stories = Simulation(senders, people, tally)
+        simulation = Simulation(senders, people, tally)
         facts = FactListener(bus, TENANT, "demonstration")
         await facts.follow()
-        patrols = Patrols(street, dispatch, local.clock, stories)
-        listening = asyncio.create_task(_listen(facts, stories, patrols))
+        patrols = Patrols(street, dispatch, local.clock, simulation)
+        listening = asyncio.create_task(_listen(facts, simulation, patrols))
         seconds, begun = lasts.total_seconds() / local.clock.speed, asyncio.get_running_loop().time()
         try:
             await patrols.begin()
-            stories.accompany(patrols.walk())
+            simulation.accompany(patrols.walk())
             for plan in plans:
-                stories.begin(plan, begun + plan.at_fraction * seconds)
-            await stories.finish(patience_seconds, tick)
+                simulation.begin(plan, begun + plan.at_fraction * seconds)
+            await simulation.finish(patience_seconds, tick)
         finally:
             await facts.stop()
             listening.cancel()
-        return PlayedMorning(stories.sent, stories.surprises, people.contested, patrols.visited)
+        return PlayedMorning(simulation.sent, simulation.surprises, people.contested, patrols.visited)
 
 
-async def _listen(facts: FactListener, stories: Simulation, patrols: Patrols) -> None:
+async def _listen(facts: FactListener, simulation: Simulation, patrols: Patrols) -> None:
     async for fact in facts.heard():
-        stories.hear(fact)
+        simulation.hear(fact)
         if isinstance(fact, PatrolPlanned):
             patrols.hear(fact)
 

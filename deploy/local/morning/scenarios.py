@@ -57,11 +57,11 @@ SCENARIOS: Mapping[Outcome, Scenario] = {
 SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}
 """Whoever reports the one reports the same matter as who has reported the other just before."""
 
-WORDS: Mapping[Outcome, Words] = {**USUAL, **{outcome: plot.words for outcome, plot in SCENARIOS.items()}}
+WORDS: Mapping[Outcome, Words] = {**USUAL, **{outcome: scenario.words for outcome, scenario in SCENARIOS.items()}}
 
 
 def with_scenarios(plans: Sequence[PlannedReport], street: Street, times: int) -> list[PlannedReport]:
-    """The same morning, in which each plot is played so many times by residents who leave an address."""
+    """The same morning, in which each scenario is played so many times by residents who leave an address."""
     fit = iter(
         number
         for number, plan in enumerate(plans)

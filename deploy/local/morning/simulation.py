@@ -1,4 +1,4 @@
-"""Reports on their way through the street: sent, followed by the facts about them, and acted on by the people."""
+"""Runs a morning: sends the planned reports, hears the facts about their cases, and lets the people act on them."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ UNDER_WAY_AT_MOST = 150
 
 
 class Simulation:
-    """`sent` is every report that was answered, `surprises` what went as it must not go."""
+    """`sent` are the reports that were answered; `surprises` are sentences about what must never happen and did."""
 
     def __init__(
         self, senders: Senders, people: People, tally: Tally, *, under_way_at_most: float = UNDER_WAY_AT_MOST
     ) -> None:
         self._senders, self._people, self._tally = senders, people, tally
         self._under_way_at_most = under_way_at_most
-        self._stories: dict[UUID, FollowedReport] = {}
+        self._reports: dict[UUID, FollowedReport] = {}
         self._by_key: dict[str, FollowedReport] = {}
         self._early: dict[UUID, list[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,13 +71,13 @@ class Simulation:
         self._do(self._report(plan, at))
 
     def adopt(self, plan: PlannedReport, receipt: Receipt) -> None:
-        """A report that was sent by somebody else goes its way from here."""
+        """From here on follows a report that somebody else has sent."""
         self._planned += 1
         self._begun += 1
         self._tell(FollowedReport(plan, receipt))
 
     def accompany(self, work: Coroutine[Any, Any, None]) -> None:
-        """Goes on beside the reports until it is done, which `finish` waits for."""
+        """Runs something at the same time as the reports; `finish` waits for it, too."""
         self._beside.append(self._do(work))
 
     async def finish(
@@ -91,9 +91,9 @@ class Simulation:
             tick()
             await asyncio.sleep(TICK_SECONDS)
         tick()
-        for story in self._stories.values():
-            if not story.finished.is_set():
-                self.surprises.append(f"case {story.receipt.case_no} did not come to its end ({story.plan.outcome})")
+        for report in self._reports.values():
+            if not report.finished.is_set():
+                self.surprises.append(f"case {report.receipt.case_no} did not come to its end ({report.plan.outcome})")
         self._over = True
         for task in self._tasks:
             task.cancel()
@@ -107,8 +107,8 @@ class Simulation:
         self._last_heard = asyncio.get_running_loop().time()
         self._count(fact)
         if isinstance(fact, ACTED_ON) and not self._over:
-            if fact.case_id in self._stories:
-                self._act(self._stories[fact.case_id], fact)
+            if fact.case_id in self._reports:
+                self._act(self._reports[fact.case_id], fact)
             else:
                 # The answer to the report is still on its way.
                 self._early.setdefault(fact.case_id, []).append(fact)
@@ -134,31 +134,31 @@ class Simulation:
         if len({*sent.receipts}) != 1:
             raise Surprise(f"the report {plan.idempotency_key} had {len({*sent.receipts})} different answers")
         receipt = sent.receipts[0]
-        story = self._tell(FollowedReport(plan, receipt, self._by_key[plan.same_as] if plan.same_as else None))
+        report = self._tell(FollowedReport(plan, receipt, self._by_key[plan.same_as] if plan.same_as else None))
         if self._registration[plan.category] == "acceptor":
-            await self._people.accept(story)
+            await self._people.accept(report)
 
-    def _tell(self, story: FollowedReport) -> FollowedReport:
-        case_id = story.receipt.case_id
-        self._stories[case_id] = self._by_key[story.plan.idempotency_key] = story
+    def _tell(self, report: FollowedReport) -> FollowedReport:
+        case_id = report.receipt.case_id
+        self._reports[case_id] = self._by_key[report.plan.idempotency_key] = report
         self._tally.cases["sent"].add(case_id)
         for fact in self._early.pop(case_id, ()):
-            self._act(story, fact)
-        return story
+            self._act(report, fact)
+        return report
 
-    def _act(self, story: FollowedReport, fact: Message) -> None:
+    def _act(self, report: FollowedReport, fact: Message) -> None:
         match fact:
             case OrderOffered():
-                self._do(self._until_finished(story, self._people.take_up(story, fact)))
+                self._do(self._until_finished(report, self._people.take_up(report, fact)))
             case InspectionAssigned(kind=InspectionKind.VERIFY) | InspectionRaised(kind=InspectionKind.VERIFY):
                 self._do(self._people.verify(fact))
             case CaseClosed():
-                self._do(self._until_finished(story, self._people.rate(story)))
+                self._do(self._until_finished(report, self._people.rate(report)))
 
-    async def _until_finished(self, story: FollowedReport, work: Awaitable[None]) -> None:
+    async def _until_finished(self, report: FollowedReport, work: Awaitable[None]) -> None:
         await work
-        if story.finished.is_set():
-            self._tally.cases["finished"].add(story.receipt.case_id)
+        if report.finished.is_set():
+            self._tally.cases["finished"].add(report.receipt.case_id)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -1,4 +1,4 @@
-"""How each case of a day lived by its timeline, and whether that is what its plot says."""
+"""What each case went through by its timeline, and whether that is what its scenario planned."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ AS_PLANNED: Mapping[Outcome, Callable[[CaseHistory], bool]] = {
     "absent": lambda life: life.closed,
     "dissatisfied_twice": lambda life: life.closed and life.steps["reopened"] == 2 and life.levels[-1:] == ["street"],
 }
-"""How a case stands at the end that was planned to go so."""
+"""Whether a case with this planned outcome has had it."""
 
 ALSO: Mapping[Words, Callable[[PlannedReport], bool]] = {
     Words("of these errands", "其中代办"): lambda plan: plan.request_kind == "errand",
@@ -72,7 +72,7 @@ ALSO: Mapping[Words, Callable[[PlannedReport], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCount:
-    """A plot: how many cases were planned to go so, and those that did not."""
+    """For one planned outcome: how many cases were to have it, and a sentence on each that did not."""
 
     words: Words
     planned: int

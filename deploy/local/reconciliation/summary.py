@@ -40,13 +40,17 @@ async def ended_by_level(local: LocalSystem) -> dict[str, int]:
 
 
 async def show(
-    local: LocalSystem, played: PlayedMorning, plots: Sequence[OutcomeCount], ended: Mapping[str, int], console: Console
+    local: LocalSystem,
+    played: PlayedMorning,
+    outcomes: Sequence[OutcomeCount],
+    ended: Mapping[str, int],
+    console: Console,
 ) -> None:
     cases = await _get(local, "incident", "/v1/cases/counts")
     channels = await _get(local, "notify", "/v1/deliveries/counts")
     ranking = await _get(local, "scoring", "/v1/ranking", limit="10")
     console.print(_counts("Cases", {state: count for state, count in cases.items() if count}))
-    console.print(_plots(plots))
+    console.print(_outcomes(outcomes))
     console.print(_counts("Orders by the level at which they ended", ended))
     console.print(_deliveries(channels))
     console.print(_ranking(ranking))
@@ -99,12 +103,14 @@ def _counts(title: str, counts: Mapping[str, int]) -> Table:
     return table
 
 
-def _plots(plots: Sequence[OutcomeCount]) -> Table:
-    table = Table("story", "", title="What became of the reports", title_justify="left")
+def _outcomes(outcomes: Sequence[OutcomeCount]) -> Table:
+    table = Table("scenario", "", title="What became of the reports", title_justify="left")
     table.add_column("played", justify="right")
     table.add_column("ended as planned", justify="right")
-    for plot in plots:
-        table.add_row(plot.words.en, plot.words.zh, str(plot.planned), str(plot.planned - len(plot.astray)))
+    for outcome in outcomes:
+        table.add_row(
+            outcome.words.en, outcome.words.zh, str(outcome.planned), str(outcome.planned - len(outcome.astray))
+        )
     return table
 
 

@@ -69,13 +69,13 @@ AT_THE_SAME_TIME = timedelta(minutes=5)
 async def check_timelines(
     database_url: Callable[[str], str], tenant: str, sent: Sequence[Sent], ended: Mapping[str, int] | None = None
 ) -> tuple[list[OutcomeCount], list[Check]]:
-    """The plots, and every check. `ended`: as dispatch counts orders by the level at which they ended."""
+    """How often each outcome was reached and every check. `ended`: how many orders ended at which level."""
     found = await load(database_url, tenant, QUERIES)
     entries = [outcomes.read_entry(row) for row in found["incident"]["timeline"]]
     orders = found["dispatch"]["orders"]
-    plots = outcomes.count_outcomes(sent, found["incident"]["cases"], orders, entries)
+    counted = outcomes.count_outcomes(sent, found["incident"]["cases"], orders, entries)
     checks = [
-        Check(f"{len(sent)} cases went as planned", tuple(a for p in plots for a in p.astray)),
+        Check(f"{len(sent)} cases went as planned", tuple(a for each in counted for a in each.astray)),
         _where_orders_are(orders, entries),
         _everybody_was_told(found["notify"]["told"], entries),
         *_about_merges(found, orders, entries),
@@ -86,7 +86,7 @@ async def check_timelines(
         *inspections.about_inspections(orders, found["dispatch"]["inspections"], entries),
         *clocks.about_timers(found, orders, entries),
     ]
-    return plots, checks + ([_levels_agree(ended, orders, entries)] if ended is not None else [])
+    return counted, checks + ([_levels_agree(ended, orders, entries)] if ended is not None else [])
 
 
 def _where_orders_are(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:

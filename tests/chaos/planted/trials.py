@@ -186,7 +186,7 @@ class Trials:
     def _report(self, life: Life) -> None:
         now = asyncio.get_running_loop().time()
         for plan in plans(self):
-            life.stories.begin(plan, now)
+            life.simulation.begin(plan, now)
 
     async def _prepare(self) -> None:
         await wait_until_at_rest(self.local)
