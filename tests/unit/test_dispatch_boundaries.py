@@ -22,9 +22,10 @@ from libs.contracts.words import Level
 from services.dispatch.domain import approval, escalation, offering, sending, work
 from services.dispatch.domain.approval import SUSPENDED_DAYS_AT_MOST, Answered, Approval, Wish
 from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
+from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.campaign import what_is_wrong
 from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
-from services.dispatch.domain.offering import DESK_CLOCKS, NewCase, hearing_of
+from services.dispatch.domain.offering import CANDIDATES_AT_MOST, DESK_CLOCKS, NewCase, hearing_of, who_may_be_asked
 from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.patrol import Task, assign, facts_of
 from services.dispatch.domain.tree import GridTree, as_array
@@ -150,7 +151,8 @@ def test_what_is_over_is_neither_warned_of_nor_overdue_nor_moved() -> None:
 def test_a_category_without_a_row_has_the_clocks_of_the_desk() -> None:
     case = NewCase(new_id(), "20261123-000001", "99999", "其他", "其他", None, PLACE)
     order = offering.dispatch(new_id(), case, routed("99999", point=(119.005, 36.005)), STREET, FREE, NOON).order
-    assert order.clocks == DESK_CLOCKS
+    hours, two_days, day = (Clock(4, TimeUnit.WORK_HOUR), Clock(2, TimeUnit.WORK_DAY), Clock(1, TimeUnit.WORK_DAY))
+    assert order.clocks == DESK_CLOCKS == Clocks(claim=hours, handle=two_days, check=day)
     assert (order.evidence, order.points, order.responsibility_version, order.skills) == ("note", 0, None, frozenset())
 
 
@@ -246,3 +248,13 @@ def test_a_check_whose_time_is_over_at_this_instant_has_the_time_that_a_check_ha
     assert at_the_end.inspection.due_at > order.check_by
     just_before = sending.ask_to_check(new_id(), order, None, STREET, FREE, order.check_by - timedelta(seconds=1))
     assert just_before.inspection.due_at == order.check_by
+
+
+def test_who_serves_one_level_up_may_be_asked_though_many_are_nearer_and_nobody_two_levels_up() -> None:
+    many = {f"N{n}": replace(M1, member_id=f"N{n}") for n in range(CANDIDATES_AT_MOST + 1)}
+    grid = {f"G{n}": replace(M1, member_id=f"G{n}", unit=f"{ROOT}201") for n in range(CANDIDATES_AT_MOST)}
+    lead = STREET.members["M5"]
+    crowded = replace(STREET, members={**many, **grid, lead.member_id: lead})
+    asked_too = who_may_be_asked(FIRST, frozenset(), crowded)
+    assert asked_too & grid.keys()
+    assert lead.member_id not in asked_too
