@@ -28,7 +28,7 @@ from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, Name
 from services.dispatch.domain.offering import CANDIDATES_AT_MOST, DESK_CLOCKS, NewCase, hearing_of, who_may_be_asked
 from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.patrol import Task, assign, facts_of
-from services.dispatch.domain.tree import GridTree, as_array
+from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.domain.visit import CLOCKS_DIFFER
 from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_approvals import REASON, TUESDAY, asked, granted
@@ -258,3 +258,37 @@ def test_who_serves_one_level_up_may_be_asked_though_many_are_nearer_and_nobody_
     asked_too = who_may_be_asked(FIRST, frozenset(), crowded)
     assert asked_too & grid.keys()
     assert lead.member_id not in asked_too
+
+
+def test_near_to_the_street_itself_are_only_those_who_are_posted_there() -> None:
+    assert WITH_DESK.candidates.near(ROOT, frozenset(), CANDIDATES_AT_MOST).members == ("M9",)
+
+
+def test_a_campaign_that_ends_at_the_instant_it_begins_is_told_what_is_wrong_with_that() -> None:
+    begins_at = NOON + timedelta(days=1)
+    [wrong] = what_is_wrong(replace(PLAN, begins_at=begins_at, ends_at=begins_at), STREET, NOON)
+    assert (wrong.field, wrong.wrong) == ("ends_at", "it must be later than begins_at")
+    assert what_is_wrong(replace(PLAN, begins_at=begins_at, ends_at=begins_at + timedelta(days=3)), STREET, NOON) == []
+
+
+def test_a_former_name_of_a_place_is_known_without_its_suffix_like_any_other() -> None:
+    shop = replace(place("红旗饭店", unit=f"{ROOT}203"), aliases=("向阳村",), former_names=("青石村",))
+    tree = GridTree.of(UNITS, BORDERS)
+    for name in ("向阳", "青石"):
+        found = gazetteer(shop).find(name)
+        assert isinstance(found, Found)
+        assert tree.unit(found.unit).code == f"{ROOT}203"
+
+
+def test_a_border_that_is_read_again_and_is_the_same_keeps_the_map() -> None:
+    tree = GridTree.of(UNITS, BORDERS)
+    assert tree.map.locate([(119.005, 36.005)])
+    for border, kept in ((shapely.from_wkb(BORDERS[FIRST].wkb), True), (None, False)):
+        changed_tree = tree.changed(Packed.of([pack(tree[FIRST])], as_array([border])))
+        assert (changed_tree.map is tree.map) == kept
+
+
+def test_what_happens_at_the_same_instant_is_told_a_microsecond_after_what_was_before() -> None:
+    order = claimed()
+    assert order.next_moment(order.moved_at) == order.moved_at + timedelta(microseconds=1)
+    assert order.next_moment(order.moved_at + timedelta(seconds=1)) == order.moved_at + timedelta(seconds=1)
