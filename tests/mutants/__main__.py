@@ -1,8 +1,9 @@
 """`make mutants`: whether the unit tests notice small mistakes in the pure files, by a sample that a seed draws.
 
 Each drawn change is tried in a fork of this process: the changed file is compiled in place of the one on the disk, and
-the tests of its service that run through the changed line must fail. mutmut and cosmic-ray change files on the disk or
-in a copy of the tree, draw no sample, and keep no list of changes that are known to make no difference.
+one of the tests of its service must fail. Those that run through the changed line come first. mutmut and cosmic-ray
+change files on the disk or in a copy of the tree, draw no sample, and keep no list of changes that are known to make no
+difference.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def try_all(tried: Sequence[Mutant], jobs: int) -> list[Mutant]:
 def _start(mutant: Mutant, tests: Mapping[str, Tests]) -> int:
     path = ROOT / mutant.file
     source = mutant.change.applied(path.read_bytes())
-    chosen = tests[mutant.service].through(str(path), mutant.change.line, inside_function=bool(mutant.change.function))
+    chosen = tests[mutant.service].nearest_first(str(path), mutant.change.line)
     pid = os.fork()
     if pid == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))

@@ -26,8 +26,8 @@ OPERATIONS: dict[type[ast.operator], type[ast.operator]] = {
     ast.FloorDiv: ast.Mult,
     ast.Div: ast.Mult,
 }
-OF_THE_CLASS = ("frozen", "slots")
-"""Arguments of `dataclass` without which every test passes that does not write to a value."""
+UNSEEN = ("frozen", "slots", "maxsize")
+"""Arguments of `dataclass` and `lru_cache` that make no difference to who only reads values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class _Finder(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_keyword(self, node: ast.keyword) -> None:
-        if node.arg not in OF_THE_CLASS:
+        if node.arg not in UNSEEN:
             self.generic_visit(node)
 
     def _inside(self, node: ast.ClassDef | ast.FunctionDef, parts: list[ast.expr] | list[ast.AST]) -> None:

@@ -34,14 +34,13 @@ class Tests:
     def all(self) -> list[str]:
         return sorted(self.seconds, key=lambda test: self.seconds[test])
 
-    def through(self, file: str, line: int, *, inside_function: bool) -> list[str]:
-        """The quickest first. What is run when the file is imported concerns every test, first those of the file."""
-        of_file = self.by_file.get(file, set())
-        if inside_function:
-            # The line of an expression over several lines may be one that is never reached by itself.
-            through = self.by_line.get((file, line)) or of_file
-            return [test for test in self.all if test in through]
-        return sorted(self.all, key=lambda test: test not in of_file)
+    def nearest_first(self, file: str, line: int) -> list[str]:
+        """All tests: those that run through the line, then through the file, the quickest of each first.
+
+        The others come last and are not left out: what one test has made and cached is used by the next ones.
+        """
+        through, of_file = self.by_line.get((file, line), set()), self.by_file.get(file, set())
+        return sorted(self.all, key=lambda test: (test not in through, test not in of_file))
 
 
 class Recorder:

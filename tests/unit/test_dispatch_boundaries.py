@@ -28,6 +28,7 @@ from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, Name
 from services.dispatch.domain.offering import CANDIDATES_AT_MOST, DESK_CLOCKS, NewCase, hearing_of, who_may_be_asked
 from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.patrol import Task, assign, facts_of
+from services.dispatch.domain.recurrence import ROUNDS_A_DAY_AT_MOST
 from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.domain.visit import CLOCKS_DIFFER
 from services.dispatch.domain.workload import Workload
@@ -292,3 +293,10 @@ def test_what_happens_at_the_same_instant_is_told_a_microsecond_after_what_was_b
     order = claimed()
     assert order.next_moment(order.moved_at) == order.moved_at + timedelta(microseconds=1)
     assert order.next_moment(order.moved_at + timedelta(seconds=1)) == order.moved_at + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("more", "wrong"), [(0, []), (1, ["recurrence"])])
+def test_a_campaign_has_as_many_rounds_a_day_as_there_may_be_and_not_one_more(more: int, wrong: list[str]) -> None:
+    minutes = ",".join(str(minute) for minute in range(ROUNDS_A_DAY_AT_MOST + more))
+    plan = replace(PLAN, recurrence=f"FREQ=DAILY;BYHOUR=9;BYMINUTE={minutes}")
+    assert [w.field for w in what_is_wrong(plan, STREET, NOON)] == wrong
