@@ -300,3 +300,9 @@ def test_a_campaign_has_as_many_rounds_a_day_as_there_may_be_and_not_one_more(mo
     minutes = ",".join(str(minute) for minute in range(ROUNDS_A_DAY_AT_MOST + more))
     plan = replace(PLAN, recurrence=f"FREQ=DAILY;BYHOUR=9;BYMINUTE={minutes}")
     assert [w.field for w in what_is_wrong(plan, STREET, NOON)] == wrong
+
+
+@pytest.mark.parametrize("unit", TimeUnit)
+def test_no_time_has_passed_at_the_moment_itself_also_when_nobody_works(unit: TimeUnit) -> None:
+    evening = NOON + timedelta(hours=10)
+    assert STREET.calendar.after(evening, timedelta(0), unit) == evening
