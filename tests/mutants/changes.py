@@ -26,8 +26,8 @@ OPERATIONS: dict[type[ast.operator], type[ast.operator]] = {
     ast.FloorDiv: ast.Mult,
     ast.Div: ast.Mult,
 }
-UNSEEN = ("frozen", "slots", "maxsize")
-"""Arguments of `dataclass` and `lru_cache` that make no difference to who only reads values."""
+UNSEEN = ("frozen", "slots", "maxsize", "strict")
+"""Arguments of `dataclass`, `lru_cache` and `zip` that make no difference while all else is right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,18 @@ from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, 
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.campaign import what_is_wrong
 from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
-from services.dispatch.domain.offering import CANDIDATES_AT_MOST, DESK_CLOCKS, NewCase, hearing_of, who_may_be_asked
+from services.dispatch.domain.offering import (
+    CANDIDATES_AT_MOST,
+    DESK_CLOCKS,
+    NewCase,
+    candidates,
+    hearing_of,
+    who_may_be_asked,
+)
 from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.patrol import Task, assign, facts_of
-from services.dispatch.domain.recurrence import ROUNDS_A_DAY_AT_MOST
+from services.dispatch.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked
+from services.dispatch.domain.responsibility import Condition
 from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.domain.visit import CLOCKS_DIFFER
 from services.dispatch.domain.workload import Workload
@@ -256,6 +264,7 @@ def test_who_serves_one_level_up_may_be_asked_though_many_are_nearer_and_nobody_
     grid = {f"G{n}": replace(M1, member_id=f"G{n}", unit=f"{ROOT}201") for n in range(CANDIDATES_AT_MOST)}
     lead = STREET.members["M5"]
     crowded = replace(STREET, members={**many, **grid, lead.member_id: lead})
+    assert len(candidates(FIRST, frozenset(), crowded)) == 40
     asked_too = who_may_be_asked(FIRST, frozenset(), crowded)
     assert asked_too & grid.keys()
     assert lead.member_id not in asked_too
@@ -306,3 +315,19 @@ def test_a_campaign_has_as_many_rounds_a_day_as_there_may_be_and_not_one_more(mo
 def test_no_time_has_passed_at_the_moment_itself_also_when_nobody_works(unit: TimeUnit) -> None:
     evening = NOON + timedelta(hours=10)
     assert STREET.calendar.after(evening, timedelta(0), unit) == evening
+
+
+@pytest.mark.parametrize(("digits", "fits"), [(8, False), (9, True), (16, True), (17, False)])
+def test_a_condition_names_a_unit_by_nine_to_sixteen_digits(digits: int, fits: bool) -> None:
+    text = f"unit={'3' * digits}"
+    if fits:
+        assert str(Condition.read(text)) == text
+        return
+    with pytest.raises(ValueError, match="9 to 16 digits"):
+        Condition.read(text)
+
+
+def test_a_recurrence_is_one_rule_and_no_set_of_rules_and_dates() -> None:
+    several = "FREQ=DAILY;BYHOUR=9\nRDATE:20260105T090000"
+    with pytest.raises(NoRecurrence):
+        checked(several, PLAN.begins_at)

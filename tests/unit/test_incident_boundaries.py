@@ -135,3 +135,9 @@ def test_a_window_has_both_ends_or_is_none() -> None:
     both = window(NOON, NOON + timedelta(hours=1))
     assert both is not None
     assert (both.starts_at, both.ends_at) == (NOON, NOON + timedelta(hours=1))
+
+
+def test_a_step_that_decides_nothing_leaves_the_case_as_it_is() -> None:
+    case = Standing(State.REGISTERED, opened=1)
+    noted = Entry(STREET, CASE, 2, UUID(int=3), "noted", NOON, NOON, {})
+    assert after(case, noted) == case
