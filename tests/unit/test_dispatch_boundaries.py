@@ -331,3 +331,11 @@ def test_a_recurrence_is_one_rule_and_no_set_of_rules_and_dates() -> None:
     several = "FREQ=DAILY;BYHOUR=9\nRDATE:20260105T090000"
     with pytest.raises(NoRecurrence):
         checked(several, PLAN.begins_at)
+
+
+@pytest.mark.parametrize(
+    ("ended", "percent"),
+    [({Level.GRID: 4}, "100.00"), ({Level.GRID: 2, Level.STREET: 1}, "66.67"), ({Level.STREET: 3}, "0.00"), ({}, None)],
+)
+def test_what_did_not_end_at_the_street_ended_within_a_community(ended: dict[Level, int], percent: str | None) -> None:
+    assert escalation.within_community(ended) == percent
