@@ -13,7 +13,9 @@ from libs.chassis.testing import NOON
 from libs.contracts.dispatch import (
     ApprovalKind,
     CancelCause,
+    DeadlineNear,
     EscalationCause,
+    OrderOverdue,
     PatrolAssigned,
     PatrolPlanned,
     RaiseReason,
@@ -23,7 +25,7 @@ from services.dispatch.domain import approval, escalation, offering, sending, wo
 from services.dispatch.domain.approval import SUSPENDED_DAYS_AT_MOST, Answered, Approval, Wish
 from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
-from services.dispatch.domain.campaign import what_is_wrong
+from services.dispatch.domain.campaign import AnswerKind, Item, what_is_wrong
 from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
 from services.dispatch.domain.offering import (
     CANDIDATES_AT_MOST,
@@ -37,6 +39,7 @@ from services.dispatch.domain.order import Order, Refuse, State
 from services.dispatch.domain.patrol import Task, assign, facts_of
 from services.dispatch.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked
 from services.dispatch.domain.responsibility import Condition
+from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.domain.visit import CLOCKS_DIFFER
 from services.dispatch.domain.workload import Workload
@@ -339,3 +342,28 @@ def test_a_recurrence_is_one_rule_and_no_set_of_rules_and_dates() -> None:
 )
 def test_what_did_not_end_at_the_street_ended_within_a_community(ended: dict[Level, int], percent: str | None) -> None:
     assert escalation.within_community(ended) == percent
+
+
+def test_where_nobody_has_the_skill_the_explanation_says_so_and_anybody_is_asked() -> None:
+    without = replace(STREET, members={m: member for m, member in STREET.members.items() if m != "M3"})
+    [unskilled] = route_all([Routed("11002", PLACE, NOON)], without)
+    assert "the nearest, nobody has plumber" in hearing_of(unskilled, without, FREE).because
+
+
+def test_a_warning_tells_the_people_that_are_named_and_else_those_who_have_the_order() -> None:
+    for people, told in ((None, ("M1", "M2", "M3")), (("M5",), ("M5",)), ((), ())):
+        [fact] = escalation.warn(new_order(), LATER, people).facts
+        assert isinstance(fact, DeadlineNear)
+        assert fact.member_ids == told
+        [overdue, *_] = escalation.lapse(new_order(), STREET, FREE, LATER, people).facts
+        assert isinstance(overdue, OrderOverdue)
+        assert overdue.member_ids == told
+
+
+def test_an_item_of_a_checklist_is_required_and_needs_no_photo_where_nothing_else_is_said() -> None:
+    assert Item("灭火器", AnswerKind.YES_NO) == Item("灭火器", AnswerKind.YES_NO, required=True, photo=False)
+
+
+def test_only_who_has_the_order_gives_it_back() -> None:
+    for member in (M2, None):
+        assert isinstance(work.give_back(claimed(), member, "a crane is needed", STREET, FREE, LATER), Refuse)

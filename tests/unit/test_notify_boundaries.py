@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from libs.contracts.dispatch import OrderOffered
+from libs.contracts.words import Appointment
 from services.notify.domain.attempt import Outcome, Rejected, Taken, after_status
+from services.notify.domain.audience import RULES, parameters
 from services.notify.domain.wording import Template, Wording, say
 
 
@@ -37,3 +42,20 @@ def test_a_line_is_left_out_exactly_when_none_of_its_values_is_there(line: str, 
 )
 def test_a_receiver_has_it_from_200_to_299(status: int, outcome: Outcome) -> None:
     assert after_status(status, None, datetime(2026, 11, 23, 4, tzinfo=UTC)) == outcome
+
+
+OFFERED = Path(__file__).parents[1] / "contracts" / "golden" / "wangge.dispatch.offered.v1.json"
+
+
+def test_values_are_said_as_text_with_times_of_the_street() -> None:
+    noon = datetime(2026, 11, 23, 4, tzinfo=UTC)
+    expected = Appointment(starts_at=noon, ends_at=noon + timedelta(hours=2))
+    changes = {"appointment": expected, "documents": ("户口簿", "身份证"), "claim_by": noon}
+    order = OrderOffered.model_validate_json(OFFERED.read_bytes()).model_copy(update=changes)
+    rule = replace(RULES[OrderOffered], says=("appointment", "documents", "claim_by"))
+    assert parameters(order, rule) == {
+        "appointment": "2026-11-23 12:00 – 2026-11-23 14:00",
+        "documents": "户口簿, 身份证",
+        "claim_by": "2026-11-23 12:00",
+    }
+    assert parameters(order.model_copy(update={"appointment": None}), rule)["appointment"] == ""
