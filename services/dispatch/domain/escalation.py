@@ -19,7 +19,18 @@ from libs.contracts.dispatch import (
 from libs.contracts.words import Level
 from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
-from services.dispatch.domain.order import Changed, Decision, Move, Order, Refuse, State, about, move_to, refuse
+from services.dispatch.domain.order import (
+    STAGE_OF,
+    Changed,
+    Decision,
+    Move,
+    Order,
+    Refuse,
+    State,
+    about,
+    move_to,
+    refuse,
+)
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.workload import Workload
 
@@ -130,12 +141,12 @@ def within_community(ended: Mapping[Level, int]) -> str | None:
 
 def warn(order: Order, now: datetime, people: Sequence[str] | None = None) -> Changed:
     """Amber: 80 % of the stage's time is over. `people`: whose turn it is, where it is not who has the order."""
-    running, stage = order.running, order.stage
-    if running is None or stage is None:
+    running = order.running
+    if running is None:
         return Changed(order, ())
     fact = DeadlineNear(
         **about(order, now),
-        stage=stage,
+        stage=STAGE_OF[order.state],
         due_at=running.due_at,
         org_id=order.org_id,
         member_ids=order.people if people is None else tuple(people),
@@ -147,13 +158,13 @@ def lapse(
     order: Order, street: Street, workload: Workload, now: datetime, people: Sequence[str] | None = None
 ) -> Changed:
     """Red: the stage's time is over. The level above has it from now on."""
-    running, stage = order.running, order.stage
-    if running is None or stage is None:
+    running = order.running
+    if running is None:
         return Changed(order, ())
     now = order.next_moment(now)
     overdue = OrderOverdue(
         **about(order, now),
-        stage=stage,
+        stage=STAGE_OF[order.state],
         due_at=running.due_at,
         org_id=order.org_id,
         unit=order.unit,
