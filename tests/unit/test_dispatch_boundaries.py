@@ -26,6 +26,7 @@ from services.dispatch.domain.approval import SUSPENDED_DAYS_AT_MOST, Answered, 
 from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.campaign import AnswerKind, Item, what_is_wrong
+from services.dispatch.domain.coverage import roll_up
 from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
 from services.dispatch.domain.offering import (
     CANDIDATES_AT_MOST,
@@ -36,6 +37,7 @@ from services.dispatch.domain.offering import (
     who_may_be_asked,
 )
 from services.dispatch.domain.order import Order, Refuse, State
+from services.dispatch.domain.patrol import State as PatrolState
 from services.dispatch.domain.patrol import Task, assign, facts_of
 from services.dispatch.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked
 from services.dispatch.domain.responsibility import Condition
@@ -367,3 +369,15 @@ def test_an_item_of_a_checklist_is_required_and_needs_no_photo_where_nothing_els
 def test_only_who_has_the_order_gives_it_back() -> None:
     for member in (M2, None):
         assert isinstance(work.give_back(claimed(), member, "a crane is needed", STREET, FREE, LATER), Refuse)
+
+
+def test_a_level_of_which_an_area_has_no_unit_is_refused() -> None:
+    [wrong] = what_is_wrong(replace(PLAN, areas=(f"{ROOT}203",)), STREET, NOON)
+    assert (wrong.field, wrong.wrong) == ("level", f"there is no micro_grid in {ROOT}203")
+
+
+@pytest.mark.parametrize("state", PatrolState)
+def test_what_no_task_is_counts_nothing(state: PatrolState) -> None:
+    [unit] = roll_up([(NOON.date(), FIRST, state, 2)], STREET, ROOT, Level.MICRO_GRID)
+    counted = (unit.visited, unit.late, unit.missed, unit.open)
+    assert (unit.planned, sum(counted), sorted(counted)) == (2, 2, [0, 0, 0, 2])

@@ -15,7 +15,8 @@ from services.incident.domain.case import Move as CaseMove
 from services.incident.domain.history import Entry, after, broken
 from services.incident.domain.intake import as_issued, key_used, unknown_category, unstorable
 from services.incident.domain.likeness import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
-from tests.unit.test_incident_case import CASE, NOON, STREET, dispatched
+from tests.unit.test_incident_case import CASE, NOON, STREET, checked, claimed, dispatched, handled
+from tests.unit.test_incident_case import after as after_facts
 from tests.unit.test_incident_history import STEPS, chain
 from tests.unit.test_incident_intake import REPORT
 
@@ -141,3 +142,10 @@ def test_a_step_that_decides_nothing_leaves_the_case_as_it_is() -> None:
     case = Standing(State.REGISTERED, opened=1)
     noted = Entry(STREET, CASE, 2, UUID(int=3), "noted", NOON, NOON, {})
     assert after(case, noted) == case
+
+
+def test_a_case_that_is_opened_again_at_the_instant_of_its_closing_stays_open() -> None:
+    """The order's facts may have the higher id; that the reporter speaks after the check decides."""
+    closed = after_facts(Standing(State.REGISTERED, opened=1), claimed(1), handled(2), checked(3, number=9))
+    again = reopen(closed, closed.closing.at if closed.closing else NOON, UUID(int=1))
+    assert follow(again, checked(3, number=9)).state is State.IN_PROGRESS
