@@ -15,6 +15,8 @@ from libs.contracts.dispatch import (
     CancelCause,
     DeadlineNear,
     EscalationCause,
+    OrderChecked,
+    OrderHandled,
     OrderOverdue,
     PatrolAssigned,
     PatrolPlanned,
@@ -44,6 +46,7 @@ from services.dispatch.domain.responsibility import Condition
 from services.dispatch.domain.routing import Routed, route_all
 from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.domain.visit import CLOCKS_DIFFER
+from services.dispatch.domain.visit import Found as VisitFound
 from services.dispatch.domain.workload import Workload
 from tests.unit.test_dispatch_approvals import REASON, TUESDAY, asked, granted
 from tests.unit.test_dispatch_campaign import PLAN
@@ -381,3 +384,27 @@ def test_what_no_task_is_counts_nothing(state: PatrolState) -> None:
     [unit] = roll_up([(NOON.date(), FIRST, state, 2)], STREET, ROOT, Level.MICRO_GRID)
     counted = (unit.visited, unit.late, unit.missed, unit.open)
     assert (unit.planned, sum(counted), sorted(counted)) == (2, 2, [0, 0, 0, 2])
+
+
+@pytest.mark.parametrize("category", [None, "11001"])
+def test_a_finding_of_the_campaigns_or_of_a_listed_category_is_taken(category: str | None) -> None:
+    assert visited(said(findings=(VisitFound("堵塞", category),))).said.findings
+
+
+def test_only_a_former_name_is_called_one() -> None:
+    shop = replace(place("红旗饭店", unit=f"{ROOT}203"), former_names=("青石村",))
+    for name, called in (("青石村", True), ("红旗饭店", False)):
+        found = gazetteer(shop).find(name)
+        assert isinstance(found, Found)
+        assert ("a former name of 红旗饭店" in found.because) == called
+
+
+@pytest.mark.parametrize(("late", "on_time"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+def test_what_is_handed_in_at_its_deadline_is_on_time(late: timedelta, on_time: bool) -> None:
+    order = claimed()
+    done = changed(work.hand_in(order, M1, "done", 0, order.handle_by + late))
+    [handed_in] = done.facts
+    assert isinstance(handed_in, OrderHandled)
+    [looked_at] = changed(work.check(done.order, M2, True, STREET, order.handle_by + timedelta(hours=1))).facts
+    assert isinstance(looked_at, OrderChecked)
+    assert (handed_in.on_time, looked_at.on_time) == (on_time, on_time)

@@ -15,6 +15,7 @@ from services.incident.domain.case import Move as CaseMove
 from services.incident.domain.history import Entry, after, broken
 from services.incident.domain.intake import as_issued, key_used, unknown_category, unstorable
 from services.incident.domain.likeness import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
+from services.incident.domain.redaction import SUMMARY_LENGTH, summarise
 from tests.unit.test_incident_case import CASE, NOON, STREET, checked, claimed, dispatched, handled
 from tests.unit.test_incident_case import after as after_facts
 from tests.unit.test_incident_history import STEPS, chain
@@ -149,3 +150,8 @@ def test_a_case_that_is_opened_again_at_the_instant_of_its_closing_stays_open() 
     closed = after_facts(Standing(State.REGISTERED, opened=1), claimed(1), handled(2), checked(3, number=9))
     again = reopen(closed, closed.closing.at if closed.closing else NOON, UUID(int=1))
     assert follow(again, checked(3, number=9)).state is State.IN_PROGRESS
+
+
+def test_a_summary_of_exactly_the_greatest_length_is_not_cut() -> None:
+    assert summarise("灯" * SUMMARY_LENGTH) == "灯" * SUMMARY_LENGTH
+    assert summarise("灯" * (SUMMARY_LENGTH + 1)) == "灯" * (SUMMARY_LENGTH - 1) + "…"
