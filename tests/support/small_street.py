@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shapely
 
-from libs.contracts.words import Level, MemberKind, OrgKind, Registration
+from libs.contracts.words import Level, MemberKind, OrgKind, Place, Point, Registration
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.responsibility import Responsibility
+from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all
 from services.dispatch.domain.street import Member, Street
 from services.dispatch.domain.tree import GridTree, Unit
+from tests.support.stage import NOON
 
 ROOT = "370784004"
 
@@ -61,3 +63,9 @@ STREET = Street(
         for r in (row("11001"), row("16001", Level.COMMUNITY), row("11002", skills=frozenset({"plumber"})))
     },
 )
+
+
+def routed(category: str, *, point: tuple[float, float] | None = None, name: str | None = None) -> Assign | ToDesk:
+    place = Place(point=Point(longitude=point[0], latitude=point[1]) if point else None, name=name)
+    [decision] = route_all([Routed(category, place, NOON)], STREET)
+    return decision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -19,11 +19,11 @@ from libs.contracts.dispatch import (
     OrderSupervised,
     OrderSuspended,
 )
-from libs.contracts.words import STREET_ZONE
 from services.dispatch.domain import approval, escalation, work
-from services.dispatch.domain.approval import REASONS, Answered, Approval, Wish
+from services.dispatch.domain.approval import Answered, Wish
 from services.dispatch.domain.calendar import Light
-from services.dispatch.domain.order import Order, Refuse, State
+from services.dispatch.domain.order import Refuse, State
+from tests.support.approvals import MONDAY, REASON, TUESDAY, asked, granted, local_time
 from tests.support.orders import changed, claimed, handled, new_order
 from tests.support.small_street import STREET
 
@@ -31,29 +31,6 @@ M1, M2, M5 = (STREET.members[m] for m in ("M1", "M2", "M5"))
 """M1 and M2 are of the micro-grid, M5 of the community above its parent."""
 
 EXTENSION, SUSPENSION, APPEAL = ApprovalKind
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=STREET_ZONE)
-
-
-MONDAY, TUESDAY = at("2026-11-23 15:00"), at("2026-11-24 15:00")
-REASON = {kind: next(iter(REASONS[kind])) for kind in ApprovalKind}
-
-
-def asked(
-    order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY, earlier: tuple[Approval, ...] = ()
-) -> Answered | Refuse:
-    wish = Wish(kind, REASON[kind], "等待材料", amount)
-    return approval.ask(order, M1, wish, earlier, new_id(), STREET, now)
-
-
-def granted(order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY) -> Answered:
-    pending = asked(order, kind, amount, now - timedelta(minutes=1))
-    assert isinstance(pending, Answered), pending
-    answered = approval.decide(pending.changed.order, pending.approval, M5, True, "", STREET, now)
-    assert isinstance(answered, Answered), answered
-    return answered
 
 
 def test_what_is_asked_goes_to_the_organisation_above() -> None:
@@ -78,8 +55,8 @@ def test_an_extension_moves_the_deadlines_by_working_time() -> None:
     answered = granted(before, EXTENSION, amount=2)
     after, [fact] = answered.changed.order, answered.changed.facts
     assert isinstance(fact, OrderExtended)
-    assert (before.handle_by, after.handle_by) == (at("2026-11-26 09:00"), at("2026-11-30 09:00"))
-    assert after.check_by == at("2026-12-01 09:00")
+    assert (before.handle_by, after.handle_by) == (local_time("2026-11-26 09:00"), local_time("2026-11-30 09:00"))
+    assert after.check_by == local_time("2026-12-01 09:00")
     assert (fact.times, fact.handle_by, fact.check_by) == (1, after.handle_by, after.check_by)
 
 
@@ -93,7 +70,7 @@ def test_an_order_is_extended_twice_at_most() -> None:
 
 
 def test_what_is_overdue_is_not_extended() -> None:
-    refused = asked(claimed(), EXTENSION, now=at("2026-11-27 15:00"))
+    refused = asked(claimed(), EXTENSION, now=local_time("2026-11-27 15:00"))
     assert isinstance(refused, Refuse)
     assert "overdue" in refused.reason
 
@@ -109,12 +86,12 @@ def test_a_suspended_clock_stands_still_and_goes_on_with_what_was_left() -> None
     assert isinstance(fact, OrderSuspended)
     assert (suspended.state, suspended.running, suspended.due_at()) == (State.SUSPENDED, None, fact.until)
     # On Tuesday at three, ten working hours were left.
-    resumed = changed(approval.resume(suspended, M1, STREET, at("2026-12-14 08:30")))
+    resumed = changed(approval.resume(suspended, M1, STREET, local_time("2026-12-14 08:30")))
     [went_on] = resumed.facts
     assert isinstance(went_on, OrderResumed)
     assert resumed.order.state is State.HANDLING
-    assert resumed.order.handle_by == went_on.handle_by == at("2026-12-15 11:30")
-    assert resumed.order.check_by == at("2026-12-16 11:30")
+    assert resumed.order.handle_by == went_on.handle_by == local_time("2026-12-15 11:30")
+    assert resumed.order.check_by == local_time("2026-12-16 11:30")
 
 
 def test_what_was_spent_before_a_suspension_counts_for_amber() -> None:
@@ -123,7 +100,7 @@ def test_what_was_spent_before_a_suspension_counts_for_amber() -> None:
     assert before is not None
     assert STREET.calendar.elapsed(before.began_at, before.due_at, before.unit) == timedelta(hours=18)
     order = granted(claimed(), SUSPENSION, amount=30, now=MONDAY).changed.order
-    resumed = changed(approval.resume(order, M1, STREET, at("2026-12-14 14:00"))).order.running
+    resumed = changed(approval.resume(order, M1, STREET, local_time("2026-12-14 14:00"))).order.running
     assert resumed is not None
     assert resumed.spent == timedelta(hours=1)
     left = STREET.calendar.elapsed(resumed.began_at, resumed.amber_at(STREET.calendar), resumed.unit)
@@ -145,7 +122,7 @@ def test_an_order_is_suspended_once() -> None:
 
 
 def test_what_was_overdue_when_it_was_suspended_is_overdue_after() -> None:
-    late = at("2026-11-27 15:00")
+    late = local_time("2026-11-27 15:00")
     order = granted(claimed(), SUSPENSION, now=late).changed.order
     resumed = changed(approval.resume(order, M1, STREET, late + timedelta(hours=1))).order
     assert resumed.handle_by == claimed().handle_by

@@ -9,7 +9,6 @@ import pytest
 import shapely
 
 from libs.chassis.ids import new_id
-from libs.chassis.testing import NOON
 from libs.contracts.dispatch import (
     ApprovalKind,
     CancelCause,
@@ -48,11 +47,12 @@ from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.domain.visit import CLOCKS_DIFFER
 from services.dispatch.domain.visit import Found as VisitFound
 from services.dispatch.domain.workload import Workload
-from tests.unit.test_dispatch_approvals import REASON, TUESDAY, asked, granted
-from tests.unit.test_dispatch_campaign import PLAN
-from tests.unit.test_dispatch_order import LATER, M1, M2, PLACE, changed, claimed, handled, new_order
-from tests.unit.test_dispatch_patrol import FIRST, ROUND, SECOND, refused, said, visited
-from tests.unit.test_dispatch_routing import BORDERS, ROOT, STREET, UNITS, routed
+from tests.support.approvals import REASON, TUESDAY, asked, granted
+from tests.support.campaigns import PLAN
+from tests.support.orders import LATER, M1, M2, PLACE, changed, claimed, handled, new_order
+from tests.support.small_street import BORDERS, ROOT, STREET, UNITS, routed
+from tests.support.stage import NOON
+from tests.support.visits import FIRST, ROUND, SECOND, refused, said, visited
 
 FREE = Workload()
 EXTENSION, SUSPENSION, APPEAL = ApprovalKind

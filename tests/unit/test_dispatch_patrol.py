@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -11,51 +11,15 @@ from libs.chassis.ids import new_id
 from libs.contracts.dispatch import PatrolAssigned, PatrolPlanned
 from libs.contracts.incident import Problem, Receipt
 from libs.contracts.words import Level, MemberKind
-from services.dispatch.domain.campaign import AnswerKind, Item, Wrong, begin
+from services.dispatch.domain.campaign import AnswerKind, Item
 from services.dispatch.domain.coverage import level_below, roll_up
 from services.dispatch.domain.finding import DELAYS, AskAgain, NotACase, Reported, after
-from services.dispatch.domain.patrol import Round, State, Task, assign, facts_of, missed, plan_round
+from services.dispatch.domain.patrol import State, Task, assign, facts_of, missed
 from services.dispatch.domain.street import Street
-from services.dispatch.domain.visit import (
-    Answer,
-    Found,
-    RecordVisit,
-    Visit,
-    fingerprint,
-    metres_off,
-    visit,
-    wrong_answers,
-)
-from tests.support.campaigns import PLAN
+from services.dispatch.domain.visit import Answer, Found, fingerprint, metres_off, wrong_answers
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
-
-FIRST, SECOND, THIRD = (f"{ROOT}{code}" for code in ("20101", "20102", "20201"))
-ANSWERS = (Answer("灭火器在位", True, ("photo-1",)),)
-
-
-def planned() -> tuple[Round, list[Task]]:
-    return plan_round(new_id(), begin(new_id(), ROOT, PLAN, NOON), NOON, STREET)
-
-
-ROUND, TASKS = planned()
-
-
-def said(at: datetime = NOON + timedelta(hours=1), **other: object) -> RecordVisit:
-    usual = RecordVisit(ROOT, "k1", ROUND.round_id, FIRST, "M1", at, (119.005, 36.005), ANSWERS, ())
-    return replace(usual, **other)  # type: ignore[arg-type]
-
-
-def visited(what: RecordVisit, state: State = State.PLANNED, metres: int | None = 0) -> Visit:
-    decided = visit(new_id(), what, ROUND, state, metres, STREET, NOON + timedelta(days=2))
-    assert isinstance(decided, Visit), decided
-    return decided
-
-
-def refused(what: RecordVisit, now: datetime = NOON + timedelta(days=2)) -> list[Wrong]:
-    decided = visit(new_id(), what, ROUND, State.PLANNED, 0, STREET, now)
-    assert isinstance(decided, list)
-    return decided
+from tests.support.visits import FIRST, ROUND, SECOND, TASKS, THIRD, refused, said, visited
 
 
 def test_each_unit_has_a_task_and_its_nearest_member() -> None:

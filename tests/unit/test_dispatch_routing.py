@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from libs.contracts.words import Level, Place, Point
+from libs.contracts.words import Level
 from services.dispatch.domain.offering import candidates, choose
-from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all
+from services.dispatch.domain.routing import ToDesk
 from services.dispatch.domain.workload import Workload
-from tests.support.small_street import ROOT, STREET
-from tests.support.stage import NOON
-
-
-def routed(category: str, *, point: tuple[float, float] | None = None, name: str | None = None) -> Assign | ToDesk:
-    place = Place(point=Point(longitude=point[0], latitude=point[1]) if point else None, name=name)
-    [decision] = route_all([Routed(category, place, NOON)], STREET)
-    return decision
+from tests.support.small_street import ROOT, STREET, routed
 
 
 def test_a_point_inside_goes_to_the_micro_grid_that_holds_it() -> None:

@@ -16,10 +16,10 @@ from services.incident.domain.history import Entry, after, broken
 from services.incident.domain.intake import as_issued, key_used, unknown_category, unstorable
 from services.incident.domain.likeness import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
 from services.incident.domain.redaction import SUMMARY_LENGTH, summarise
-from tests.unit.test_incident_case import CASE, NOON, STREET, checked, claimed, dispatched, handled
-from tests.unit.test_incident_case import after as after_facts
-from tests.unit.test_incident_history import STEPS, chain
-from tests.unit.test_incident_intake import REPORT
+from tests.support.order_facts import CASE, NOON, STREET, checked, claimed, dispatched, handled
+from tests.support.order_facts import after as after_facts
+from tests.support.reports import REPORT
+from tests.support.timelines import STEPS, chain
 
 LAMP = Sighting("1", 119.0, 36.0, "儒林", NOON, "路灯不亮")
 

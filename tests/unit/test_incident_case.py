@@ -1,18 +1,19 @@
 """The life of a case: the table of moves, and facts in any order."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import reduce
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled, OrderOverdue
+from libs.contracts.dispatch import OrderChecked
 from libs.contracts.message import OrderEvent
 from libs.contracts.transitions import Impossible
-from libs.contracts.words import Level, Registration, Stage
+from libs.contracts.words import Registration
 from services.incident.domain.case import (
     FIRST_STATE,
     TRANSITIONS,
@@ -25,101 +26,13 @@ from services.incident.domain.case import (
     step_of,
 )
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS
+from tests.support.order_facts import NOON, after, checked, claimed, dispatched, handled, overdue
 
-NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-STREET = "370784004"
-CASE, ORDER = UUID(int=1), UUID(int=2)
 REGISTERED = Standing(State.REGISTERED)
-
-
-def dispatched(minute: int, number: int = 1, handle_hours: int = 8) -> OrderDispatched:
-    return OrderDispatched(
-        id=UUID(int=number),
-        tenant=STREET,
-        occurred_at=NOON + timedelta(minutes=minute),
-        case_id=CASE,
-        order_id=ORDER,
-        case_no="20261123-000001",
-        category="11001",
-        unit="3707840042010101",
-        unit_name="第一微网格",
-        org_id="org-1",
-        level=Level.MICRO_GRID,
-        claim_by=NOON + timedelta(hours=1),
-        handle_by=NOON + timedelta(hours=handle_hours),
-        check_by=NOON + timedelta(hours=handle_hours + 8),
-        because=("the point lies in it",),
-    )
-
-
-def claimed(minute: int, number: int = 1) -> OrderClaimed:
-    return OrderClaimed(
-        id=UUID(int=number),
-        tenant=STREET,
-        occurred_at=NOON + timedelta(minutes=minute),
-        case_id=CASE,
-        order_id=ORDER,
-        member_id="m-1",
-        org_id="org-1",
-        category="11001",
-        handle_by=NOON + timedelta(hours=8),
-    )
-
-
-def handled(minute: int, number: int = 1) -> OrderHandled:
-    return OrderHandled(
-        id=UUID(int=number),
-        tenant=STREET,
-        occurred_at=NOON + timedelta(minutes=minute),
-        case_id=CASE,
-        order_id=ORDER,
-        member_id="m-1",
-        org_id="org-1",
-        category="11001",
-        on_time=True,
-    )
-
-
-def checked(minute: int, number: int = 1, passed: bool = True) -> OrderChecked:
-    return OrderChecked(
-        id=UUID(int=number),
-        tenant=STREET,
-        occurred_at=NOON + timedelta(minutes=minute),
-        case_id=CASE,
-        order_id=ORDER,
-        passed=passed,
-        member_id="m-1",
-        org_id="org-1",
-        checked_by="m-2",
-        checked_by_org="org-2",
-        category="11001",
-        points=5,
-        on_time=True,
-        own_report=False,
-    )
-
-
-def overdue(minute: int, number: int = 1) -> OrderOverdue:
-    return OrderOverdue(
-        id=UUID(int=number),
-        tenant=STREET,
-        occurred_at=NOON + timedelta(minutes=minute),
-        case_id=CASE,
-        order_id=ORDER,
-        stage=Stage.HANDLE,
-        due_at=NOON,
-        org_id="org-1",
-        unit="3707840042010101",
-        member_ids=("m-1",),
-    )
 
 
 def failed(minute: int, number: int = 1) -> OrderChecked:
     return checked(minute, number, passed=False)
-
-
-def after(case: Standing, *facts: OrderEvent) -> Standing:
-    return reduce(follow, facts, case)
 
 
 def test_handled_before_claimed_ends_like_claimed_before_handled() -> None:

@@ -1,5 +1,7 @@
 """The hash chain of a timeline, and how a case stood by what was known at a time."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,30 +10,13 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.incident.domain.case import Move, State
-from services.incident.domain.history import Entry, Head, append, broken, link, no_entries, standing_at
+from services.incident.domain.case import State
+from services.incident.domain.history import Head, append, broken, link, standing_at
+from tests.support.timelines import STEPS, chain
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 STREET, CASE = "370784004", UUID(int=1)
 CLAIMED = {"order_id": str(UUID(int=2)), "member_id": "m-1", "org_id": "P4", "category": "11001"}
-STEPS: list[tuple[str, dict[str, Any]]] = [
-    ("reported", {"sender": "web", "state": "reported"}),
-    ("registered", {"move": Move.ACCEPT, "by_member": "m-7", "reason": None}),
-    ("claimed", {**CLAIMED, "handle_by": "2026-11-23T12:00:00Z"}),
-    ("handled", {**CLAIMED, "on_time": True}),
-]
-
-Chain = list[tuple[Entry, bytes]]
-
-
-def chain(*steps: tuple[str, dict[str, Any]]) -> tuple[Chain, Head]:
-    """A minute between two recordings; the facts happened an hour before."""
-    head, entries = no_entries(NOON), []
-    for minute, (step, details) in enumerate(steps):
-        at = NOON + timedelta(minutes=minute)
-        entry, head = append(head, STREET, CASE, UUID(int=minute + 9), step, at - timedelta(hours=1), at, details)
-        entries.append((entry, head.hash))
-    return entries, head
 
 
 def test_a_chain_as_it_was_recorded_holds() -> None:

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from services.scoring.domain.ledger import Because, Kind, heaviest
-from tests.unit.test_scoring_ledger import NOON, RULES, Book, appeal, check_deed, failure, reopening
+from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
+from tests.support.stage import NOON
 
 SECOND = timedelta(seconds=1)
 

@@ -3,112 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count, permutations
+from itertools import permutations
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.domain.ledger import (
-    Appeal,
-    Because,
-    Earned,
-    Kind,
-    Purse,
-    Transaction,
-    Undo,
-    changes,
-    earn,
-    heaviest,
-    local_day,
-    postings,
-    purses,
-    restore,
-    take_back,
-)
-from services.scoring.domain.rules import Deed, Rules
-from services.scoring.rules_file import SHIPPED, load
-from tests.support.deeds import TENANT, check_deed
+from services.scoring.domain.ledger import Because, Purse, Undo, heaviest, local_day, postings
+from services.scoring.domain.rules import Deed
+from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.stage import NOON
-
-RULES = load(SHIPPED)
-
-
-def reopening(order: int = 1, number: int = 500, at: datetime = NOON + timedelta(hours=1)) -> Undo:
-    return Undo(TENANT, UUID(int=order), UUID(int=1000 + order), UUID(int=number), at, Because.REOPENED)
-
-
-def failure(order: int = 1, number: int = 600, at: datetime = NOON + timedelta(hours=1)) -> Undo:
-    return replace(reopening(order, number, at), because=Because.CHECK_FAILED)
-
-
-def appeal(order: int = 1, number: int = 700, at: datetime = NOON + timedelta(hours=2)) -> Appeal:
-    return Appeal(TENANT, UUID(int=order), UUID(int=1000 + order), UUID(int=number), at)
-
-
-class Book:
-    """A ledger in memory, kept as the service keeps it in the database."""
-
-    def __init__(self, rules: Rules = RULES) -> None:
-        self.rules = rules
-        self.transactions: list[Transaction] = []
-        self.undone: dict[UUID, Undo] = {}
-        self.appeals: dict[UUID, Appeal] = {}
-        self._ids = count(1_000_000)
-
-    def _new_id(self) -> UUID:
-        return UUID(int=next(self._ids))
-
-    def hear(self, *deeds: Deed) -> list[Transaction]:
-        earned = {purse: self._earned(purse) for purse in purses(deeds, self.rules)}
-        made = earn(deeds, self.rules, earned, self.undone, self._new_id)
-        self.transactions += made
-        return made
-
-    def undo(self, undo: Undo) -> list[Transaction]:
-        undo = replace(undo, appeal=self.appeals.get(undo.order_id))
-        self.undone = heaviest([*self.undone.values(), undo])
-        reversed_already = {t.reverses for t in self.transactions}
-        standing = [t for t in self.transactions if undo.covers(t) and t.id not in reversed_already]
-        made = [each for t in standing for each in take_back(t, undo, self._new_id)]
-        self.transactions += made
-        return made
-
-    def uphold(self, appeal: Appeal) -> list[Transaction]:
-        self.appeals[appeal.order_id] = appeal
-        self.undone = {o: replace(u, appeal=self.appeals.get(o)) for o, u in self.undone.items()}
-        given_already = {t.reverses for t in self.transactions}
-        made = [
-            restore(t, appeal, self._new_id())
-            for t in self.transactions
-            if appeal.lifts(t) and t.id not in given_already
-        ]
-        self.transactions += made
-        return made
-
-    def _earned(self, purse: Purse) -> Earned:
-        earned = Earned()
-        for t in self.transactions:
-            if t.kind is Kind.EARN and Purse(t.tenant, t.member_id, t.rule, t.day) == purse:
-                earned = earned.plus(t)
-        return earned
-
-    def balances(self) -> dict[str, int]:
-        totals: Counter[str] = Counter()
-        for (_, account, _), change in changes(p for t in self.transactions for p in postings(t)).items():
-            totals[account] += change
-        return {account: total for account, total in totals.items() if total}
-
-    def history(self) -> Counter[tuple[object, ...]]:
-        """What was posted, without the ids that are made on the way."""
-        causes = {t.id: t.cause_id for t in self.transactions}
-        return Counter(
-            (t.kind, t.rule, t.member_id, t.points, t.cause_id, t.reverses and causes[t.reverses])
-            for t in self.transactions
-        )
 
 
 def test_an_upheld_appeal_gives_back_exactly_what_a_reopening_took() -> None:

@@ -1,0 +1,38 @@
+"""Requests to the organisation above, as values."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from libs.chassis.ids import new_id
+from libs.contracts.dispatch import ApprovalKind
+from libs.contracts.words import STREET_ZONE
+from services.dispatch.domain import approval
+from services.dispatch.domain.approval import REASONS, Answered, Approval, Wish
+from services.dispatch.domain.order import Order, Refuse
+from tests.support.small_street import STREET
+
+M1, M5 = (STREET.members[m] for m in ("M1", "M5"))
+
+
+def local_time(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=STREET_ZONE)
+
+
+MONDAY, TUESDAY = local_time("2026-11-23 15:00"), local_time("2026-11-24 15:00")
+REASON = {kind: next(iter(REASONS[kind])) for kind in ApprovalKind}
+
+
+def asked(
+    order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY, earlier: tuple[Approval, ...] = ()
+) -> Answered | Refuse:
+    wish = Wish(kind, REASON[kind], "等待材料", amount)
+    return approval.ask(order, M1, wish, earlier, new_id(), STREET, now)
+
+
+def granted(order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY) -> Answered:
+    pending = asked(order, kind, amount, now - timedelta(minutes=1))
+    assert isinstance(pending, Answered), pending
+    answered = approval.decide(pending.changed.order, pending.approval, M5, True, "", STREET, now)
+    assert isinstance(answered, Answered), answered
+    return answered
