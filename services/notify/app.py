@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.chassis.service import Service
 from services.notify import api, handlers
-from services.notify.senders import Senders
+from services.notify.deliveries.senders import Senders
 from services.notify.settings import Settings
 
 

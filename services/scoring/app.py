@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.scoring import api, handlers, rules_file
+from services.scoring import api, handlers
+from services.scoring.rules import rules_file
 from services.scoring.settings import Settings
 
 
 def build() -> Service:
     settings = Settings()
-    rules_file.put_in_force(settings.rules_file)
+    rules_file.use_rules(settings.rules_file)
     return Service(settings, handlers.router, api.router)

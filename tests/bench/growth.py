@@ -19,7 +19,7 @@ import uvloop
 
 from deploy.local.system import LocalSystem
 from libs.chassis.database import connect, transaction
-from services.scoring.tables import views
+from services.scoring.ledger import tables as ledger_tables
 from tests.bench.growth_fill import MOST, fill, fill_chassis
 from tests.bench.measure import Figure, amount, as_json, result
 from tests.bench.picture import Point, draw
@@ -77,7 +77,7 @@ async def _fill(place: Place, first: int, last: int) -> None:
     await fill(street.database_url, first, last, say=lambda sentence: print(f"  {sentence}", flush=True))
     engine = connect(street.database_url("scoring"), 1)
     async with transaction(engine) as db:
-        adds_up = (await views.verify(db)).adds_up
+        adds_up = (await ledger_tables.verify(db)).adds_up
     await engine.close()
     if not adds_up:
         raise LedgerDoesNotAddUp

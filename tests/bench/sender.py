@@ -12,7 +12,7 @@ import asyncpg
 
 from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
-from services.notify import vault
+from services.notify.recipients import vault
 from services.notify.settings import Settings
 from tests.bench import load
 from tests.bench.measure import Cpu, Figure

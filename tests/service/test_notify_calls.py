@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from services.notify.channels.domain import NotTaken, Outcome, Rejected, Taken
 from services.notify.channels.webhook import Webhooks
-from services.notify.domain.attempt import NotTaken, Outcome, Rejected, Taken
 from tests.support.providers import DELIVERY
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"

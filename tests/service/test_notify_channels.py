@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.notify.channels.domain import NotTaken, Rejected, Taken
 from services.notify.channels.email import Mail
 from services.notify.channels.webhook import Webhooks
-from services.notify.domain.attempt import NotTaken, Rejected, Taken
-from services.notify.domain.wording import Said
+from services.notify.wording.domain import RenderedMessage
 from tests.support.providers import DELIVERY, MailServer, mail_server, receiver
 
-SAID = Said("路灯已立案", "您好：\n\n案件 20261123-000001 已立案。\n")
+SAID = RenderedMessage("路灯已立案", "您好：\n\n案件 20261123-000001 已立案。\n")
 
 
 @asynccontextmanager

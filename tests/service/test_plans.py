@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis.database import connect, transaction
-from services.scoring.tables import views
+from services.scoring.ledger import tables as ledger_tables
 from tests.support.explained import Explained, Watch, constants, nodes
 from tests.support.filled_street import filled_street, life_on
 
@@ -72,9 +72,9 @@ READ_EVERYTHING = {
     "services.dispatch.tables.orders.COUNTS": "counts every order of a street",
     "services.dispatch.tables.orders.ROUTED": "every case of some days, to be routed by other rules",
     "services.dispatch.tables.orders.ENDED_BY_LEVEL": "counts the orders that ended in a period",
-    "services.notify.tables.inbox.COUNTS": "counts every delivery of a street",
-    "services.notify.tables.inbox.LATENCY": "percentiles over every case of a street",
-    "services.scoring.tables.views.CHECK": "the audit: replays every posting of a street",
+    "services.notify.deliveries.tables.COUNTS": "counts every delivery of a street",
+    "services.notify.deliveries.tables.LATENCY": "percentiles over every case of a street",
+    "services.scoring.ledger.tables.CHECK": "the audit: replays every posting of a street",
 }
 """Statements whose cost grows with what there is. None is issued while a case is handled."""
 
@@ -120,7 +120,7 @@ async def observed(servers: Servers) -> AsyncIterator[Observed]:
             await life.count_everything()
         engine = connect(urls["scoring"], 1)
         async with transaction(engine) as ledger:
-            adds_up = (await views.verify(ledger)).adds_up
+            adds_up = (await ledger_tables.verify(ledger)).adds_up
         await engine.close()
         yield Observed(watch.plans, scans, entries, rows, adds_up)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.scoring.rules_file import SHIPPED, RulesNotUsable
+from services.scoring.rules.rules_file import SHIPPED, RulesNotUsable
 from tests.support.scoring import TENANT, checked, evaluated, member, reopened, staffed, unit
 from tests.support.stage import NOON, MakeStage, Stage, stamped
 

@@ -16,7 +16,7 @@ from libs.chassis.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.message import Event
 from services.scoring import app
-from services.scoring.tables import views
+from services.scoring.ledger import tables as ledger_tables
 from tests.support.scoring import ONE_CHECK, TENANT, balances, checked, evaluated, reopened, retried, staffed
 from tests.support.stage import NOON, MakeStage, Stage, on_stage, stamped
 
@@ -133,7 +133,7 @@ async def test_a_balance_that_somebody_changed_by_hand_is_found_by_the_replay(sc
         await db.execute(
             text("UPDATE accounts SET balance = balance + 100 WHERE account = 'member:M1' AND dimension = '奉献争先'")
         )
-        found = await views.verify(db, TENANT)
+        found = await ledger_tables.verify(db, TENANT)
     assert not found.adds_up
     assert found.sum_of_balances == 100
-    assert found.differences == (views.Difference(TENANT, "member:M1", "奉献争先", balance=101, replayed=1),)
+    assert found.differences == (ledger_tables.Difference(TENANT, "member:M1", "奉献争先", balance=101, replayed=1),)

@@ -8,24 +8,21 @@ from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from services.scoring.domain.ledger import (
+from services.scoring.earning.domain.caps import CappedDay, Earned, capped_days, earn
+from services.scoring.ledger.domain import (
     Appeal,
     Because,
-    Earned,
     Kind,
-    Purse,
     Transaction,
     Undo,
     changes,
-    earn,
-    heaviest,
     postings,
-    purses,
     restore,
+    strongest,
     take_back,
 )
-from services.scoring.domain.rules import CHECKED, Deed, Earner, Rules, Who
-from services.scoring.rules_file import SHIPPED, load
+from services.scoring.rules.domain import CHECKED, Deed, Earner, EarnerRole, Rules
+from services.scoring.rules.rules_file import SHIPPED, load
 from tests.support.stage import NOON
 
 TENANT = "370784004"
@@ -49,7 +46,7 @@ def check_deed(
         case_id=UUID(int=1000 + order),
         order_id=UUID(int=order) if passed else None,
         occurred_at=at,
-        earners={Who.HANDLER: Earner(handler, "P1"), Who.CHECKER: Earner("M9", "P2")},
+        earners={EarnerRole.HANDLER: Earner(handler, "P1"), EarnerRole.CHECKER: Earner("M9", "P2")},
         holds={"passed": passed, "on_time": on_time, "own_report": own_report},
         category_points=points,
     )
@@ -84,14 +81,14 @@ class Book:
         return UUID(int=next(self._ids))
 
     def hear(self, *deeds: Deed) -> list[Transaction]:
-        earned = {purse: self._earned(purse) for purse in purses(deeds, self.rules)}
+        earned = {purse: self._earned(purse) for purse in capped_days(deeds, self.rules)}
         made = earn(deeds, self.rules, earned, self.undone, self._new_id)
         self.transactions += made
         return made
 
     def undo(self, undo: Undo) -> list[Transaction]:
         undo = replace(undo, appeal=self.appeals.get(undo.order_id))
-        self.undone = heaviest([*self.undone.values(), undo])
+        self.undone = strongest([*self.undone.values(), undo])
         reversed_already = {t.reverses for t in self.transactions}
         standing = [t for t in self.transactions if undo.covers(t) and t.id not in reversed_already]
         made = [each for t in standing for each in take_back(t, undo, self._new_id)]
@@ -110,10 +107,10 @@ class Book:
         self.transactions += made
         return made
 
-    def _earned(self, purse: Purse) -> Earned:
+    def _earned(self, purse: CappedDay) -> Earned:
         earned = Earned()
         for t in self.transactions:
-            if t.kind is Kind.EARN and Purse(t.tenant, t.member_id, t.rule, t.day) == purse:
+            if t.kind is Kind.EARN and CappedDay(t.tenant, t.member_id, t.rule, t.day) == purse:
                 earned = earned.plus(t)
         return earned
 

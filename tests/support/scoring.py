@@ -12,7 +12,7 @@ from libs.chassis.ids import new_id
 from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.words import Level, MemberKind, OrgKind
-from services.scoring.tables import views
+from services.scoring.ledger import tables as ledger_tables
 from tests.support.stage import NOON, PATIENCE_SECONDS, MakeStage, Stage
 
 TENANT = "370784004"
@@ -117,7 +117,7 @@ async def retried(scoring: Stage) -> None:
 async def balances(scoring: Stage) -> dict[str, int]:
     """By account, without those at zero; the ledger is proved to add up on the way."""
     async with scoring.database() as db:
-        assert (await views.verify(db)).adds_up
+        assert (await ledger_tables.verify(db)).adds_up
         rows = await db.rows(text("SELECT account, sum(balance) AS points FROM accounts GROUP BY account"))
     return {row.account: int(row.points) for row in rows if row.points}
 

@@ -6,41 +6,32 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.notify.channels.domain import DELAYS, NotSent, NotTaken, Rejected, Taken, after_status
 from services.notify.channels.webhook import Addresses, is_allowed
-from services.notify.domain.attempt import (
-    DELAYS,
-    Again,
-    Ended,
-    NotSent,
-    NotTaken,
-    Rejected,
-    Taken,
-    after,
-    after_status,
-)
+from services.notify.deliveries.domain import Again, Ended, next_step
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def test_what_was_not_taken_is_tried_again_later_and_later() -> None:
-    delays = [after(NotTaken("HTTP 503"), attempts) for attempts in range(1, 6)]
+    delays = [next_step(NotTaken("HTTP 503"), attempts) for attempts in range(1, 6)]
     seconds = [5, 30, 120, 600, 3600]
     assert delays == [Again(timedelta(seconds=s), "HTTP 503") for s in seconds]
 
 
 def test_after_the_last_delay_it_has_failed() -> None:
-    assert after(NotTaken("HTTP 503"), len(DELAYS) + 1) == Ended("failed", "HTTP 503, after 6 attempts")
+    assert next_step(NotTaken("HTTP 503"), len(DELAYS) + 1) == Ended("failed", "HTTP 503, after 6 attempts")
 
 
 def test_a_delivery_whose_sender_died_many_times_still_ends() -> None:
-    assert isinstance(after(NotTaken("HTTP 503"), 40), Ended)
+    assert isinstance(next_step(NotTaken("HTTP 503"), 40), Ended)
 
 
 @pytest.mark.parametrize("attempts", [1, 6])
 def test_the_other_outcomes_end_it_at_once(attempts: int) -> None:
-    assert after(Taken(), attempts) == Ended("delivered")
-    assert after(Rejected("SMTP 550"), attempts) == Ended("failed", "SMTP 550")
-    assert after(NotSent("no address"), attempts) == Ended("suppressed", "no address")
+    assert next_step(Taken(), attempts) == Ended("delivered")
+    assert next_step(Rejected("SMTP 550"), attempts) == Ended("failed", "SMTP 550")
+    assert next_step(NotSent("no address"), attempts) == Ended("suppressed", "no address")
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
@@ -81,7 +72,7 @@ def test_only_a_receiver_that_is_busy_may_ask_for_time() -> None:
 
 
 def test_the_next_attempt_is_not_before_the_time_asked_for_nor_later_than_the_longest_delay() -> None:
-    decided = [after(NotTaken("HTTP 429", timedelta(seconds=s)), 2) for s in (1, 45, 90_000)]
+    decided = [next_step(NotTaken("HTTP 429", timedelta(seconds=s)), 2) for s in (1, 45, 90_000)]
     assert decided == [Again(timedelta(seconds=s), "HTTP 429") for s in (30, 45, 3600)]
 
 

@@ -19,7 +19,7 @@ from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.words import Channel, Level, Place, Reach, RequestKind, Stage
-from services.notify.domain.audience import RULES, Reporter, parameters, told
+from services.notify.audience.domain import RULES, Reporter, parameters, recipient_ids
 from tests.support.stage import NOON
 
 TENANT = "370784004"
@@ -110,11 +110,11 @@ POINTS = PointsPosted(
     ids=lambda value: type(value).__name__,
 )
 def test_each_fact_tells_those_whom_it_concerns_once(fact: Event, recipients: list[str]) -> None:
-    assert told(fact, RULES[type(fact)].audience, [REPORTER]) == recipients
+    assert recipient_ids(fact, RULES[type(fact)].audience, [REPORTER]) == recipients
 
 
 def test_a_report_without_a_contact_tells_no_reporter() -> None:
-    assert told(REGISTERED, RULES[CaseRegistered].audience, []) == []
+    assert recipient_ids(REGISTERED, RULES[CaseRegistered].audience, []) == []
 
 
 def test_points_are_told_in_the_app_only() -> None:
@@ -150,9 +150,9 @@ def test_the_handler_hears_what_is_missing_and_nothing_of_a_check_that_passed() 
         note="灯罩未装",
     )
     rule = RULES[OrderChecked]
-    assert told(check, rule.audience, []) == ["member:M0001"]
+    assert recipient_ids(check, rule.audience, []) == ["member:M0001"]
     assert parameters(check, rule) == {"note": "灯罩未装"}
-    assert told(check.model_copy(update={"passed": True}), rule.audience, []) == []
+    assert recipient_ids(check.model_copy(update={"passed": True}), rule.audience, []) == []
 
 
 def test_times_are_told_in_the_streets_zone() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from libs.contracts.dispatch import OrderOffered
 from libs.contracts.words import Appointment
-from services.notify.domain.attempt import Outcome, Rejected, Taken, after_status
-from services.notify.domain.audience import RULES, parameters
-from services.notify.domain.wording import Template, Wording, say
+from services.notify.audience.domain import RULES, parameters
+from services.notify.channels.domain import Outcome, Rejected, Taken, after_status
+from services.notify.wording.domain import Template, Wording, say
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from libs.contracts.words import Channel
-from services.notify.domain.contact import Contact, read_contact
-from services.notify.domain.recipient import ERASED, NO_ADDRESS, NOT_WANTED, Reach, Recipient, Suppress, reach
+from services.notify.recipients.domain.contact import Contact, read_contact
+from services.notify.recipients.domain.reach import ERASED, NO_ADDRESS, NOT_WANTED, Reach, Recipient, Suppress, reach
 
 EVERY = frozenset(Channel)
 BOTH = frozenset({Channel.EMAIL, Channel.WEBHOOK})

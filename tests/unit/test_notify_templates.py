@@ -9,9 +9,9 @@ import pytest
 from libs.contracts.dispatch import CancelCause, EscalationCause
 from libs.contracts.incident import EndReason, Grade
 from libs.contracts.words import Level, Stage
-from services.notify.domain.audience import RULES, Reporter
-from services.notify.domain.wording import Template, Wording, say
-from services.notify.rendering import WORDINGS, render, tracking_link
+from services.notify.audience.domain import RULES, Reporter
+from services.notify.wording.domain import Template, Wording, say
+from services.notify.wording.rendering import WORDINGS, render, tracking_link
 
 KNOWN = {rule.template: (fact, rule) for fact, rule in RULES.items()}
 WORDS: dict[str, type[StrEnum]] = {

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.scoring.domain.ledger import Because, Kind, heaviest
+from services.scoring.ledger.domain import Because, Kind, strongest
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.stage import NOON
 
@@ -57,5 +57,5 @@ def test_a_rule_without_a_cap_pays_every_time() -> None:
 def test_the_heavier_of_two_is_kept_in_either_order_and_each_order_has_its_own() -> None:
     early, late = failure(at=NOON), failure(number=601, at=NOON + SECOND)
     for both in ((early, late), (late, early)):
-        assert heaviest([*both, reopening(order=2)]) == {UUID(int=1): late, UUID(int=2): reopening(order=2)}
+        assert strongest([*both, reopening(order=2)]) == {UUID(int=1): late, UUID(int=2): reopening(order=2)}
     assert late.because is Because.CHECK_FAILED

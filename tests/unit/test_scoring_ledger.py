@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.domain.ledger import Because, Purse, Undo, heaviest, local_day, postings
-from services.scoring.domain.rules import Deed
+from services.scoring.earning.domain.caps import CappedDay
+from services.scoring.ledger.domain import Because, Undo, local_day, postings, strongest
+from services.scoring.rules.domain import Deed
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.stage import NOON
 
@@ -130,7 +131,9 @@ def test_a_failed_check_takes_back_what_was_earned_before_it_and_not_what_comes_
 
 def test_a_reopening_weighs_more_than_a_later_failed_check() -> None:
     late_failure = failure(at=NOON + timedelta(days=1))
-    assert heaviest([reopening(), late_failure]) == heaviest([late_failure, reopening()]) == {UUID(int=1): reopening()}
+    assert (
+        strongest([reopening(), late_failure]) == strongest([late_failure, reopening()]) == {UUID(int=1): reopening()}
+    )
 
 
 @pytest.mark.parametrize("late_by", [timedelta(), timedelta(hours=5)])
@@ -207,9 +210,9 @@ def test_no_day_earns_more_than_its_cap_however_it_is_cut_into_batches(deeds: li
         in_parts.hear(*rest[:size])
         rest = rest[size:]
     caps = {rule.name: rule.daily_cap for rule in RULES.rules}
-    totals: Counter[Purse] = Counter()
+    totals: Counter[CappedDay] = Counter()
     for t in in_parts.transactions:
-        totals[Purse(t.tenant, t.member_id, t.rule, t.day)] += t.points
+        totals[CappedDay(t.tenant, t.member_id, t.rule, t.day)] += t.points
     assert all(total <= (caps[purse.rule] or total) for purse, total in totals.items())
     assert in_parts.balances() == at_once.balances()
 

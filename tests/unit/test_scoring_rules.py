@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.scoring.domain.rules import CHECKED, CONDITIONS, EARNERS, Deed, earnings
-from services.scoring.rules_file import SHIPPED, RulesNotUsable, load
+from services.scoring.rules.domain import CHECKED, CONDITIONS, EARNERS, Deed, earnings
+from services.scoring.rules.rules_file import SHIPPED, RulesNotUsable, load
 from tests.support.deeds import check_deed
 
 RULES = load(SHIPPED)

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import aiosmtplib
 
-from services.notify.domain.attempt import NotTaken, Outcome, Rejected, Taken
-from services.notify.domain.wording import Said
+from services.notify.channels.domain import NotTaken, Outcome, Rejected, Taken
+from services.notify.wording.domain import RenderedMessage
 
 IDLE_SECONDS = 5.0
 """Servers hang up on connections that idle, and a mail would be the one to find out."""
@@ -33,7 +33,7 @@ class Mail:
         self._timeout_seconds = timeout_seconds
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
-    async def send(self, delivery_id: UUID, to: str, said: Said) -> Outcome:
+    async def send(self, delivery_id: UUID, to: str, said: RenderedMessage) -> Outcome:
         """The reason of a refusal is its code alone: servers quote the address in their words."""
         client = self._take_idle() or self._new_client()
         usable = False
@@ -84,7 +84,7 @@ class Mail:
             timeout=self._timeout_seconds,
         )
 
-    def _message(self, delivery_id: UUID, to: str, said: Said) -> bytes:
+    def _message(self, delivery_id: UUID, to: str, said: RenderedMessage) -> bytes:
         """The same delivery has the same Message-ID each time, by which a mailbox may know a copy."""
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._sender

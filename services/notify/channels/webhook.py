@@ -17,9 +17,9 @@ from uuid import UUID
 
 import certifi
 
-from services.notify.channels.calls import Answer, Connections, Origin
-from services.notify.domain.attempt import NotTaken, Outcome, Rejected, after_status
-from services.notify.domain.contact import URL
+from services.notify.channels.domain import NotTaken, Outcome, Rejected, after_status
+from services.notify.channels.http_client import Answer, Connections, Origin
+from services.notify.recipients.domain.contact import URL
 
 Addresses = Literal["public", "loopback", "any"]
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from libs.chassis.ids import new_id
-from services.scoring import handlers
-from services.scoring.domain import ledger as domain
-from services.scoring.domain.ledger import Kind, Transaction
-from services.scoring.tables import ledger
+from services.scoring.earning import handlers
+from services.scoring.ledger import domain
+from services.scoring.ledger import tables as ledger
+from services.scoring.ledger.domain import Kind, Transaction
 from tests.chaos.planted.bugs import Patches, bug
 from tests.chaos.statements.points import EARNED, POSTED, TAKEN_BACK, TOLD
 
@@ -73,4 +73,4 @@ def balance_forgotten(patches: Patches) -> None:
 
 @bug("scoring", "points are posted and nobody is told", TOLD)
 def points_untold(patches: Patches) -> None:
-    patches.set(handlers, "_facts", lambda _: lambda transactions: [])
+    patches.set(handlers, "facts", lambda _: lambda transactions: [])

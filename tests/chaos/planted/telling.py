@@ -8,9 +8,10 @@ from typing import Any
 from libs.chassis import outbox
 from libs.chassis.database import Database
 from libs.contracts.notify import NotificationDelivered
-from services.notify import handlers, senders
+from services.notify.audience import handlers
+from services.notify.channels.domain import Taken
 from services.notify.channels.webhook import Webhooks
-from services.notify.domain.attempt import Taken
+from services.notify.deliveries import senders
 from tests.chaos.planted.bugs import Patches, bug
 from tests.chaos.statements.notifications import ARRIVED, CALLS, ENDED_ONCE, EVERYBODY, SAID
 
@@ -45,7 +46,7 @@ def sending_for_ever(patches: Patches) -> None:
 
 @bug("notify", "of those who should be told only the first is", EVERYBODY)
 def first_told_only(patches: Patches) -> None:
-    patches.set(handlers, "told", lambda told: lambda *about: told(*about)[:1])
+    patches.set(handlers, "recipient_ids", lambda told: lambda *about: told(*about)[:1])
 
 
 @bug("notify", "a notice is about another case", SAID)

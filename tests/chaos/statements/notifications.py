@@ -12,7 +12,8 @@ import asyncpg
 from deploy.local.reconciliation.check import Check
 from libs.contracts.incident import CaseReported
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
-from services.notify.domain.audience import RULES, parameters, reporter, told
+from services.notify.audience.domain import RULES, parameters, recipient_ids
+from services.notify.recipients.domain.reach import reporter
 from tests.chaos.evidence import Evidence, by_id
 
 EVERYBODY = "everybody whom a fact concerns was told of it, and nobody else"
@@ -54,7 +55,7 @@ def _audience_wrong(evidence: Evidence, reporters: Mapping[UUID, str | None]) ->
         for fact in evidence.of(kind):
             case_id = getattr(fact, "case_id", None)
             reporter = reporters.get(case_id) if case_id is not None else None
-            should = set(told(fact, rule.audience, [reporter] if reporter else []))
+            should = set(recipient_ids(fact, rule.audience, [reporter] if reporter else []))
             if (were := reached.pop(fact.id, set())) != should:
                 missing, strange = sorted(should - were), sorted(were - should)
                 wrong.append(f"{fact.message_name} {fact.id}: not told {missing}, told though {strange}")

@@ -32,7 +32,7 @@ TOLD = "every transaction was told as it was posted"
 PASSED = "scoring knows of every order who did it and what undid it"
 PEOPLE = "scoring knows the members and organisations as they were told last"
 
-RULES = Path(next(iter(services.scoring.__path__))) / "rules.toml"
+RULES = Path(next(iter(services.scoring.__path__))) / "rules" / "rules.toml"
 
 Purse = tuple[str, str, date]
 """(member, rule, local day)"""

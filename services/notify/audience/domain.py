@@ -1,0 +1,176 @@
+"""Which facts tell whom, with which template: fact → audience → template. A fact that is not here tells nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from libs.contracts.dispatch import (
+    AppealUpheld,
+    ApprovalAsked,
+    ApprovalRefused,
+    DeadlineNear,
+    InspectionAssigned,
+    InspectionCancelled,
+    InspectionLapsed,
+    InspectionRaised,
+    MemberAbsent,
+    OrderAssigned,
+    OrderCancelled,
+    OrderChecked,
+    OrderClaimed,
+    OrderEscalated,
+    OrderExtended,
+    OrderOffered,
+    OrderOverdue,
+    OrderRescheduled,
+    OrderResumed,
+    OrderSentDown,
+    OrderSupervised,
+    OrderSuspended,
+    PatrolAssigned,
+    PatrolMissed,
+)
+from libs.contracts.incident import (
+    CaseAppointmentChanged,
+    CaseClosed,
+    CaseMerged,
+    CaseRegistered,
+    CaseRejected,
+    CaseReopened,
+    CaseStreetEvaluated,
+    CaseUnmerged,
+    CaseVoided,
+)
+from libs.contracts.message import Event
+from libs.contracts.scoring import PointsPosted
+from libs.contracts.words import STREET_ZONE, Appointment, Channel
+from services.notify.recipients.domain.reach import member, org
+
+# China has had one zone without summer time since 1991, so no zone file is needed.
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reported the case, or another that was merged into it. Only CaseReported says who that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members whom `field` names, but not where the field `unless` is true."""
+
+    field: str
+    unless: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orgs:
+    """Organisations, for which whoever is on duty reads the inbox."""
+
+    fields: tuple[str, ...]
+
+
+Audience = Reporter | Members | Orgs
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`says` names the fields of the fact that the template may use."""
+
+    template: str
+    audience: Audience
+    says: tuple[str, ...]
+    channels: frozenset[Channel] = frozenset(Channel)
+
+
+RULES: Mapping[type[Event], Rule] = {
+    CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name", "appointment", "documents")),
+    CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "end_reason", "note")),
+    CaseVoided: Rule("voided", Reporter(), ("case_no", "category_name", "end_reason", "note")),
+    CaseMerged: Rule("merged", Reporter(), ("case_no",)),
+    CaseUnmerged: Rule("unmerged", Reporter(), ("case_no",)),
+    OrderOffered: Rule(
+        "offered",
+        Members("newly_asked"),
+        ("case_no", "category_name", "unit_name", "summary", "claim_by", "appointment", "documents"),
+    ),
+    OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
+    OrderChecked: Rule("rework", Members("member_id", unless="passed"), ("note",)),
+    InspectionAssigned: Rule(
+        "inspection_assigned",
+        Members("member_id"),
+        ("kind", "case_no", "category_name", "unit_name", "summary", "due_at"),
+    ),
+    InspectionLapsed: Rule("inspection_lapsed", Members("member_id"), ("kind", "case_no", "due_at")),
+    InspectionRaised: Rule(
+        "inspection_raised", Orgs(("org_id",)), ("kind", "case_no", "category_name", "unit_name", "summary")
+    ),
+    InspectionCancelled: Rule("inspection_cancelled", Members("member_id"), ("kind", "case_no")),
+    CaseClosed: Rule("closed", Reporter(), ("case_no",)),
+    CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
+    CaseStreetEvaluated: Rule("street_evaluated", Orgs(("org_id",)), ("grade",)),
+    OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),
+    OrderAssigned: Rule(
+        "assigned",
+        Members("member_id"),
+        ("case_no", "category_name", "unit_name", "reason", "handle_by", "appointment", "documents"),
+    ),
+    MemberAbsent: Rule("member_absent", Orgs(("org_id",)), ("member_id", "until", "case_nos")),
+    DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
+    OrderOverdue: Rule("overdue", Members("member_ids"), ("stage", "due_at")),
+    OrderEscalated: Rule("escalated", Orgs(("from_org", "to_org")), ("cause", "from_unit", "to_unit", "to_level")),
+    PatrolAssigned: Rule(
+        "patrol_assigned", Members("member_ids"), ("name_zh", "name_en", "tasks", "planned_at", "visit_by")
+    ),
+    PatrolMissed: Rule(
+        "patrol_missed",
+        Orgs(("org_id", "missed_orgs")),
+        ("name_zh", "name_en", "unit_name", "planned_at", "count", "missed_names"),
+    ),
+    OrderSupervised: Rule("supervised", Members("member_ids"), ("note",)),
+    ApprovalAsked: Rule("approval_asked", Orgs(("decided_by_org",)), ("kind", "member_id", "org_id")),
+    ApprovalRefused: Rule("approval_refused", Members("member_id"), ("kind", "answer")),
+    OrderExtended: Rule("extended", Members("member_id"), ("handle_by",)),
+    OrderSuspended: Rule("suspended", Members("member_id"), ("until",)),
+    CaseAppointmentChanged: Rule("appointment_changed", Reporter(), ("case_no", "appointment")),
+    OrderRescheduled: Rule("rescheduled", Members("member_ids"), ("appointment", "handle_by")),
+    OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
+    AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
+    OrderSentDown: Rule("sent_down", Orgs(("from_org", "to_org")), ("from_unit", "to_unit", "to_level", "reason")),
+    PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
+}
+
+
+def recipient_ids(fact: Event, audience: Audience, reporters: Sequence[str]) -> list[str]:
+    """The recipients, each once, in the order of the fact. `reporters`: of the case and of those merged into it."""
+    match audience:
+        case Reporter():
+            return list(dict.fromkeys(reporters))
+        case Members(field, unless):
+            if unless is not None and getattr(fact, unless):
+                return []
+            return [member(m) for m in dict.fromkeys(_named(fact, field))]
+        case Orgs(fields):
+            return [org(o) for o in dict.fromkeys(o for field in fields for o in _named(fact, field))]
+
+
+def _named(fact: Event, field: str) -> Sequence[str]:
+    named = getattr(fact, field)
+    return (named,) if isinstance(named, str) else named
+
+
+def parameters(fact: Event, rule: Rule) -> dict[str, str]:
+    """What the template may say, as text; times are the street's."""
+    return {name: _as_text(getattr(fact, name)) for name in rule.says}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, Appointment):
+        return f"{_as_text(value.starts_at)} – {_as_text(value.ends_at)}"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "" if value is None else str(value)

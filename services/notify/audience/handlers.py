@@ -1,0 +1,117 @@
+"""Facts in, notices queued for everybody whom they concern."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.chassis.database import Database
+from libs.chassis.handlers import Batch, EventRouter
+from libs.chassis.ids import new_id
+from libs.contracts.incident import CaseMerged, CaseUnmerged
+from libs.contracts.message import Event
+from libs.contracts.notify import NotificationSuppressed
+from libs.contracts.words import Channel
+from services.notify.audience.domain import RULES, Reporter, Rule, parameters, recipient_ids
+from services.notify.deliveries import tables as deliveries
+from services.notify.deliveries.tables import Reached
+from services.notify.recipients import tables as people
+from services.notify.recipients.domain.reach import Reach, Suppress, reach
+from services.notify.recipients.tables import CaseKey
+
+router = EventRouter("notify")
+
+
+async def queue_notices(facts: Batch[Any], db: Database) -> Sequence[Event]:
+    """Queue a notice for everybody whom facts of this type concern."""
+    rule = RULES[type(facts[0])]
+    audience = await _audience(facts, db, rule)
+    who = {(fact.tenant, r) for fact, recipients in audience for r in recipients}
+    known = await people.recipients_of(db, who)
+    notices: list[dict[str, Any]] = []
+    reached: list[Reached] = []
+    suppressed: list[NotificationSuppressed] = []
+    for fact, recipients in audience:
+        notices.append({**_notice(fact, rule, facts.now), "traceparent": facts.traceparent(fact)})
+        for recipient_id in recipients:
+            match reach(known[(fact.tenant, recipient_id)], rule.channels):
+                case Reach(channels):
+                    reached.append((fact.tenant, fact.id, recipient_id, ",".join(channels)))
+                case Suppress(channel, reason):
+                    suppressed.append(_suppressed(fact, recipient_id, channel, reason, facts.now))
+    await deliveries.queue(db, notices, reached)
+    await deliveries.suppress(db, [_suppressed_row(each) for each in suppressed])
+    return suppressed
+
+
+MERGINGS = (CaseMerged, CaseUnmerged)
+
+
+async def queue_notices_and_follow(facts: Batch[Any], db: Database) -> Sequence[Event]:
+    """Who reported a case that was merged is told from then on how the other one goes."""
+    said = await queue_notices(facts, db)
+    known = [fact for fact in facts if id(fact) not in facts.waiting]
+    await people.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
+    return said
+
+
+def _followed(fact: CaseMerged | CaseUnmerged) -> UUID | None:
+    return fact.into_case_id if isinstance(fact, CaseMerged) else None
+
+
+for _fact in RULES:
+    router.on(_fact)(queue_notices_and_follow if _fact in MERGINGS else queue_notices)
+
+
+async def _audience(facts: Batch[Any], db: Database, rule: Rule) -> list[tuple[Any, list[str]]]:
+    """Facts with their recipients, without those that concern nobody or must wait for their report."""
+    if not isinstance(rule.audience, Reporter):
+        found = [(fact, recipient_ids(fact, rule.audience, ())) for fact in facts]
+        return [(fact, recipients) for fact, recipients in found if recipients]
+    reporters: Mapping[CaseKey, Sequence[str]] = await people.reporters_of(db, [(f.tenant, f.case_id) for f in facts])
+    audience = []
+    for fact in facts:
+        case = (fact.tenant, fact.case_id)
+        if case not in reporters:
+            facts.wait(fact, f"who reported case {fact.case_id} is not known yet")
+        elif recipients := recipient_ids(fact, rule.audience, reporters[case]):
+            audience.append((fact, recipients))
+    return audience
+
+
+def _notice(fact: Any, rule: Rule, now: datetime) -> dict[str, Any]:
+    return {
+        "tenant": fact.tenant,
+        "event_id": fact.id,
+        "template": rule.template,
+        "parameters": parameters(fact, rule),
+        "case_id": _case_of(fact),
+        "correlation_id": fact.correlation_id,
+        "occurred_at": fact.occurred_at,
+        "queued_at": now,
+    }
+
+
+def _case_of(fact: Any) -> UUID | None:
+    """A round of patrols, for one, is about no case."""
+    return getattr(fact, "case_id", None)
+
+
+def _suppressed(fact: Any, recipient_id: str, channel: Channel, reason: str, now: datetime) -> NotificationSuppressed:
+    return NotificationSuppressed(
+        tenant=fact.tenant,
+        occurred_at=now,
+        delivery_id=new_id(),
+        cause_id=fact.id,
+        case_id=_case_of(fact),
+        recipient_id=recipient_id,
+        channel=channel,
+        reason=reason,
+    )
+
+
+def _suppressed_row(told: NotificationSuppressed) -> dict[str, Any]:
+    row = told.model_dump(include={"delivery_id", "tenant", "recipient_id", "channel", "reason"})
+    return {**row, "event_id": told.cause_id}

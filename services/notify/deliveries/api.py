@@ -1,0 +1,35 @@
+"""How deliveries go."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from libs.chassis.http import Reading
+from libs.contracts.message import Tenant
+from libs.contracts.words import Channel
+from services.notify.deliveries import tables as deliveries
+
+router = APIRouter(tags=["notifications"])
+
+
+class Latency(BaseModel):
+    """Seconds from a report until the first notification about its case is queued, and until it is first sent."""
+
+    cases: int
+    queued_p50_seconds: float | None
+    queued_p99_seconds: float | None
+    attempted_p50_seconds: float | None
+    attempted_p99_seconds: float | None
+
+
+@router.get("/v1/deliveries/counts")
+async def counts(db: Reading, tenant: Tenant) -> dict[Channel, dict[str, int]]:
+    """How many deliveries are in each state, by channel."""
+    return {Channel(channel): states for channel, states in (await deliveries.counts(db, tenant)).items()}
+
+
+@router.get("/v1/deliveries/latency")
+async def latency(db: Reading, tenant: Tenant) -> Latency:
+    """How long people wait to hear of a report, over all cases of a street, in the time of the domain."""
+    return Latency(**await deliveries.latency(db, tenant))

@@ -1,0 +1,76 @@
+"""The inbox of a member or an organisation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from libs.chassis.database import Record
+from libs.chassis.http import Asking, Reading
+from libs.contracts.message import Tenant
+from services.notify.inbox import tables as inbox
+from services.notify.inbox.domain import TELLS_REPORTER, ReadMessage
+from services.notify.recipients import vault
+from services.notify.recipients.api import RecipientId
+from services.notify.wording.rendering import render, tracking_link
+
+router = APIRouter(tags=["notifications"])
+
+
+class Message(BaseModel):
+    """A notification in the app, in the recipient's language."""
+
+    delivery_id: UUID
+    template: str = Field(examples=["offered"])
+    case_id: UUID | None
+    case_no: str | None = Field(examples=["20261123-000042"])
+    occurred_at: datetime
+    subject: str
+    text: str
+    link: str | None
+    read_at: datetime | None
+
+
+class Read(BaseModel):
+    read_at: datetime
+
+
+@router.get("/v1/recipients/{recipient_id}/inbox")
+async def show_inbox(
+    recipient_id: RecipientId,
+    request: Request,
+    db: Reading,
+    tenant: Tenant,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[Message]:
+    """Messages of a member or an organisation, the newest first."""
+    rows = await inbox.messages(db, tenant, recipient_id, limit)
+    return [_message(row, request.app.state.settings.public_url) for row in rows]
+
+
+@router.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read")
+async def read(recipient_id: RecipientId, delivery_id: UUID, tenant: Tenant, desk: Asking) -> Read:
+    """The recipient has seen it. Said again, the first time counts."""
+    return Read(read_at=await desk.ask(ReadMessage(tenant, recipient_id, delivery_id)))
+
+
+def _message(row: Record, public_url: str) -> Message:
+    tracking = vault.decrypt(row.key, row.tracking)
+    link = tracking_link(public_url, tracking.get("tracking_code")) if row.template in TELLS_REPORTER else None
+    case_no = row.parameters.get("case_no") or row.case_no
+    said = render(row.language, row.template, {"case_no": case_no or "", "link": link or "", **row.parameters})
+    return Message(
+        delivery_id=row.delivery_id,
+        template=row.template,
+        case_id=row.case_id,
+        case_no=case_no,
+        occurred_at=row.occurred_at,
+        subject=said.subject,
+        text=said.text,
+        link=link,
+        read_at=row.read_at,
+    )

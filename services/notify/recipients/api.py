@@ -1,0 +1,68 @@
+"""A recipient's wishes, and their erasure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from libs.chassis.http import Asking, Reading
+from libs.contracts.message import Tenant
+from libs.contracts.words import Channel
+from services.notify.recipients import tables as people
+from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, channels_of, kind
+from services.notify.wording.domain import DEFAULT_LANGUAGE, Language
+
+router = APIRouter(tags=["notifications"])
+
+RecipientId = Annotated[
+    str,
+    Path(pattern=r"^(member|reporter|org):[A-Za-z0-9_-]{1,36}$", examples=["member:M0001"]),
+]
+
+
+class Preferences(BaseModel):
+    """Which channels a recipient wants, as they hold now."""
+
+    in_app: bool
+    email: bool
+    webhook: bool
+    language: Language
+
+
+class Wishes(BaseModel):
+    """What a recipient says. Null or left out: as is usual for their kind, and in the language of their contact."""
+
+    in_app: bool | None = None
+    email: bool | None = Field(None, examples=[False])
+    webhook: bool | None = None
+    language: Language | None = Field(None, examples=["en"])
+
+
+@router.get("/v1/recipients/{recipient_id}/preferences")
+async def show_preferences(recipient_id: RecipientId, tenant: Tenant, db: Reading) -> Preferences:
+    """What holds for a recipient, whether they have said it or not."""
+    row = await people.preferences_of(db, tenant, recipient_id)
+    channels = channels_of(people.recipient_like(kind(recipient_id), row.in_app, row.email, row.webhook))
+    return Preferences(
+        in_app=Channel.IN_APP in channels,
+        email=Channel.EMAIL in channels,
+        webhook=Channel.WEBHOOK in channels,
+        language=row.language or DEFAULT_LANGUAGE,
+    )
+
+
+@router.put("/v1/recipients/{recipient_id}/preferences", status_code=204)
+async def set_preferences(recipient_id: RecipientId, tenant: Tenant, wishes: Wishes, desk: Asking) -> None:
+    """Replaces what the recipient has said before. It holds for what is queued from now on."""
+    await desk.ask(SetPreferences(tenant, recipient_id, **wishes.model_dump()))
+
+
+@router.delete("/v1/recipients/{recipient_id}", status_code=204)
+async def erase(recipient_id: RecipientId, tenant: Tenant, desk: Asking) -> None:
+    """Forget a person: their key, and with it every address and tracking code, and their preferences.
+
+    What waits to be sent to them is suppressed. A contact that they give later is kept under a new key.
+    """
+    await desk.ask(EraseRecipient(tenant, recipient_id))

@@ -1,0 +1,312 @@
+"""Queries on people: their keys, contacts and wishes, and the cases they reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Field
+
+from libs.chassis.database import Database, Record
+from libs.contracts.words import Channel
+from services.notify.recipients.domain.reach import Recipient, kind
+from services.notify.table import NotifyTable, bytes_column, key_column, text_column, time_column
+
+
+class PersonKey(NotifyTable, table=True):
+    """The key of a person; none since they were erased, unless they gave a contact after that."""
+
+    __tablename__ = "person_keys"
+
+    tenant: str = key_column()
+    recipient_id: str = key_column()
+    key: bytes | None = bytes_column(nullable=True)
+    since: datetime | None = time_column(nullable=True)
+    erased_at: datetime | None = time_column(nullable=True)
+
+
+class ContactRow(NotifyTable, table=True):
+    """The contact that was given last, by the time of the domain."""
+
+    __tablename__ = "contacts"
+
+    tenant: str = key_column()
+    recipient_id: str = key_column()
+    ciphertext: bytes = bytes_column()
+    has_email: bool
+    has_webhook: bool
+    language: str = text_column()
+    updated_at: datetime = time_column()
+
+
+class Preference(NotifyTable, table=True):
+    """What a recipient has said; null where the default of their kind holds."""
+
+    __tablename__ = "preferences"
+
+    tenant: str = key_column()
+    recipient_id: str = key_column()
+    in_app: bool | None
+    email: bool | None
+    webhook: bool | None
+    language: str | None = text_column(nullable=True)
+
+
+class CaseRow(NotifyTable, table=True):
+    """Who reported a case, and the encrypted code by which they follow it."""
+
+    __tablename__ = "cases"
+
+    tenant: str = key_column()
+    case_id: UUID = Field(primary_key=True)
+    case_no: str = text_column()
+    recipient_id: str | None = text_column(nullable=True)
+    tracking: bytes | None = bytes_column(nullable=True)
+    reported_at: datetime = time_column()
+    follows: UUID | None = None
+    follows_since: datetime | None = time_column(nullable=True)
+
+
+RecipientKey = tuple[str, str]
+"""(tenant, recipient_id)"""
+
+CaseKey = tuple[str, UUID]
+"""(tenant, case_id)"""
+
+KEYS = text(
+    """
+    INSERT INTO person_keys AS k (tenant, recipient_id, key, since)
+    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:keys AS bytea[]),
+                         CAST(:since AS timestamptz[]))
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET
+        key = CASE WHEN k.key IS NULL AND excluded.since > k.erased_at THEN excluded.key ELSE k.key END,
+        since = CASE WHEN k.key IS NULL AND excluded.since > k.erased_at THEN excluded.since ELSE k.since END
+    RETURNING tenant, recipient_id, key
+    """
+)
+
+KEEP_CONTACTS = text(
+    """
+    INSERT INTO contacts AS c (tenant, recipient_id, ciphertext, has_email, has_webhook, language, updated_at)
+    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:ciphertexts AS bytea[]),
+                         CAST(:emails AS boolean[]), CAST(:webhooks AS boolean[]), CAST(:languages AS text[]),
+                         CAST(:updated AS timestamptz[]))
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET
+        ciphertext = excluded.ciphertext, has_email = excluded.has_email, has_webhook = excluded.has_webhook,
+        language = excluded.language, updated_at = excluded.updated_at
+    WHERE excluded.updated_at > c.updated_at
+    """
+)
+
+REPORTERS = text(
+    """
+    WITH asked AS (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id))
+    SELECT tenant, case_id, recipient_id FROM cases JOIN asked USING (tenant, case_id)
+    UNION ALL
+    SELECT asked.tenant, asked.case_id, c.recipient_id
+    FROM asked JOIN cases c ON c.tenant = asked.tenant AND c.follows = asked.case_id
+    """
+)
+FOLLOW = text(
+    """
+    UPDATE cases c SET follows = f.follows, follows_since = f.since
+    FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[]), CAST(:follows AS uuid[]),
+                CAST(:since AS timestamptz[])) AS f (tenant, case_id, follows, since)
+    WHERE c.tenant = f.tenant AND c.case_id = f.case_id AND (c.follows_since IS NULL OR c.follows_since < f.since)
+    """
+)
+
+# LIMIT 1: each is looked up by its key, however many are asked for; else a long list would be joined to whole tables.
+RECIPIENTS = text(
+    """
+    SELECT asked.tenant, asked.recipient_id, p.in_app, p.email, p.webhook, c.has_email, c.has_webhook,
+           k.erased_at IS NOT NULL AND k.key IS NULL AS erased
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS asked (tenant, recipient_id)
+    LEFT JOIN LATERAL (SELECT * FROM preferences p WHERE (p.tenant, p.recipient_id) = (asked.tenant, asked.recipient_id)
+        LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT * FROM contacts c WHERE (c.tenant, c.recipient_id) = (asked.tenant, asked.recipient_id)
+        LIMIT 1) c ON true
+    LEFT JOIN LATERAL (SELECT * FROM person_keys k WHERE (k.tenant, k.recipient_id) = (asked.tenant, asked.recipient_id)
+        LIMIT 1) k ON true
+    """
+)
+
+ERASE_KEYS = text(
+    """
+    INSERT INTO person_keys AS k (tenant, recipient_id, erased_at)
+    SELECT DISTINCT a.tenant, a.id, CAST(:now AS timestamptz)
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS a (tenant, id) ORDER BY 1, 2
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET key = NULL, since = NULL, erased_at = excluded.erased_at
+    """
+)
+FORGET_CONTACTS = text(
+    """
+    DELETE FROM contacts c USING unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS a (tenant, id)
+    WHERE c.tenant = a.tenant AND c.recipient_id = a.id
+    """
+)
+FORGET_PREFERENCES = text(
+    """
+    DELETE FROM preferences p USING unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS a (tenant, id)
+    WHERE p.tenant = a.tenant AND p.recipient_id = a.id
+    """
+)
+
+PREFER = text(
+    """
+    INSERT INTO preferences (tenant, recipient_id, in_app, email, webhook, language)
+    VALUES (:tenant, :recipient_id, :in_app, :email, :webhook, :language)
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET in_app = excluded.in_app, email = excluded.email,
+        webhook = excluded.webhook, language = excluded.language
+    """
+)
+PREFERENCES = text(
+    """
+    SELECT p.in_app, p.email, p.webhook, coalesce(p.language, c.language) AS language
+    FROM (SELECT CAST(:tenant AS text) AS tenant, CAST(:recipient_id AS text) AS recipient_id) AS asked
+    LEFT JOIN preferences p USING (tenant, recipient_id)
+    LEFT JOIN contacts c USING (tenant, recipient_id)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewContact:
+    ciphertext: bytes
+    addresses: frozenset[Channel]
+    language: str
+    given_at: datetime
+
+
+async def keys_for(
+    db: Database, given: Mapping[RecipientKey, datetime], new_keys: Sequence[bytes]
+) -> dict[RecipientKey, bytes]:
+    """The keys under which contacts may be kept that were given at these times: existing ones, or else new ones.
+
+    None for who was erased after that. The rows stay locked, so that an erasure waits or comes first.
+    """
+    if not given:
+        return {}
+    who = sorted(given)
+    rows = await db.rows(
+        KEYS,
+        {
+            "tenants": [t for t, _ in who],
+            "ids": [r for _, r in who],
+            "keys": list(new_keys),
+            "since": [given[w] for w in who],
+        },
+    )
+    return {(row.tenant, row.recipient_id): row.key for row in rows if row.key is not None}
+
+
+async def keep_contacts(db: Database, contacts: Mapping[RecipientKey, NewContact]) -> None:
+    """The contact that was given later stays, in whichever order they come."""
+    if not contacts:
+        return
+    who = sorted(contacts)
+    values = [contacts[w] for w in who]
+    await db.execute(
+        KEEP_CONTACTS,
+        {
+            "tenants": [t for t, _ in who],
+            "ids": [r for _, r in who],
+            "ciphertexts": [v.ciphertext for v in values],
+            "emails": [Channel.EMAIL in v.addresses for v in values],
+            "webhooks": [Channel.WEBHOOK in v.addresses for v in values],
+            "languages": [v.language for v in values],
+            "updated": [v.given_at for v in values],
+        },
+    )
+
+
+async def keep_cases(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    await db.insert(CaseRow, rows, skip_existing=True)
+
+
+async def follow(db: Database, merged: Sequence[tuple[str, UUID, UUID | None, datetime]]) -> None:
+    """(tenant, case, case that it was merged into or None, since): the latest stays, in whichever order they come."""
+    latest = {(tenant, case_id): (follows, since) for tenant, case_id, follows, since in sorted(merged, key=_since)}
+    if not latest:
+        return
+    await db.execute(
+        FOLLOW,
+        {
+            "tenants": [tenant for tenant, _ in latest],
+            "cases": [case_id for _, case_id in latest],
+            "follows": [follows for follows, _ in latest.values()],
+            "since": [since for _, since in latest.values()],
+        },
+    )
+
+
+def _since(merged: tuple[str, UUID, UUID | None, datetime]) -> datetime:
+    return merged[3]
+
+
+async def reporters_of(db: Database, cases: Sequence[CaseKey]) -> dict[CaseKey, list[str]]:
+    """Who reported each case that is known here, or one that was merged into it; nobody where none left a contact."""
+    asked = sorted(set(cases))
+    rows = await db.rows(REPORTERS, {"tenants": [t for t, _ in asked], "cases": [c for _, c in asked]})
+    found: dict[CaseKey, list[str]] = {}
+    for row in rows:
+        reporters = found.setdefault((row.tenant, row.case_id), [])
+        if row.recipient_id is not None:
+            reporters.append(row.recipient_id)
+    return found
+
+
+async def recipients_of(db: Database, who: set[RecipientKey]) -> dict[RecipientKey, Recipient]:
+    if not who:
+        return {}
+    asked = sorted(who)
+    rows = await db.rows(RECIPIENTS, {"tenants": [t for t, _ in asked], "ids": [r for _, r in asked]})
+    return {(tenant, id): recipient_like(kind(id), *columns) for tenant, id, *columns in rows}
+
+
+@cache
+def recipient_like(
+    kind_of_recipient: str,
+    in_app: bool | None,
+    email: bool | None,
+    webhook: bool | None,
+    has_email: bool | None = None,
+    has_webhook: bool | None = None,
+    erased: bool = False,
+) -> Recipient:
+    """The recipient of these columns; there are not many different ones."""
+    said = {Channel.IN_APP: in_app, Channel.EMAIL: email, Channel.WEBHOOK: webhook}
+    known = {Channel.EMAIL: has_email, Channel.WEBHOOK: has_webhook}
+    return Recipient(
+        kind_of_recipient,
+        wanted=frozenset(c for c, wish in said.items() if wish),
+        unwanted=frozenset(c for c, wish in said.items() if wish is False),
+        addresses=frozenset(c for c, has in known.items() if has),
+        erased=erased,
+    )
+
+
+async def erase(db: Database, who: Sequence[RecipientKey], now: datetime) -> None:
+    """Without the key nothing that was encrypted for the person can be read; a backup that holds the key still can."""
+    people = {"tenants": [t for t, _ in who], "ids": [r for _, r in who]}
+    await db.execute(ERASE_KEYS, {**people, "now": now})
+    await db.execute(FORGET_CONTACTS, people)
+    await db.execute(FORGET_PREFERENCES, people)
+
+
+async def prefer(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One statement a row: recipients set their preferences now and then, not in thousands."""
+    for row in rows:
+        await db.execute(PREFER, row)
+
+
+async def preferences_of(db: Database, tenant: str, recipient_id: str) -> Record:
+    """One row, also for somebody who has said nothing."""
+    row = await db.one(PREFERENCES, {"tenant": tenant, "recipient_id": recipient_id})
+    assert row is not None
+    return row

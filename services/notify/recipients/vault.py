@@ -1,0 +1,49 @@
+"""Addresses at rest: encrypted under a key for each person, so that erasing the key erases the person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+
+from nacl.exceptions import CryptoError
+from nacl.secret import SecretBox
+from nacl.utils import random
+
+from libs.chassis.seal import NotOpened, Opener
+from libs.contracts.words import SealedContact
+from services.notify.recipients.domain.contact import Contact, read_contact
+from services.notify.settings import Settings
+
+
+def new_key() -> bytes:
+    return random(SecretBox.KEY_SIZE)
+
+
+def encrypt(key: bytes, values: Mapping[str, str]) -> bytes:
+    return bytes(SecretBox(key).encrypt(json.dumps(values).encode()))
+
+
+def decrypt(key: bytes | None, ciphertext: bytes | None) -> dict[str, str]:
+    """Nothing when the person was erased, or when the ciphertext is from before a person was erased and came back."""
+    if key is None or ciphertext is None:
+        return {}
+    try:
+        values: dict[str, str] = json.loads(SecretBox(key).decrypt(ciphertext))
+    except CryptoError:
+        return {}
+    return values
+
+
+@cache
+def _opener() -> Opener:
+    return Opener(Settings().notify_private_key)
+
+
+def open_contact(sealed: SealedContact) -> Contact | None:
+    """None when the box does not open or holds no contact: anybody can seal anything."""
+    try:
+        opened = _opener().open(sealed)
+    except NotOpened:
+        return None
+    return read_contact(opened)

@@ -1,0 +1,30 @@
+"""The templates as files, one per language, read once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.notify.wording.domain import DEFAULT_LANGUAGE, RenderedMessage, Template, Wording, say
+
+FOLDER = Path(__file__).parent / "templates"
+
+
+def read(path: Path) -> Wording:
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    templates = {name: Template(t["subject"], t["text"]) for name, t in content["templates"].items()}
+    return Wording(templates, content["words"])
+
+
+WORDINGS = {path.stem: read(path) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def tracking_link(public_url: str, code: str | None) -> str:
+    """Where the case can be followed; the street's own address when the service was not told the code."""
+    base = public_url.rstrip("/")
+    return f"{base}/v1/track/{code}" if code else base
+
+
+def render(language: str | None, template: str, values: Mapping[str, str]) -> RenderedMessage:
+    return say(WORDINGS.get(language or DEFAULT_LANGUAGE, WORDINGS[DEFAULT_LANGUAGE]), template, values)

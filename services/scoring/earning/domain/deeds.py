@@ -1,0 +1,92 @@
+"""What each fact that scores says was done, and which facts undo it or give it back. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from libs.contracts.dispatch import AppealUpheld, CaseVerified, OrderChecked, PatrolVisited
+from libs.contracts.incident import CaseEvaluated
+from services.scoring.ledger.domain import Appeal, Because, Undo
+from services.scoring.rules.domain import CHECKED, EVALUATED, VERIFIED, VISITED, Deed, Earner, EarnerRole
+
+OrderKey = tuple[str, UUID]
+"""(tenant, order_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What an evaluation needs to know of the order that it is about."""
+
+    handler: Earner
+    on_time: bool
+    own_report: bool
+    category_points: int
+
+
+def undo_of_failed_check(check: OrderChecked) -> Undo:
+    return Undo(check.tenant, check.order_id, check.case_id, check.id, check.occurred_at, Because.CHECK_FAILED)
+
+
+def appeal_of(fact: AppealUpheld) -> Appeal:
+    return Appeal(fact.tenant, fact.order_id, fact.case_id, fact.id, fact.occurred_at)
+
+
+def check_deed(check: OrderChecked) -> Deed:
+    return Deed(
+        tenant=check.tenant,
+        event=CHECKED,
+        cause_id=check.id,
+        case_id=check.case_id,
+        # A check that found the work wanting was right, whatever becomes of the order.
+        order_id=check.order_id if check.passed else None,
+        occurred_at=check.occurred_at,
+        earners={
+            EarnerRole.HANDLER: Earner(check.member_id, check.org_id),
+            EarnerRole.CHECKER: Earner(check.checked_by, check.checked_by_org),
+        },
+        holds={"passed": check.passed, "on_time": check.on_time, "own_report": check.own_report},
+        category_points=check.points,
+    )
+
+
+def evaluation_deed(evaluation: CaseEvaluated, order: Handled) -> Deed:
+    return Deed(
+        tenant=evaluation.tenant,
+        event=EVALUATED,
+        cause_id=evaluation.id,
+        case_id=evaluation.case_id,
+        order_id=evaluation.order_id,
+        occurred_at=evaluation.occurred_at,
+        earners={EarnerRole.HANDLER: order.handler},
+        holds={"satisfied": evaluation.satisfied, "on_time": order.on_time, "own_report": order.own_report},
+        category_points=order.category_points,
+    )
+
+
+def visit_deed(visit: PatrolVisited) -> Deed:
+    return Deed(
+        tenant=visit.tenant,
+        event=VISITED,
+        cause_id=visit.id,
+        case_id=None,
+        order_id=None,
+        occurred_at=visit.occurred_at,
+        earners={EarnerRole.VISITOR: Earner(visit.member_id, visit.org_id)},
+        holds={"first": visit.first, "on_time": visit.on_time, "in_place": visit.in_place},
+        category_points=0,
+    )
+
+
+def verification_deed(found: CaseVerified) -> Deed:
+    return Deed(
+        tenant=found.tenant,
+        event=VERIFIED,
+        cause_id=found.id,
+        case_id=found.case_id,
+        order_id=None,
+        occurred_at=found.occurred_at,
+        earners={EarnerRole.VERIFIER: Earner(found.member_id, found.org_id)},
+        holds={"on_time": found.on_time},
+        category_points=0,
+    )

@@ -1,0 +1,43 @@
+"""The proof that the ledger adds up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from libs.chassis.http import Reading
+from libs.contracts.message import Tenant
+from services.scoring.ledger import tables as ledger
+
+router = APIRouter(tags=["points"])
+
+Street = Annotated[Tenant, Query(description="Code of the street.", examples=["370784004"])]
+
+
+class View(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class DifferenceView(View):
+    account: str
+    dimension: str
+    balance: int
+    replayed: int
+
+
+class LedgerView(View):
+    """`adds_up`: both sums are zero, and every balance is what its postings add up to."""
+
+    adds_up: bool
+    sum_of_balances: int
+    sum_of_postings: int
+    transactions: int
+    differences: list[DifferenceView]
+
+
+@router.get("/v1/ledger/check")
+async def check_ledger(tenant: Street, db: Reading) -> LedgerView:
+    """Replay every posting of the street and compare the balances with it."""
+    return LedgerView.model_validate(await ledger.verify(db, tenant))

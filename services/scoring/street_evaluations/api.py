@@ -1,0 +1,39 @@
+"""How the street graded what an organisation handled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, Field
+
+from libs.chassis.http import Reading
+from libs.contracts.incident import Grade
+from libs.contracts.message import OrgId
+from services.scoring.ledger.api import Street
+from services.scoring.street_evaluations import tables as evaluations
+
+router = APIRouter(tags=["points"])
+
+
+class OrgEvaluations(BaseModel):
+    org_id: OrgId
+    since: datetime | None
+    until: datetime | None
+    counted: dict[Grade, int] = Field(description="By members of the street committee.")
+    not_counted: int = Field(description="By anybody else.")
+
+
+@router.get("/v1/orgs/{org_id}/evaluations")
+async def org_evaluations(
+    org_id: OrgId, tenant: Street, db: Reading, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+) -> OrgEvaluations:
+    """How the street graded what an organisation handled (街道评价), in [since, until)."""
+    counted = dict.fromkeys(Grade, 0)
+    not_counted = 0
+    for row in await evaluations.of_org(db, tenant, org_id, since, until):
+        if row.counts:
+            counted[Grade(row.grade)] = row.said
+        else:
+            not_counted += row.said
+    return OrgEvaluations(org_id=org_id, since=since, until=until, counted=counted, not_counted=not_counted)
