@@ -16,7 +16,7 @@ from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalate
 from libs.contracts.incident import CaseMerged, CaseReported, CaseUnmerged
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from libs.contracts.words import Level
-from services.notify.channels.domain import DELAYS
+from services.notify.deliveries.domain import DELAYS
 from tests.support.notify import CODE, CONTACT, EMAIL, TENANT, changed, offered, registered, reported, sealed, states
 from tests.support.providers import MailServer, Receiver, mail_server, receiver
 from tests.support.stage import NOON, PATIENCE_SECONDS, MakeStage, Stage

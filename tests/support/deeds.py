@@ -81,7 +81,7 @@ class Book:
         return UUID(int=next(self._ids))
 
     def hear(self, *deeds: Deed) -> list[Transaction]:
-        earned = {purse: self._earned(purse) for purse in capped_days(deeds, self.rules)}
+        earned = {day: self._earned(day) for day in capped_days(deeds, self.rules)}
         made = earn(deeds, self.rules, earned, self.undone, self._new_id)
         self.transactions += made
         return made
@@ -107,10 +107,10 @@ class Book:
         self.transactions += made
         return made
 
-    def _earned(self, purse: CappedDay) -> Earned:
+    def _earned(self, day: CappedDay) -> Earned:
         earned = Earned()
         for t in self.transactions:
-            if t.kind is Kind.EARN and CappedDay(t.tenant, t.member_id, t.rule, t.day) == purse:
+            if t.kind is Kind.EARN and CappedDay(t.tenant, t.member_id, t.rule, t.day) == day:
                 earned = earned.plus(t)
         return earned
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.notify.channels.domain import DELAYS, NotSent, NotTaken, Rejected, Taken, after_status
+from services.notify.channels.domain import NotSent, NotTaken, Rejected, Taken, after_status
 from services.notify.channels.webhook import Addresses, is_allowed
-from services.notify.deliveries.domain import Again, Ended, next_step
+from services.notify.deliveries.domain import DELAYS, Again, Ended, next_step
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -213,7 +213,7 @@ def test_no_day_earns_more_than_its_cap_however_it_is_cut_into_batches(deeds: li
     totals: Counter[CappedDay] = Counter()
     for t in in_parts.transactions:
         totals[CappedDay(t.tenant, t.member_id, t.rule, t.day)] += t.points
-    assert all(total <= (caps[purse.rule] or total) for purse, total in totals.items())
+    assert all(total <= (caps[day.rule] or total) for day, total in totals.items())
     assert in_parts.balances() == at_once.balances()
 
 

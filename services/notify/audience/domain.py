@@ -49,8 +49,6 @@ from libs.contracts.scoring import PointsPosted
 from libs.contracts.words import STREET_ZONE, Appointment, Channel
 from services.notify.recipients.domain.reach import member, org
 
-# China has had one zone without summer time since 1991, so no zone file is needed.
-
 
 @dataclass(frozen=True, slots=True)
 class Reporter:

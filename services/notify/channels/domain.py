@@ -1,4 +1,4 @@
-"""What becomes of a delivery after an attempt: it ends, or it is tried again."""
+"""What comes of one attempt: the channel has taken it, may take it later, or never will."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-DELAYS = (
-    timedelta(seconds=5),
-    timedelta(seconds=30),
-    timedelta(minutes=2),
-    timedelta(minutes=10),
-    timedelta(hours=1),
-)
-"""After the first attempt, the second and so on; the one after the last delay is the last."""
+LONGEST_WAIT = timedelta(hours=1)
+"""However long a channel asks to wait, this is as long as it gets."""
 
 SECONDS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -62,7 +56,7 @@ def after_status(status: int, retry_after: str | None, now: datetime) -> Outcome
 def _wait(retry_after: str, now: datetime) -> timedelta:
     """Seconds or a date (RFC 9110, 10.2.3); what is neither asks for nothing. At most the longest delay counts."""
     if SECONDS.fullmatch(retry_after):
-        return timedelta(seconds=min(int(retry_after), DELAYS[-1].total_seconds()))
+        return timedelta(seconds=min(int(retry_after), LONGEST_WAIT.total_seconds()))
     try:
         until = parsedate_to_datetime(retry_after)
     except ValueError:

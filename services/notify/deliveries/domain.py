@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from services.notify.channels.domain import DELAYS, NotSent, NotTaken, Outcome, Rejected, Taken
+from services.notify.channels.domain import LONGEST_WAIT, NotSent, NotTaken, Outcome, Rejected, Taken
+
+DELAYS = (
+    timedelta(seconds=5),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    LONGEST_WAIT,
+)
+"""After the first attempt, the second and so on; the attempt after the last delay is the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +42,4 @@ def next_step(outcome: Outcome, attempts: int) -> Ended | Again:
         case NotTaken(reason, wait):
             if attempts > len(DELAYS):
                 return Ended("failed", f"{reason}, after {attempts} attempts")
-            return Again(max(DELAYS[attempts - 1], min(wait, DELAYS[-1])), reason)
+            return Again(max(DELAYS[attempts - 1], min(wait, LONGEST_WAIT)), reason)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from libs.chassis.database import Database, Record
 
-# What somebody was told before they were erased is not shown to who has their id after that.
+# Notices from before an erasure of the recipient are hidden: the id may belong to somebody else by now.
 INBOX = text(
     """
     SELECT d.delivery_id, n.case_id, s.case_no, n.template, n.parameters, n.occurred_at, d.read_at,

@@ -12,7 +12,7 @@ from libs.chassis.ids import new_id
 from libs.contracts.dispatch import AppealUpheld, CaseVerified, OrderChecked, PatrolVisited
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.message import Event
-from services.scoring.earning import tables as projections
+from services.scoring.earning import tables as orders
 from services.scoring.earning.domain.caps import capped_days, earn
 from services.scoring.earning.domain.deeds import (
     appeal_of,
@@ -35,8 +35,8 @@ async def score_checks(checks: Batch[OrderChecked], db: Database) -> list[Event]
     """Handler and checker earn; a check that fails takes back what an earlier one gave for the order."""
     await ledger.lock(db, {c.tenant for c in checks})
     failed = strongest(undo_of_failed_check(c) for c in checks if not c.passed)
-    await projections.record_undone(db, failed.values())
-    undone = await projections.record_passed(db, [c for c in checks if c.passed])
+    await orders.record_undone(db, failed.values())
+    undone = await orders.record_passed(db, [c for c in checks if c.passed])
     deeds = [check_deed(c) for c in checks]
     taken_back = await _take_back(db, failed)
     return await _earn(db, deeds, undone, taken_back)
@@ -46,7 +46,7 @@ async def score_checks(checks: Batch[OrderChecked], db: Database) -> list[Event]
 async def score_evaluations(evaluations: Batch[CaseEvaluated], db: Database) -> list[Event]:
     """Who did the order earns by what its reporter says of it."""
     await ledger.lock(db, {e.tenant for e in evaluations})
-    handled, undone = await projections.handled(db, {(e.tenant, e.order_id) for e in evaluations})
+    handled, undone = await orders.handled(db, {(e.tenant, e.order_id) for e in evaluations})
     deeds = []
     for evaluation in evaluations:
         order = handled.get((evaluation.tenant, evaluation.order_id))
@@ -64,7 +64,7 @@ async def reverse_reopened(cases: Batch[CaseReopened], db: Database) -> list[Eve
     undos = strongest(
         Undo(c.tenant, c.order_id, c.case_id, c.id, c.occurred_at, because=Because.REOPENED) for c in cases
     )
-    await projections.record_undone(db, undos.values())
+    await orders.record_undone(db, undos.values())
     taken_back = await _take_back(db, undos)
     await ledger.post(db, taken_back)
     return facts(taken_back)
@@ -89,7 +89,7 @@ async def restore_appealed(upheld: Batch[AppealUpheld], db: Database) -> list[Ev
     """What was taken back for the order is given again: the exact opposite of each reversal until then."""
     await ledger.lock(db, {fact.tenant for fact in upheld})
     appeals = {a.order_id: a for a in map(appeal_of, sorted(upheld, key=lambda f: (f.occurred_at, f.id)))}
-    await projections.record_appeals(db, appeals.values())
+    await orders.record_appeals(db, appeals.values())
     taken = [t for t in await ledger.taken_back(db, appeals) if t.order_id and appeals[t.order_id].lifts(t)]
     given = [restore(each, appeals[each.order_id], new_id()) for each in taken if each.order_id]
     await ledger.post(db, given)
@@ -101,7 +101,7 @@ async def _earn(
 ) -> list[Event]:
     """Post what the deeds earn, after what is taken back."""
     rules = rules_file.current_rules()
-    earned = await projections.earned(db, capped_days(deeds, rules))
+    earned = await orders.earned(db, capped_days(deeds, rules))
     made = [*taken_back, *earn(deeds, rules, earned, undone, new_id)]
     await ledger.post(db, made)
     return facts(made)
@@ -110,7 +110,7 @@ async def _earn(
 async def _take_back(db: Database, undos: Mapping[UUID, Undo]) -> list[Transaction]:
     """The reversals of what the orders have earned so far."""
     standing = await ledger.unreversed(db, undos.values())
-    appeals = await projections.appeals(db, {(t.tenant, t.order_id) for t in standing if t.order_id})
+    appeals = await orders.appeals(db, {(t.tenant, t.order_id) for t in standing if t.order_id})
     pairs = [
         (transaction, replace(undos[transaction.order_id], appeal=appeals.get(transaction.order_id)))
         for transaction in standing

@@ -20,7 +20,7 @@ from services.scoring.table import ScoringTable, optional_text_column, text_colu
 
 
 class OrderRow(ScoringTable, table=True):
-    """Who did an order, once a check passed it; the heaviest fact that undid it; and its appeal. Any may come first."""
+    """Who did an order, once a check passed it; the strongest fact that undid it; its appeal. Any may come first."""
 
     __tablename__ = "orders"
 
@@ -41,7 +41,7 @@ class OrderRow(ScoringTable, table=True):
     appealed_by: UUID | None = None
 
 
-# The undoing of an order is read beside the write: no statement of this one changes it.
+# What has undone an order is read in the same statement: this one does not write those columns.
 RECORD_PASSED = text(
     """
     WITH passed AS (
@@ -211,10 +211,11 @@ EARNED = text(
 )
 
 
-async def earned(db: Database, purses: Collection[CappedDay]) -> dict[CappedDay, Earned]:
-    if not purses:
+async def earned(db: Database, days: Collection[CappedDay]) -> dict[CappedDay, Earned]:
+    """What was earned on these days so far; a day without points is left out."""
+    if not days:
         return {}
-    asked = list(purses)
+    asked = list(days)
     rows = await db.rows(
         EARNED,
         {

@@ -95,8 +95,8 @@ class Undo:
         return whole or transaction.occurred_at <= self.occurred_at
 
     @property
-    def weight(self) -> tuple[bool, datetime, UUID]:
-        """Of two for one order the heavier is kept: it covers what the other does."""
+    def precedence(self) -> tuple[bool, datetime, UUID]:
+        """An order keeps one undo: a reopening before a failed check, then the later. It covers what the other does."""
         return (self.because is Because.REOPENED, self.occurred_at, self.cause_id)
 
 
@@ -141,11 +141,11 @@ def restore(taken: Transaction, appeal: Appeal, id: UUID) -> Transaction:
 
 
 def strongest(undos: Iterable[Undo]) -> dict[UUID, Undo]:
-    """One for each order."""
+    """One for each order: the one of the highest precedence."""
     kept: dict[UUID, Undo] = {}
     for undo in undos:
         other = kept.get(undo.order_id)
-        if other is None or other.weight < undo.weight:
+        if other is None or other.precedence < undo.precedence:
             kept[undo.order_id] = undo
     return kept
 

@@ -1,4 +1,4 @@
-"""Queries on the ledger: the lock of a street, what was earned, and the one way to post."""
+"""The ledger: the lock of a street, the one way to post, and the proof that it adds up."""
 
 from __future__ import annotations
 

@@ -6,18 +6,18 @@ from libs.chassis.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
-from services.scoring.standings import tables as projections
+from services.scoring.standings import tables as standings
 
 router = EventRouter("scoring")
 
 
 @router.on(MemberChanged)
 async def keep_members(members: Batch[MemberChanged], db: Database) -> list[Event]:
-    await projections.record_members(db, members)
+    await standings.record_members(db, members)
     return []
 
 
 @router.on(UnitChanged)
 async def keep_orgs(units: Batch[UnitChanged], db: Database) -> list[Event]:
-    await projections.record_orgs(db, units)
+    await standings.record_orgs(db, units)
     return []

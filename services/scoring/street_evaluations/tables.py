@@ -29,7 +29,8 @@ class StreetEvaluationRow(ScoringTable, table=True):
     evaluated_at: datetime = time_column()
 
 
-# Somebody who leaves the street committee later was of it then; whom nobody had told of yet is looked for again.
+# The evaluator's organisation is kept as it is now: they may leave it later. Where it is not known yet it is null, and
+# looked up when the evaluations are read.
 RECORD = text(
     """
     INSERT INTO street_evaluations (tenant, order_id, case_id, org_id, grade, by_member, by_org, evaluated_at)

@@ -1,7 +1,7 @@
 """The ledger against the rules: what every fact earns, worked out anew from the file of rules and the recorded facts.
 
 Written without the code of the service. Which of several deeds of a day reaches a cap depends on the order in which
-they were handled, so a purse is compared as a whole: its total, and for which facts.
+they were handled, so a capped day is compared as a whole: its total, and for which facts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PEOPLE = "scoring knows the members and organisations as they were told last"
 
 RULES = Path(next(iter(services.scoring.__path__))) / "rules" / "rules.toml"
 
-Purse = tuple[str, str, date]
+CappedDay = tuple[str, str, date]
 """(member, rule, local day)"""
 
 
@@ -42,7 +42,7 @@ Purse = tuple[str, str, date]
 class Earning:
     """What a rule gives for a fact, before the cap. `order_id`: the order with which it stands and falls."""
 
-    purse: Purse
+    capped_day: CappedDay
     cause_id: UUID
     points: int
     org_id: str
@@ -104,18 +104,18 @@ def _day(moment: datetime) -> date:
 def _earned_wrong(
     earnings: list[Earning], earned: list[asyncpg.Record], rules: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    due: dict[Purse, dict[UUID, Earning]] = defaultdict(dict)
+    due: dict[CappedDay, dict[UUID, Earning]] = defaultdict(dict)
     for earning in earnings:
-        due[earning.purse][earning.cause_id] = earning
-    posted: dict[Purse, list[asyncpg.Record]] = defaultdict(list)
+        due[earning.capped_day][earning.cause_id] = earning
+    posted: dict[CappedDay, list[asyncpg.Record]] = defaultdict(list)
     for row in earned:
         posted[row["member_id"], row["rule"], row["day"]].append(row)
     wrong = []
-    for purse in due.keys() | posted.keys():
-        wanted, rows = due.get(purse, {}), posted.get(purse, [])
-        cap = rules[purse[1]].get("daily_cap", 10**9)
+    for capped_day in due.keys() | posted.keys():
+        wanted, rows = due.get(capped_day, {}), posted.get(capped_day, [])
+        cap = rules[capped_day[1]].get("daily_cap", 10**9)
         total, full = sum(row["points"] for row in rows), min(cap, sum(e.points for e in wanted.values()))
-        what = f"{purse[0]} by {purse[1]} on {purse[2]}"
+        what = f"{capped_day[0]} by {capped_day[1]} on {capped_day[2]}"
         if total != full:
             wrong.append(f"{what} has earned {total}, and {full} is right")
         wrong += [

@@ -13,7 +13,7 @@ from services.scoring.rules.domain import Deed, Earner, Earning, Rules, earnings
 
 @dataclass(frozen=True, slots=True)
 class CappedDay:
-    """What one member earns by one rule on one local day. Its total is what the cap is about."""
+    """What one member earns by one rule on one local day: `daily_cap` limits its total."""
 
     tenant: str
     member_id: str
@@ -23,7 +23,7 @@ class CappedDay:
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """What a purse has received, later reversed or not, and for which events.
+    """What was earned on a capped day, later reversed or not, and for which events.
 
     Reversals do not make room under the cap: otherwise what a day is worth would depend on when they arrive.
     """
@@ -36,7 +36,7 @@ class Earned:
 
 
 def capped_days(deeds: Iterable[Deed], rules: Rules) -> set[CappedDay]:
-    """Every purse that the deeds may add to."""
+    """Every capped day that the deeds may add to."""
     return {_capped_day(deed, earning) for deed in deeds for earning in earnings(deed, rules)}
 
 
@@ -60,13 +60,13 @@ def earn(
     made: list[Transaction] = []
     for deed in sorted(deeds, key=lambda d: (d.occurred_at, d.cause_id)):
         for earning in earnings(deed, rules):
-            purse = _capped_day(deed, earning)
-            before = state.get(purse, Earned())
+            day = _capped_day(deed, earning)
+            before = state.get(day, Earned())
             points = _within_cap(earning, before)
             if points == 0 or deed.cause_id in before.causes:
                 continue
             transaction = _transaction(new_id(), deed, earning, points, rules.version)
-            state[purse] = before.plus(transaction)
+            state[day] = before.plus(transaction)
             made.append(transaction)
             undo = undone.get(deed.order_id) if deed.order_id else None
             if undo is not None and undo.covers(transaction):
