@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ import pytest
 
 from services.notify.channels.domain import NotTaken, Outcome, Rejected, Taken
 from services.notify.channels.webhook import Webhooks
-from tests.support.providers import DELIVERY
+from tests.support.providers import OUTGOING
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 LOCALHOST = Path(__file__).parent / "localhost.pem"
@@ -38,7 +39,7 @@ class Speaker:
         self.connections += 1
         try:
             while True:
-                self.requests.append(await reader.readuntil(b"{}"))
+                self.requests.append(await reader.readuntil(b'"}'))
                 self.at_once += 1
                 self.most_at_once = max(self.most_at_once, self.at_once)
                 await asyncio.sleep(self.pause_seconds)
@@ -71,7 +72,7 @@ async def outcomes(url: str, *, calls: int = 2) -> list[Outcome]:
     webhooks = Webhooks("loopback", 4, 5.0)
     said = []
     for _ in range(calls):
-        said.append(await webhooks.send(DELIVERY, url, {}))
+        said.append(await webhooks.send(url, OUTGOING))
         await asyncio.sleep(0.05)
     webhooks.close()
     return said
@@ -108,7 +109,7 @@ async def test_after_an_answer_that_must_be_its_last_a_connection_is_not_used_ag
 async def test_an_answer_counts_whose_body_never_ends_and_its_connection_is_hung_up() -> None:
     async with speaker(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok") as speaks:
         webhooks = Webhooks("loopback", 4, 5.0)
-        assert await webhooks.send(DELIVERY, speaks.url, {}) == Taken()
+        assert await webhooks.send(speaks.url, OUTGOING) == Taken()
         await asyncio.wait_for(speaks.hung_up.wait(), 10)
         webhooks.close()
 
@@ -143,7 +144,7 @@ async def test_no_more_are_called_at_once_than_there_are_connections() -> None:
     async with speaker() as speaks:
         speaks.pause_seconds = 0.02
         webhooks = Webhooks("loopback", 2, 5.0)
-        assert await asyncio.gather(*(webhooks.send(DELIVERY, speaks.url, {}) for _ in range(8))) == [Taken()] * 8
+        assert await asyncio.gather(*(webhooks.send(speaks.url, OUTGOING) for _ in range(8))) == [Taken()] * 8
         webhooks.close()
         assert (speaks.most_at_once, speaks.connections) == (2, 2)
 
@@ -157,7 +158,8 @@ async def test_a_request_says_what_the_address_says() -> None:
         assert first == "POST /hook/a%20%22b?c=1&d=/ HTTP/1.1"
         assert f"Host: {speaks.url.split('/')[2]}" in lines
         assert "Authorization: Basic bWU6cCB3" in lines
-        assert body == b"{}"
+        assert f"Content-Length: {len(body)}" in lines
+        assert json.loads(body)["delivery_id"] == str(OUTGOING.delivery_id)
 
 
 @pytest.mark.parametrize("url", ["http://a\r\nX: y@127.0.0.1/", "http://127.0.0.1:99999/", "ftp://127.0.0.1/", "x"])

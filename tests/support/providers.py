@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,7 +15,20 @@ from uuid import UUID
 
 from aiosmtpd.smtp import SMTP
 
+from services.notify.channels.domain import Outgoing
+from services.notify.wording.domain import RenderedMessage
+
 DELIVERY = UUID(int=7)
+SAID = RenderedMessage("路灯已立案", "您好：\n\n案件 20261123-000001 已立案。\n")
+OUTGOING = Outgoing(
+    DELIVERY,
+    "registered",
+    UUID(int=8),
+    "20261123-000001",
+    datetime(2026, 11, 23, 4, 0, tzinfo=UTC),
+    SAID,
+    "https://street.example",
+)
 
 
 class MailServer:

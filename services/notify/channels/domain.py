@@ -1,4 +1,4 @@
-"""What comes of one attempt: the channel has taken it, may take it later, or never will."""
+"""What every channel is: what it is given to send, and what may come of an attempt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.notify.wording.domain import RenderedMessage
 
 LONGEST_WAIT = timedelta(hours=1)
 """However long a channel asks to wait, this is as long as it gets."""
@@ -41,6 +45,33 @@ class NotSent:
 
 
 Outcome = Taken | NotTaken | Rejected | NotSent
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Outgoing:
+    """A delivery in words. Each attempt at it has the same `delivery_id`, by which a receiver may know a copy."""
+
+    delivery_id: UUID
+    template: str
+    case_id: UUID | None
+    case_no: str
+    occurred_at: datetime
+    message: RenderedMessage
+    link: str
+
+
+class ChannelClient(Protocol):
+    """Sends over one channel; refusals and failures are outcomes, any exception is a bug.
+
+    `address_name`: what a contact calls its address for this channel. `connections`: attempts at the same time.
+    """
+
+    address_name: str
+    connections: int
+
+    async def send(self, address: str, outgoing: Outgoing) -> Outcome: ...
+
+    def close(self) -> None: ...
 
 
 def after_status(status: int, retry_after: str | None, now: datetime) -> Outcome:

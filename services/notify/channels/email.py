@@ -8,12 +8,10 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import formatdate
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 import aiosmtplib
 
-from services.notify.channels.domain import NotTaken, Outcome, Rejected, Taken
-from services.notify.wording.domain import RenderedMessage
+from services.notify.channels.domain import NotTaken, Outcome, Outgoing, Rejected, Taken
 
 IDLE_SECONDS = 5.0
 """Servers hang up on connections that idle, and a mail would be the one to find out."""
@@ -22,7 +20,10 @@ IDLE_SECONDS = 5.0
 class Mail:
     """Sends over as many connections at once as there are callers."""
 
-    def __init__(self, url: str, sender: str, timeout_seconds: float) -> None:
+    address_name = "email"
+
+    def __init__(self, url: str, sender: str, connections: int, timeout_seconds: float) -> None:
+        self.connections = connections
         address = urlsplit(url)
         self._tls = address.scheme == "smtps"
         self._host = address.hostname or "127.0.0.1"
@@ -33,7 +34,7 @@ class Mail:
         self._timeout_seconds = timeout_seconds
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
-    async def send(self, delivery_id: UUID, to: str, said: RenderedMessage) -> Outcome:
+    async def send(self, address: str, outgoing: Outgoing) -> Outcome:
         """The reason of a refusal is its code alone: servers quote the address in their words."""
         client = self._take_idle() or self._new_client()
         usable = False
@@ -41,7 +42,7 @@ class Mail:
             async with asyncio.timeout(self._timeout_seconds):
                 if not client.is_connected:
                     await client.connect()
-                await client.sendmail(self._sender, [to], self._message(delivery_id, to, said))
+                await client.sendmail(self._sender, [address], self._message(address, outgoing))
             usable = True
             return Taken()
         except TimeoutError:
@@ -84,16 +85,16 @@ class Mail:
             timeout=self._timeout_seconds,
         )
 
-    def _message(self, delivery_id: UUID, to: str, said: RenderedMessage) -> bytes:
+    def _message(self, address: str, outgoing: Outgoing) -> bytes:
         """The same delivery has the same Message-ID each time, by which a mailbox may know a copy."""
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._sender
-        message["To"] = to
-        message["Subject"] = said.subject
+        message["To"] = address
+        message["Subject"] = outgoing.message.subject
         message["Date"] = formatdate(usegmt=True)
-        message["Message-ID"] = f"<{delivery_id}@{self._sender.rpartition('@')[2]}>"
+        message["Message-ID"] = f"<{outgoing.delivery_id}@{self._sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(said.text)
+        message.set_content(outgoing.message.text)
         return message.as_bytes()
 
 

@@ -8,16 +8,14 @@ import json
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, unquote_to_bytes, urlsplit
-from uuid import UUID
 
 import certifi
 
-from services.notify.channels.domain import NotTaken, Outcome, Rejected, after_status
+from services.notify.channels.domain import NotTaken, Outcome, Outgoing, Rejected, after_status
 from services.notify.channels.http_client import Answer, Connections, Origin
 from services.notify.recipients.domain.contact import URL
 
@@ -49,20 +47,23 @@ def is_allowed(address: str, allowed: Addresses) -> bool:
 class Webhooks:
     """As many calls at once as `connections`; who calls more waits for a place."""
 
+    address_name = "webhook_url"
+
     def __init__(self, allowed: Addresses, connections: int, timeout_seconds: float) -> None:
+        self.connections = connections
         self._allowed = allowed
         self._timeout_seconds = timeout_seconds
         self._places = asyncio.Semaphore(connections)
         self._connections = Connections(connections, ssl.create_default_context(cafile=certifi.where()))
 
-    async def send(self, delivery_id: UUID, url: str, body: Mapping[str, Any]) -> Outcome:
+    async def send(self, address: str, outgoing: Outgoing) -> Outcome:
         """The same delivery has the same `Wangge-Delivery` each time, by which a receiver may know a copy."""
-        if self._allowed == "public" and not url.startswith("https:"):
+        if self._allowed == "public" and not address.startswith("https:"):
             return Rejected("a webhook needs https")
         try:
-            target = _read(url)
+            target = _read(address)
             async with asyncio.timeout(self._timeout_seconds), self._places:
-                answer = await self._call(target.origin, _post(target, delivery_id, body))
+                answer = await self._call(target.origin, _post(target, outgoing))
         except TimeoutError:
             return NotTaken("the webhook does not answer in time")
         except AddressNotAllowed:
@@ -129,7 +130,17 @@ def _read(url: str) -> _Target:
     return _Target(Origin(secure, parts.hostname.rstrip("."), port), "\r\n".join(lines).encode())
 
 
-def _post(target: _Target, delivery_id: UUID, body: Mapping[str, Any]) -> bytes:
-    said = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+def _post(target: _Target, outgoing: Outgoing) -> bytes:
+    content = {
+        "delivery_id": str(outgoing.delivery_id),
+        "template": outgoing.template,
+        "case_id": str(outgoing.case_id) if outgoing.case_id else None,
+        "case_no": outgoing.case_no,
+        "occurred_at": outgoing.occurred_at.isoformat(),
+        "subject": outgoing.message.subject,
+        "text": outgoing.message.text,
+        "link": outgoing.link,
+    }
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     head = b"%b\r\nContent-Length: %d\r\nWangge-Delivery: %b\r\n\r\n"
-    return head % (target.head, len(said), str(delivery_id).encode()) + said
+    return head % (target.head, len(body), str(outgoing.delivery_id).encode()) + body

@@ -19,9 +19,8 @@ from libs.chassis.service import Service
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from libs.contracts.words import Channel
-from services.notify.channels.domain import NotSent, NotTaken, Outcome
-from services.notify.channels.email import Mail
-from services.notify.channels.webhook import Webhooks
+from services.notify.channels.clients import clients
+from services.notify.channels.domain import NotSent, NotTaken, Outcome, Outgoing
 from services.notify.deliveries import tables as deliveries
 from services.notify.deliveries.domain import Again, Ended, next_step
 from services.notify.recipients import vault
@@ -49,11 +48,7 @@ class Senders:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._places = {Channel.EMAIL: settings.smtp_connections, Channel.WEBHOOK: settings.webhook_connections}
-        self._mail = Mail(settings.smtp_url, settings.smtp_sender, settings.provider_timeout_seconds)
-        self._webhooks = Webhooks(
-            settings.webhook_addresses, settings.webhook_connections, settings.provider_timeout_seconds
-        )
+        self._clients = clients(settings)
         self._running: dict[asyncio.Task[Outcome], Record] = {}
         self._attempted: list[_Attempted] = []
 
@@ -78,7 +73,8 @@ class Senders:
     async def _lease(self, service: Service) -> int:
         """Start attempts for due deliveries, as far as there are places; the number of them."""
         taken = Counter(Channel(delivery.channel) for delivery in self._running.values())
-        free = {c: min(BATCH_SIZE, places - taken[c]) for c, places in self._places.items() if places > taken[c]}
+        places = {channel: client.connections - taken[channel] for channel, client in self._clients.items()}
+        free = {channel: min(BATCH_SIZE, left) for channel, left in places.items() if left > 0}
         if service.draining or not free or not self._settings.sending:
             return 0
         async with autocommit(service.engine) as db:
@@ -108,26 +104,23 @@ class Senders:
     async def _attempt(self, delivery: Record) -> Outcome:
         if delivery.key is None and delivery.erased_at is not None:
             return NotSent(ERASED)
-        addresses = vault.decrypt(delivery.key, delivery.ciphertext)
+        client = self._clients[Channel(delivery.channel)]
+        address = vault.decrypt(delivery.key, delivery.ciphertext).get(client.address_name)
+        if address is None:
+            return NotSent(NO_ADDRESS)
         tracking = vault.decrypt(delivery.key, delivery.tracking)
         link = tracking_link(self._settings.public_url, tracking.get("tracking_code"))
         values = {"case_no": delivery.case_no or "", "link": link, **delivery.parameters}
-        said = render(delivery.language, delivery.template, values)
-        if delivery.channel == Channel.EMAIL and "email" in addresses:
-            return await self._mail.send(delivery.delivery_id, addresses["email"], said)
-        if delivery.channel == Channel.WEBHOOK and "webhook_url" in addresses:
-            body = {
-                "delivery_id": str(delivery.delivery_id),
-                "template": delivery.template,
-                "case_id": str(delivery.case_id) if delivery.case_id else None,
-                "case_no": values["case_no"],
-                "occurred_at": delivery.occurred_at.isoformat(),
-                "subject": said.subject,
-                "text": said.text,
-                "link": link,
-            }
-            return await self._webhooks.send(delivery.delivery_id, addresses["webhook_url"], body)
-        return NotSent(NO_ADDRESS)
+        outgoing = Outgoing(
+            delivery_id=delivery.delivery_id,
+            template=delivery.template,
+            case_id=delivery.case_id,
+            case_no=values["case_no"],
+            occurred_at=delivery.occurred_at,
+            message=render(delivery.language, delivery.template, values),
+            link=link,
+        )
+        return await client.send(address, outgoing)
 
     async def _record(self, service: Service) -> None:
         """The results so far, with the facts that follow, in one transaction for each batch of them."""
@@ -147,8 +140,8 @@ class Senders:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await self._record(service)
-        self._mail.close()
-        self._webhooks.close()
+        for client in self._clients.values():
+            client.close()
 
 
 async def _record(db: Database, batch: Sequence[_Attempted], now: datetime) -> dict[str, int]:

@@ -84,7 +84,7 @@ SUPPRESS = text(
     """
 )
 
-_SENT = (Channel.EMAIL, Channel.WEBHOOK)
+_SENT = tuple(channel for channel in Channel if channel is not Channel.IN_APP)
 _NAMES = ", ".join(f"'{channel}'" for channel in _SENT)
 _FREE = ", ".join(f"CAST(:{channel} AS int)" for channel in _SENT)
 # Each channel has places of its own, so that a slow one keeps no other waiting. They are named: of an array as
