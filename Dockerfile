@@ -11,8 +11,9 @@ RUN python -m pip --python /opt/venv/bin/python install \
     --no-cache-dir --only-binary=:all: --require-hashes -r requirements.lock
 COPY libs ./libs
 COPY services ./services
+COPY wangge ./wangge
 # Not judged by file times, which differ between builders; the file system is read-only when it runs.
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash libs services
+RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash libs services wangge
 
 FROM ${BASE}
 # asyncpg and others ask for the user's name and home, so the number needs an entry.
@@ -28,4 +29,4 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
-ENTRYPOINT ["python", "-m", "libs.cli.main"]
+ENTRYPOINT ["python", "-m", "wangge"]

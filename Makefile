@@ -41,13 +41,13 @@ check-types:
 	@$(RUN) mypy
 
 check-documents:
-	@$(RUN) libs.cli.main docs write --check
+	@$(RUN) wangge docs write --check
 	@$(RUN) pytest tests/unit/test_kubernetes.py
 
 format: $(READY) ## Format the code, sort its imports, generate the generated docs
 	@$(RUN) ruff format --quiet .
 	@$(RUN) ruff check --quiet --fix .
-	@$(RUN) libs.cli.main docs write
+	@$(RUN) wangge docs write
 
 bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
 	@$(RUN) tests.bench$(if $(GROWTH),.growth) $(if $(ONLY),--only $(ONLY)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) $(if $(FULL),--full)

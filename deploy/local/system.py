@@ -29,9 +29,9 @@ from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import migrations, seal, topology
 from libs.chassis.clock import Clock
 from libs.chassis.database import connect, transaction
-from libs.cli.settings import SERVICES
-from libs.cli.wiring import handled
-from services.dispatch import roster
+from libs.contracts.services import SERVICES
+from services.dispatch.roster import importing as roster
+from wangge.wiring import handled
 
 ROOT = Path(__file__).resolve().parents[2]
 TENANT = "370784004"
@@ -48,7 +48,7 @@ class ServiceProcess(Process):
         self, name: str, port: int, env: Mapping[str, str], log: Path, command: Sequence[str] | None = None
     ) -> None:
         super().__init__(
-            command or [sys.executable, "-m", "libs.cli.main", "serve", name],
+            command or [sys.executable, "-m", "wangge", "serve", name],
             cwd=ROOT,
             env={**env, "WANGGE_HTTP_PORT": str(port)},
             log=log,

@@ -18,7 +18,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from libs.contracts import streams
+from libs.contracts import services, streams
 from libs.contracts.message import Message
 
 ACK_WAIT_SECONDS = 30.0
@@ -73,7 +73,7 @@ async def apply(
     connection = await nats.connect(nats_url.split(","), max_reconnect_attempts=5)
     try:
         js = connection.jetstream()
-        done = [await _apply_stream(js, stream_config(s, stream_replicas)) for s in streams.SERVICES]
+        done = [await _apply_stream(js, stream_config(s, stream_replicas)) for s in services.SERVICES]
         for stream, service, subjects in consumers(handled):
             done.append(await _apply_consumer(js, stream, consumer_config(service, subjects, service_replicas)))
         return [each for each in done if each]

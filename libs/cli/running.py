@@ -6,7 +6,6 @@ import asyncio
 import functools
 import sys
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -16,13 +15,6 @@ T = TypeVar("T")
 
 FAILED, WRONG_USE = 1, 2
 UNDEFINED_TABLE = "42P01"
-
-
-class Service(StrEnum):
-    INCIDENT = "incident"
-    DISPATCH = "dispatch"
-    SCORING = "scoring"
-    NOTIFY = "notify"
 
 
 class Refusal(Exception):
@@ -41,7 +33,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def told(command: Callable[P, T]) -> Callable[P, T]:
+def report_errors(command: Callable[P, T]) -> Callable[P, T]:
     """Wrong settings end a command with 2; an outage, and what it refuses, with 1."""
 
     @functools.wraps(command)

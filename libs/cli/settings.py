@@ -8,8 +8,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from libs.chassis.settings import PostgresUrl
 from libs.cli.running import WrongUse
 
-SERVICES = ("incident", "dispatch", "scoring", "notify")
-
 
 class OperatorSettings(BaseSettings):
     """Every command reads only the ones that it needs, so none is required."""

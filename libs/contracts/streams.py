@@ -5,8 +5,6 @@ from __future__ import annotations
 from libs.contracts import dispatch, incident, notify, scoring  # noqa: F401  importing registers the messages
 from libs.contracts.message import Event, Message, all_messages
 
-SERVICES = ("incident", "dispatch", "scoring", "notify")
-
 MAX_AGE_DAYS = 7
 DUPLICATE_WINDOW_SECONDS = 120
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from deploy.local.linghe import street
 from deploy.local.system import TENANT
-from libs.contracts.streams import SERVICES
+from libs.contracts.services import SERVICES
 from tests.bench.growth_rows import BALANCES, CHASSIS, ROWS, SHARED
 
 CHUNK = 25_000

@@ -15,12 +15,12 @@ from asyncpg.pool import PoolConnectionProxy
 
 from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
-from libs.cli.wiring import handled
 from libs.contracts.dispatch import OrderChecked
 from libs.contracts.words import STREET_ZONE
 from tests.bench import bare
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place, consume_anew, ids_from_now_on, publish
+from wangge.wiring import handled
 
 MEMBERS = 2303
 MICRO_GRIDS = 832

@@ -29,12 +29,12 @@ from deploy.local.servers.machine import free_port
 from deploy.local.servers.nats_and_postgres import Servers
 from deploy.local.system import TENANT, LocalSystem
 from libs.chassis import topology
-from libs.cli.wiring import handled
 from libs.contracts import cloudevents
 from libs.contracts.message import Event, Message
 from tests.bench import load
 from tests.support import probe
 from tests.support.stage import fresh_streams
+from wangge.wiring import handled
 
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.05

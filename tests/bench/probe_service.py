@@ -6,10 +6,10 @@ import os
 
 import uvicorn
 
-from libs.chassis import garbage
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
 from tests.support.probe import api, router
+from wangge import garbage
 
 if __name__ == "__main__":
     settings = ServiceSettings.model_validate(

@@ -8,9 +8,9 @@ import time
 import asyncpg
 
 from deploy.local.reconciliation.check import Check
-from libs.cli import dead_letters
 from tests.chaos.evidence import Evidence
 from tests.chaos.ground import Ground
+from wangge import dead_letters
 
 REPLAYED = "a dead letter that is no poison is handled when it is replayed"
 PATIENCE_SECONDS = 15.0

@@ -9,7 +9,7 @@ import asyncpg
 
 from deploy.local.reconciliation.at_rest import lag, under_way, wait_until_nothing
 from deploy.local.system import LocalSystem
-from libs.cli.settings import SERVICES
+from libs.contracts.services import SERVICES
 
 HURRY_SECONDS = 5.0
 RETRY_NOW = "UPDATE retries SET due_at = now() WHERE due_at > now()"

@@ -17,14 +17,14 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from deploy.local.reconciliation import check, databases
 from libs.chassis import topology
-from libs.cli.settings import SERVICES
-from libs.cli.wiring import handled
-from libs.contracts import cloudevents, streams
+from libs.contracts import cloudevents, services, streams
 from libs.contracts.message import Message
+from libs.contracts.services import SERVICES
 from tests.chaos import journal
 from tests.chaos.ground import Ground
 from tests.chaos.journal import Asked
 from tests.chaos.mess import hash_of
+from wangge.wiring import handled
 
 M = TypeVar("M", bound=Message)
 
@@ -201,7 +201,7 @@ async def _read_bus(nats_url: str) -> tuple[list[Published], list[Backlog]]:
             info = await js.consumer_info(stream, service)
             backlog.append(Backlog(stream, service, info.num_pending or 0, info.num_ack_pending or 0))
         published: list[Published] = []
-        for stream in map(streams.stream_name, streams.SERVICES):
+        for stream in map(streams.stream_name, services.SERVICES):
             left = (await js.stream_info(stream)).state.messages
             config = ConsumerConfig(
                 deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE, num_replicas=1, mem_storage=True

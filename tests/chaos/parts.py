@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.cli.settings import SERVICES
+from libs.contracts.services import SERVICES
 
 REPLICAS_EACH = 2
 NODES = ("nats-1", "nats-2", "nats-3")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from libs.chassis import service
 from libs.chassis.clock import Clock
-from libs.cli.serving import serve
 from tests.chaos.next_version import NEXT, speak_the_next_version
+from wangge.serving import serve
 
 LOOK_SECONDS = 0.1
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 
-from libs.cli.settings import SERVICES
+from libs.contracts.services import SERVICES
 from tests.chaos.parts import NODES, replicas, service_of
 from tests.chaos.provider import MOODS
 

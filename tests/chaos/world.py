@@ -18,7 +18,7 @@ from deploy.local.servers.machine import free_port, hold
 from deploy.local.servers.nats_and_postgres import Servers
 from deploy.local.servers.nats_server import STORE, Nats, Node
 from deploy.local.system import ROOT, TENANT, LocalSystem, Say, ServiceProcess, clock_that_shows, empty
-from libs.cli.settings import SERVICES
+from libs.contracts.services import SERVICES
 from tests.chaos.parts import CLIENTS, NODES, POSTGRES, replicas, service_of
 from tests.chaos.provider import Provider
 from tests.chaos.proxy import Link, Proxy

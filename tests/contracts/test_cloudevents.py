@@ -15,9 +15,9 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from libs.contracts import cloudevents
-from libs.contracts.asyncapi import published
 from libs.contracts.cloudevents import NotAMessage
 from libs.contracts.message import Message
+from wangge.asyncapi import published
 
 GOLDEN = Path(__file__).parent / "golden"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 from pydantic_settings import BaseSettings
 
-from libs.cli import documents
 from libs.cli.running import Refusal
-from libs.cli.settings import SERVICES, OperatorSettings
-from libs.cli.wiring import handled
-from libs.contracts import asyncapi
+from libs.cli.settings import OperatorSettings
+from libs.contracts.services import SERVICES
+from wangge import asyncapi, documents
+from wangge.wiring import handled
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from libs.contracts import cloudevents
-from libs.contracts.asyncapi import published
 from libs.contracts.message import known
+from wangge.asyncapi import published
 
 GOLDEN = {path.stem: path for path in sorted((Path(__file__).parent / "golden").glob("*.json"))}
 

@@ -46,7 +46,7 @@ class Run:
 
     def service(self, name: str) -> psutil.Process:
         """The service itself, which its guard has started."""
-        return next(p for p in self.descendants() if p.cmdline()[1:] == ["-m", "libs.cli.main", "serve", name])
+        return next(p for p in self.descendants() if p.cmdline()[1:] == ["-m", "wangge", "serve", name])
 
 
 def start(folder: Path, output: int) -> subprocess.Popen[bytes]:

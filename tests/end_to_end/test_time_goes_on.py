@@ -56,7 +56,7 @@ def test_a_history_shows_how_it_was_and_a_changed_row_is_found(standing: Standin
 
 
 def verify(standing: Standing, receipt: Json) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "libs.cli.main", "case", "verify", receipt["case_no"], "--tenant", TENANT]
+    command = [sys.executable, "-m", "wangge", "case", "verify", receipt["case_no"], "--tenant", TENANT]
     return subprocess.run(
         command, cwd=ROOT, env=standing.local.environment, capture_output=True, text=True, check=False
     )

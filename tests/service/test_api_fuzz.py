@@ -32,11 +32,11 @@ from deploy.local.servers.nats_and_postgres import Servers
 from deploy.local.system import TENANT
 from libs.chassis.ids import new_id
 from libs.cli.running import run
-from libs.cli.wiring import handled
-from libs.contracts.streams import SERVICES
+from libs.contracts.services import SERVICES
 from tests.support.cli import WANGGE
 from tests.support.linghe_street import import_linghe
 from tests.support.stage import KEYS, PATIENCE_SECONDS, fresh_database, fresh_streams
+from wangge.wiring import handled
 
 EXAMPLES = 12
 """Of each operation, and as many unfitting ones. All of it takes about a minute."""

@@ -153,7 +153,7 @@ def test_a_database_without_tables_leads_to_migrate(servers: Servers) -> None:
 
 def test_a_command_imports_only_what_it_needs_and_nothing_from_outside_the_image() -> None:
     heavy = "{'sqlalchemy', 'nats', 'fastapi', 'shapely', 'deploy'}"
-    script = f"import sys, libs.cli.main; print(sorted({heavy} & set(sys.modules)))"
+    script = f"import sys, wangge.main; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.linghe import street
 from libs.chassis import seal
-from services.dispatch import roster
+from services.dispatch.roster import importing as roster
 from services.dispatch.roster_files import NotARoster
 from tests.support.roster_folder import edit, edit_units, setting
 

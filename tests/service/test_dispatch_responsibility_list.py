@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from libs.chassis.clock import Clock
 from libs.chassis.timers import TimerSweep
-from libs.cli.main import app
 from libs.contracts.dispatch import CategoryChanged, OrderChecked, OrderDispatched, OrderOffered
 from libs.contracts.words import RequestKind
 from tests.support.dispatch import TENANT, act, put_street, registered
 from tests.support.stage import NOON, MakeStage, Stage
+from wangge.main import app
 
 LIST = "/v1/responsibility-list"
 GRID = "370784004201"

@@ -21,9 +21,9 @@ from libs.chassis.seal import Opener, Sealer
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
-from services.dispatch import roster
 from services.dispatch.domain.street import Street
-from services.dispatch.roster import Changes, InUse
+from services.dispatch.roster import importing as roster
+from services.dispatch.roster.importing import Changes, InUse
 from services.dispatch.tables import streets
 from tests.support.roster_folder import edit, edit_units, setting
 from tests.support.stage import NOON, fresh_database

@@ -16,7 +16,7 @@ from libs.chassis.ids import new_id
 from libs.contracts.dispatch import OrderDispatched
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.words import Place, RequestKind
-from services.dispatch import roster
+from services.dispatch.roster import importing as roster
 from tests.support.cli import wangge
 from tests.support.roster_folder import edit
 from tests.support.stage import KEYS, MakeStage, Stage

@@ -18,7 +18,7 @@ from libs.chassis.database import connect, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.schema_version import is_ready, known_versions
 from libs.chassis.tables import ChassisTable
-from libs.contracts.streams import SERVICES
+from libs.contracts.services import SERVICES
 from tests.support.stage import empty_database
 
 

@@ -6,11 +6,11 @@ import sys
 
 from typer.testing import CliRunner, Result
 
-from libs.cli.main import app
+from wangge.main import app
 
 
 def wangge(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", **environment})
 
 
-WANGGE = (sys.executable, "-m", "libs.cli.main")
+WANGGE = (sys.executable, "-m", "wangge")

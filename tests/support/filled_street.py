@@ -12,7 +12,7 @@ import pytest
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import subscriber
 from libs.chassis.database import Engine
-from libs.contracts.streams import SERVICES
+from libs.contracts.services import SERVICES
 from tests.bench import growth_fill
 from tests.support.linghe_street import import_linghe
 from tests.support.providers import mail_server

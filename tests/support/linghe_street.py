@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from deploy.local.linghe import street
 from libs.chassis import seal
 from libs.chassis.database import connect, transaction
-from services.dispatch import proposed, roster, roster_checks, roster_files
+from services.dispatch import proposed, roster_checks, roster_files
 from services.dispatch.domain.street import Street
+from services.dispatch.roster import importing as roster
 from tests.support.stage import KEYS
 
 TENANT = "370784004"

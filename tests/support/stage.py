@@ -19,7 +19,7 @@ from libs.chassis import migrations, seal, topology
 from libs.chassis.database import Database, transaction
 from libs.chassis.ids import new_id
 from libs.chassis.service import Service
-from libs.contracts import cloudevents, streams
+from libs.contracts import cloudevents, services, streams
 from libs.contracts.message import UNSTAMPED, Event, Message
 
 E = TypeVar("E", bound=Message)
@@ -81,7 +81,7 @@ async def fresh_streams(nats_url: str, handled: Mapping[str, Sequence[type[Messa
     """Empty streams, and the consumers of the services that are tested."""
     connection = await nats.connect(nats_url)
     try:
-        for service in streams.SERVICES:
+        for service in services.SERVICES:
             try:
                 await connection.jetstream().delete_stream(streams.stream_name(service))
             except NotFoundError:

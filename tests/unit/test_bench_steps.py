@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from libs.cli.wiring import handled
 from libs.contracts.dispatch import OrderDispatched
 from libs.contracts.incident import CaseRegistered, CaseReported
 from tests.bench.bare_steps import CHAINS, Step, Steps, consumed, written
+from wangge.wiring import handled
 
 
 def test_rows_and_facts_are_counted_wherever_a_fact_is_heard_and_a_webhook_leaves_one_more() -> None:

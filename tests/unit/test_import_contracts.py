@@ -15,9 +15,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 TOOL = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 PLANTED = {
     "services never import one another": ("services/dispatch/handlers.py", "import services.scoring.handlers"),
-    "contracts, then the chassis, services, the operator's command, and what starts all on top": (
-        "libs/contracts/words.py",
-        "import libs.chassis.clock",
+    "libs knows no service, a service not who runs it: what starts all, the operator's command, services, libs": (
+        "libs/chassis/clock.py",
+        "import services.scoring.settings",
     ),
     "within a service: app, then what receives, then what it works with, then tables, then the domain": (
         "services/incident/tables/rows.py",

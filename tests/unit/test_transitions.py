@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from libs.cli.documents import TRANSITION_TABLES
 from libs.contracts.transitions import NEEDS, WHO, Impossible, Need, Table, Transition, Who, Words
+from wangge.documents import TRANSITION_TABLES
 
 
 class Lamp(StrEnum):

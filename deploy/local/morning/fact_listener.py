@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as JetStreamError
 
-from libs.contracts import cloudevents, streams
+from libs.contracts import cloudevents, services, streams
 from libs.contracts.cloudevents import NotAMessage
 from libs.contracts.message import Message
 
@@ -34,7 +34,7 @@ class FactListener:
     async def follow(self) -> None:
         """Begins to listen to every stream, until `stop`."""
         js = self._bus.jetstream()
-        subscriptions = [await self._subscribe(js, service) for service in streams.SERVICES]
+        subscriptions = [await self._subscribe(js, service) for service in services.SERVICES]
         self._listening = [asyncio.create_task(self._fetch(each)) for each in subscriptions]
 
     async def stop(self) -> None:

@@ -13,8 +13,8 @@ from nats.js.errors import Error as JetStreamError
 
 from deploy.local.system import LocalSystem
 from libs.chassis import topology
-from libs.cli.settings import SERVICES
-from libs.cli.wiring import handled
+from libs.contracts.services import SERVICES
+from wangge.wiring import handled
 
 UNPUBLISHED = {"unpublished facts": "SELECT count(*) FROM outbox WHERE sent_at IS NULL"}
 WAITING = {"facts that wait to be handled again": "SELECT count(*) FROM retries WHERE due_at IS NOT NULL"}

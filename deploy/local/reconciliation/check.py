@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 from rich.console import Console
 
-from libs.cli.settings import SERVICES
+from libs.contracts.services import SERVICES
 
 Row = asyncpg.Record
 Rows = Sequence[Row]

@@ -13,7 +13,7 @@ from rich.table import Table
 from deploy.local.morning.play import PlayedMorning
 from deploy.local.reconciliation.outcomes import OutcomeCount
 from deploy.local.system import TENANT, LocalSystem
-from libs.cli.settings import SERVICES
+from libs.contracts.services import SERVICES
 
 # Only of reports that are registered at once: the others wait for a person first.
 LATENCY = """

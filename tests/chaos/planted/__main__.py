@@ -11,9 +11,9 @@ import threading
 import time
 from pathlib import Path
 
-from libs.cli.serving import serve
 from tests.chaos.planted import catalogue
 from tests.chaos.planted.bugs import Patches
+from wangge.serving import serve
 
 LOOK_SECONDS = 0.02
 

@@ -24,8 +24,8 @@ from deploy.local.reconciliation.at_rest import under_way, wait_until_at_rest
 from deploy.local.reconciliation.check import Check
 from deploy.local.servers.machine import free_port
 from deploy.local.system import ROOT, TENANT, LocalSystem, clock_that_shows
-from libs.cli.settings import SERVICES
-from libs.contracts import streams
+from libs.contracts import services, streams
+from libs.contracts.services import SERVICES
 from tests.chaos.evidence import take
 from tests.chaos.invariants import judge
 from tests.chaos.journal import Journal
@@ -213,7 +213,7 @@ class Trials:
 
     async def _purge(self) -> None:
         bus = await nats.connect(self.nats_url)
-        for service in streams.SERVICES:
+        for service in services.SERVICES:
             await bus.jetstream().purge_stream(streams.stream_name(service))
         await bus.close()
 

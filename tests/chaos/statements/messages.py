@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from deploy.local.reconciliation.check import Check
 from libs.chassis import topology
-from libs.cli.settings import SERVICES
-from libs.cli.wiring import handled
+from libs.contracts.services import SERVICES
 from tests.chaos.evidence import Evidence, Published, body_hash, first_by_id
 from tests.chaos.mess import hash_of
+from wangge.wiring import handled
 
 IN_STREAM = "every fact that was marked as published is in its stream as it was recorded"
 ONLY_RECORDED = "the streams hold nothing but recorded facts, their copies, and known poison"

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.chassis.database import connect, transaction
-from libs.cli.rosters import check_tenant
 from libs.cli.running import Refusal, run
 from libs.cli.settings import OperatorSettings
 from services.dispatch import proposed, roster_checks, roster_files
 from services.dispatch.domain.replay import Replayed
 from services.dispatch.domain.street import Street
+from services.dispatch.roster.cli import check_tenant
 from services.dispatch.roster_files import NotARoster
 from services.dispatch.tables import orders, streets
 

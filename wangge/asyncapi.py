@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from libs.contracts.cloudevents import CONTENT_TYPE, TRACEPARENT
 from libs.contracts.incident import Problem, Receipt, ReportCase
 from libs.contracts.message import Command, Message, all_messages
-from libs.contracts.streams import SERVICES
+from libs.contracts.services import SERVICES
 
 Json = dict[str, Any]
 Consumers = Mapping[str, Sequence[type[Message]]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 
 from libs.chassis.handlers import EventRouter
-from libs.cli.settings import SERVICES
 from libs.contracts.message import Message
+from libs.contracts.services import SERVICES
 
 
 def router_of(service: str) -> EventRouter:

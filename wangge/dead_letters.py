@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from libs.chassis.database import Database, connect, transaction
 from libs.cli.running import Refusal
-from libs.cli.settings import SERVICES, OperatorSettings
+from libs.cli.settings import OperatorSettings
+from libs.contracts.services import SERVICES
 
 SEALED = "(sealed)"
 

@@ -13,8 +13,8 @@ from libs.chassis.database import connect, transaction
 from libs.chassis.seal import Sealer
 from libs.cli.running import Refusal, WrongUse, run
 from libs.cli.settings import OperatorSettings
-from services.dispatch import roster
-from services.dispatch.roster import Changes, InUse
+from services.dispatch.roster import importing as roster
+from services.dispatch.roster.importing import Changes, InUse
 from services.dispatch.roster_checks import Roster
 from services.dispatch.roster_files import NotARoster
 

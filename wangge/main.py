@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from libs.cli.running import Service, WrongUse, run, told
+from libs.cli.running import WrongUse, report_errors, run
+from libs.contracts.services import Service
 
 app = typer.Typer(
     help="Wangge: report once, and the right people hear of it, do it and are credited.",
@@ -39,20 +39,21 @@ OneService = Annotated[Service | None, typer.Option(help="Only this service; wit
 
 
 @app.command()
-@told
+@report_errors
 def serve(service: Service) -> None:
     """Run one process of a service until SIGTERM or SIGINT."""
-    from libs.cli import serving
+    from wangge import serving
 
     serving.serve(service)
 
 
 @app.command()
-@told
+@report_errors
 def migrate(service: Annotated[Service | None, typer.Argument()] = None) -> None:
     """Bring the database of a service, or of all four, to the version of this code."""
     from libs.chassis import migrations
-    from libs.cli.settings import SERVICES, OperatorSettings
+    from libs.cli.settings import OperatorSettings
+    from libs.contracts.services import SERVICES
 
     settings = OperatorSettings()
     chosen = [str(service)] if service else list(SERVICES)
@@ -62,7 +63,7 @@ def migrate(service: Annotated[Service | None, typer.Argument()] = None) -> None
 
 
 @topology_commands.command("apply")
-@told
+@report_errors
 def apply_topology(
     stream_replicas: Annotated[
         int | None, typer.Option(min=1, max=5, envvar="WANGGE_STREAM_REPLICAS", help="Copies of each stream.")
@@ -74,7 +75,7 @@ def apply_topology(
     """Bring the streams and consumers to what the contracts and the services' handlers say."""
     from libs.chassis import topology
     from libs.cli.settings import OperatorSettings
-    from libs.cli.wiring import handled
+    from wangge.wiring import handled
 
     settings = OperatorSettings()
     changed = run(
@@ -89,49 +90,49 @@ def apply_topology(
 
 
 @roster_commands.command("import")
-@told
+@report_errors
 def import_roster(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The files of the street.")],
     tenant: Tenant,
     preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
 ) -> None:
     """Make a street what the files of a folder say; the running services hear what has changed."""
-    from libs.cli import rosters
     from libs.cli.settings import OperatorSettings
+    from services.dispatch.roster import cli as rosters
 
     rosters.import_folder(OperatorSettings(), folder, tenant, preview=preview)
 
 
 @responsibility_commands.command("import")
-@told
+@report_errors
 def import_responsibility_list(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The list, CSV (UTF-8) or XLSX.")],
     tenant: Tenant,
     preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
 ) -> None:
     """Make a street's list what the file says; orders that are there keep what they were made under."""
-    from libs.cli import responsibilities
     from libs.cli.settings import OperatorSettings
+    from services.dispatch.responsibility import cli as responsibilities
 
     responsibilities.import_file(OperatorSettings().database_url("dispatch"), file, tenant, preview=preview)
 
 
 @responsibility_commands.command("export")
-@told
+@report_errors
 def export_responsibility_list(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to: a name that ends with .csv or .xlsx.")],
     tenant: Tenant,
     chinese: Annotated[bool, typer.Option("--chinese", help="Columns and words as a clerk calls them.")] = False,
 ) -> None:
     """Write a street's list to a file that can be imported again."""
-    from libs.cli import responsibilities
     from libs.cli.settings import OperatorSettings
+    from services.dispatch.responsibility import cli as responsibilities
 
     responsibilities.export_file(OperatorSettings().database_url("dispatch"), file, tenant, chinese=chinese)
 
 
 @routing_commands.command("replay")
-@told
+@report_errors
 def replay_routing(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The street as it would be.")],
     tenant: Tenant,
@@ -139,42 +140,42 @@ def replay_routing(
     shown: Annotated[int, typer.Option(min=0, max=1000, help="So many of the cases that differ.")] = 10,
 ) -> None:
     """Say which cases of the last days would go elsewhere if the folder were imported; change nothing."""
-    from libs.cli import replays
     from libs.cli.settings import OperatorSettings
+    from services.dispatch.routing import cli as replays
 
     replays.replay_folder(OperatorSettings(), folder, tenant, days=days, shown=shown)
 
 
 @dead_letter_commands.command("list")
-@told
+@report_errors
 def list_dead_letters(service: OneService = None) -> None:
     """What was given up, when and why."""
-    from libs.cli import dead_letters
     from libs.cli.settings import OperatorSettings
+    from wangge import dead_letters
 
     run(dead_letters.show_all(dead_letters.databases(OperatorSettings(), service)))
 
 
 @dead_letter_commands.command("show")
-@told
+@report_errors
 def show_dead_letter(id: UUID, service: OneService = None) -> None:
     """One message with its headers; sealed contacts are left out."""
-    from libs.cli import dead_letters
     from libs.cli.settings import OperatorSettings
+    from wangge import dead_letters
 
     run(dead_letters.show_one(dead_letters.databases(OperatorSettings(), service), id))
 
 
 @dead_letter_commands.command("replay")
-@told
+@report_errors
 def replay_dead_letters(
     ids: Annotated[list[UUID] | None, typer.Argument(metavar="ID…")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every one, instead of the ids.")] = False,
     service: OneService = None,
 ) -> None:
     """Have messages handled again, as if they had just come."""
-    from libs.cli import dead_letters
     from libs.cli.settings import OperatorSettings
+    from wangge import dead_letters
 
     if bool(ids) == everything:
         raise WrongUse("Name the ids of dead letters, or --all.")
@@ -182,30 +183,30 @@ def replay_dead_letters(
 
 
 @case_commands.command("show")
-@told
+@report_errors
 def show_case(case_no: str, tenant: Tenant) -> None:
     """A case and what happened to it, in the street's time."""
-    from libs.cli import cases
     from libs.cli.settings import OperatorSettings
+    from services.incident.cases import cli as cases
 
     run(cases.show(OperatorSettings().database_url("incident"), tenant, case_no))
 
 
 @case_commands.command("verify")
-@told
+@report_errors
 def verify_cases(
     case_no: Annotated[str | None, typer.Argument(help="One case; without it, all.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this street, by its 9-digit code.")] = None,
 ) -> None:
     """Recompute the hash chain of timelines; 1 when one is broken, with its first broken link."""
-    from libs.cli import cases
     from libs.cli.settings import OperatorSettings
+    from services.incident.cases import cli as cases
 
     run(cases.verify(OperatorSettings().database_url("incident"), tenant, case_no))
 
 
 @key_commands.command("new")
-@told
+@report_errors
 def new_keys() -> None:
     """A pair: the private key belongs to notify alone, the public one to the services that seal."""
     from libs.chassis import seal
@@ -215,19 +216,15 @@ def new_keys() -> None:
 
 
 @document_commands.command("write")
-@told
+@report_errors
 def write_documents(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; 1 when a file is not as it would be.")] = False,
     folder: Annotated[Path, typer.Option(help="Where the documents are.")] = Path("docs"),
 ) -> None:
     """Generate the settings, the AsyncAPI document, the schemas and the table of events."""
-    from libs.cli import documents
+    from wangge import documents
 
     if check:
         documents.check(folder)
     else:
         documents.write(folder)
-
-
-if __name__ == "__main__":
-    sys.exit(app())

@@ -13,9 +13,9 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from libs.chassis import garbage
 from libs.chassis.service import Service
 from libs.cli.running import Refusal
+from wangge import garbage
 
 log = structlog.get_logger()
 
