@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
+import typer
 from rich.console import Console
 from rich.json import JSON
 from rich.table import Table
 from sqlalchemy import text
 
-from libs.chassis.database import Database, connect, transaction
-from libs.cli.running import Refusal
+from libs.cli.database import opened
+from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.contracts.services import SERVICES
+from libs.contracts.services import SERVICES, Service
 
 SEALED = "(sealed)"
 
@@ -35,8 +35,41 @@ REPLAY = text(
 )
 
 
-def databases(settings: OperatorSettings, service: str | None) -> dict[str, str]:
+commands = typer.Typer()
+
+OneService = Annotated[Service | None, typer.Option(help="Only this service; without it, all whose database is set.")]
+
+
+@commands.command("list")
+@report_errors
+def list_dead_letters(service: OneService = None) -> None:
+    """What was given up, when and why."""
+    run(show_all(databases(service)))
+
+
+@commands.command("show")
+@report_errors
+def show_dead_letter(id: UUID, service: OneService = None) -> None:
+    """One message with its headers; sealed contacts are left out."""
+    run(show_one(databases(service), id))
+
+
+@commands.command("replay")
+@report_errors
+def replay_dead_letters(
+    ids: Annotated[list[UUID] | None, typer.Argument(metavar="ID…")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every one, instead of the ids.")] = False,
+    service: OneService = None,
+) -> None:
+    """Have messages handled again, as if they had just come."""
+    if bool(ids) == everything:
+        raise WrongUse("Name the ids of dead letters, or --all.")
+    run(replay(databases(service), ids or None))
+
+
+def databases(service: str | None) -> dict[str, str]:
     """The address of the service's database, or of all that are set."""
+    settings = OperatorSettings()
     if service is not None:
         return {service: settings.database_url(service)}
     known = {name: url for name in SERVICES if (url := getattr(settings, f"{name}_database_url"))}
@@ -44,20 +77,10 @@ def databases(settings: OperatorSettings, service: str | None) -> dict[str, str]
     return known or {SERVICES[0]: settings.database_url(SERVICES[0])}
 
 
-@asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[Database]:
-    engine = connect(url, pool_size=1)
-    try:
-        async with transaction(engine) as db:
-            yield db
-    finally:
-        await engine.close()
-
-
 async def show_all(urls: dict[str, str]) -> None:
     table = Table("service", "id", "type", "attempts", "reason", "parked at (UTC)")
     for service, url in urls.items():
-        async with _opened(url) as db:
+        async with opened(url) as db:
             for row in await db.rows(PARKED):
                 kind, since = row.headers.get("ce-type", "?"), f"{row.parked_at:%Y-%m-%d %H:%M:%S}"
                 table.add_row(service, str(row.id), kind, str(row.attempts), row.reason, since)
@@ -67,7 +90,7 @@ async def show_all(urls: dict[str, str]) -> None:
 async def show_one(urls: dict[str, str], id: UUID) -> None:
     """Raises Refusal when no service has it."""
     for service, url in urls.items():
-        async with _opened(url) as db:
+        async with opened(url) as db:
             row = await db.one(ONE, {"id": id})
         if row is not None:
             console = Console(markup=False, highlight=False)
@@ -83,7 +106,7 @@ async def replay(urls: dict[str, str], ids: Sequence[UUID] | None) -> None:
     """Make them due now, as new; None: all. Raises Refusal, after the others, for those that are nowhere."""
     left = set(ids or ())
     for service, url in urls.items():
-        async with _opened(url) as db:
+        async with opened(url) as db:
             found = [row.id for row in await db.rows(REPLAY, {"ids": list(ids) if ids is not None else None})]
         left.difference_update(found)
         if found:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-SERVICES = ("incident", "dispatch", "scoring", "notify")
-
 
 class Service(StrEnum):
     INCIDENT = "incident"
     DISPATCH = "dispatch"
     SCORING = "scoring"
     NOTIFY = "notify"
+
+
+SERVICES = tuple(service.value for service in Service)

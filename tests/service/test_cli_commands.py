@@ -157,6 +157,30 @@ def test_a_command_imports_only_what_it_needs_and_nothing_from_outside_the_image
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
 
 
+def test_a_service_that_is_served_imports_no_other_one() -> None:
+    script = (
+        "import sys, services.incident.app, wangge.serving; "
+        "print({m.split('.')[1] for m in sys.modules if m.startswith('services.')})"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "{'incident'}\n"
+
+
+@pytest.mark.parametrize(
+    ("group", "commands"),
+    [
+        ("roster", ["import"]),
+        ("responsibility", ["import", "export"]),
+        ("routing", ["replay"]),
+        ("dlq", ["list", "show", "replay"]),
+        ("case", ["show", "verify"]),
+    ],
+)
+def test_the_commands_of_a_room_are_listed_when_they_are_asked_for(group: str, commands: list[str]) -> None:
+    result = wangge(group, "--help")
+    assert result.exit_code == 0
+    assert [command for command in commands if f" {command} " not in result.output] == []
+
+
 def test_new_keys_seal_and_open() -> None:
     lines = dict(line.split("=", 1) for line in wangge("keys", "new").stdout.splitlines())
     sealed = Sealer(lines["WANGGE_NOTIFY_PUBLIC_KEY"]).seal({"language": "zh"})

@@ -1,16 +1,21 @@
-"""`wangge responsibility`: a street's list goes in whole or not at all, and comes out as it went in."""
+"""`wangge responsibility`: a street's list is imported as a whole or not at all, and exported in the same form."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from libs.chassis import outbox
-from libs.chassis.database import Database, connect, transaction
-from libs.cli.running import Refusal, WrongUse, run
+from libs.chassis.database import Database
+from libs.cli.database import opened
+from libs.cli.options import Tenant
+from libs.cli.running import Refusal, WrongUse, report_errors, run
+from libs.cli.settings import OperatorSettings
 from services.dispatch import responsibility_file, responsibility_list
 from services.dispatch.domain.responsibility import Responsibility
 from services.dispatch.domain.street import Street
@@ -21,9 +26,18 @@ from services.dispatch.tables import roster as roster_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables.responsibilities import key_of
 
+commands = typer.Typer()
 
-def import_file(url: str, file: Path, tenant: str, *, preview: bool) -> None:
-    """Raises Refusal with every cell that has to be put right first."""
+
+@commands.command("import")
+@report_errors
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The list, CSV (UTF-8) or XLSX.")],
+    tenant: Tenant,
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Make a street's list what the file says; orders that are there keep what they were made under."""
+    url = OperatorSettings().database_url("dispatch")
     try:
         change = run(_import(url, file.read_bytes(), tenant, preview=preview))
     except NotAList as error:
@@ -32,40 +46,38 @@ def import_file(url: str, file: Path, tenant: str, *, preview: bool) -> None:
 
 
 async def _import(url: str, content: bytes, tenant: str, *, preview: bool) -> ListChange:
-    engine = connect(url, pool_size=1, idle_in_transaction_seconds=0)
-    try:
-        async with transaction(engine) as db:
-            street = await _street(db, tenant)
-            await responsibility_list.wait_for_other_imports(db, tenant)
-            rows = responsibility_file.read(content, street.units)
-            change = await responsibility_list.compare(db, tenant, rows)
-            if change and not preview:
-                await roster_tables.next_version(db, tenant)
-                facts = await responsibility_list.write(db, tenant, change, datetime.now(UTC))
-                await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
-            return change
-    finally:
-        await engine.close()
+    async with opened(url, idle_in_transaction_seconds=0) as db:
+        street = await _street(db, tenant)
+        await responsibility_list.wait_for_other_imports(db, tenant)
+        rows = responsibility_file.read(content, street.units)
+        change = await responsibility_list.compare(db, tenant, rows)
+        if change and not preview:
+            await roster_tables.next_version(db, tenant)
+            facts = await responsibility_list.write(db, tenant, change, datetime.now(UTC))
+            await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
+        return change
 
 
-def export_file(url: str, file: Path, tenant: str, *, chinese: bool) -> None:
-    """By the file's name as CSV or XLSX."""
+@commands.command("export")
+@report_errors
+def export_file(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to: a name that ends with .csv or .xlsx.")],
+    tenant: Tenant,
+    chinese: Annotated[bool, typer.Option("--chinese", help="Columns and words as a clerk calls them.")] = False,
+) -> None:
+    """Write a street's list to a file that can be imported again."""
     write = {".csv": responsibility_file.as_csv, ".xlsx": responsibility_file.as_xlsx}.get(file.suffix.lower())
     if write is None:
         raise WrongUse(f"{file}: the name must end with .csv or .xlsx.")
-    rows = run(_rows(url, tenant))
+    rows = run(_rows(OperatorSettings().database_url("dispatch"), tenant))
     file.write_bytes(write(rows, chinese=chinese))
     print(f"{len(rows)} rows are in {file}.")
 
 
 async def _rows(url: str, tenant: str) -> list[Responsibility]:
-    engine = connect(url, pool_size=1)
-    try:
-        async with transaction(engine) as db:
-            await _street(db, tenant)
-            return sorted(await list_tables.rows_now(db, tenant), key=key_of)
-    finally:
-        await engine.close()
+    async with opened(url) as db:
+        await _street(db, tenant)
+        return sorted(await list_tables.rows_now(db, tenant), key=key_of)
 
 
 async def _street(db: Database, tenant: str) -> Street:

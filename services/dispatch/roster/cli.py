@@ -1,27 +1,38 @@
-"""`wangge roster import`: the folder goes in whole or not at all, and the operator sees what differed."""
+"""`wangge roster`: a folder is imported as a whole or not at all, and the operator sees what differed."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from libs.chassis.database import connect, transaction
 from libs.chassis.seal import Sealer
-from libs.cli.running import Refusal, WrongUse, run
+from libs.cli.database import opened
+from libs.cli.options import Tenant, check_tenant
+from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.importing import Changes, InUse
 from services.dispatch.roster_checks import Roster
 from services.dispatch.roster_files import NotARoster
 
+commands = typer.Typer()
 
-def import_folder(settings: OperatorSettings, folder: Path, tenant: str, *, preview: bool) -> None:
-    """Raises Refusal with everything that has to be put right first."""
+
+@commands.command("import")
+@report_errors
+def import_folder(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The files of the street.")],
+    tenant: Tenant,
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Make a street what the files of a folder say; the running services hear what has changed."""
     check_tenant(tenant)
+    settings = OperatorSettings()
     key, sealer = _sealer(settings)
     url = settings.database_url("dispatch")
     try:
@@ -29,12 +40,6 @@ def import_folder(settings: OperatorSettings, folder: Path, tenant: str, *, prev
     except (NotARoster, InUse) as error:
         raise Refusal(f"{error}\nNothing was changed.") from None
     _show(changes, preview=preview)
-
-
-def check_tenant(tenant: str) -> None:
-    """Raises WrongUse for what is no street's code."""
-    if not re.fullmatch(r"[0-9]{9}", tenant):
-        raise WrongUse(f"--tenant {tenant}: a street has 9 digits, such as 370784004.")
 
 
 def _sealer(settings: OperatorSettings) -> tuple[str, Sealer]:
@@ -49,12 +54,8 @@ def _sealer(settings: OperatorSettings) -> tuple[str, Sealer]:
 
 async def _import(url: str, wanted: Roster, sealer: Sealer, *, preview: bool) -> Changes:
     # Between two statements every contact is sealed, which takes as long as the street is large.
-    engine = connect(url, pool_size=1, idle_in_transaction_seconds=0)
-    try:
-        async with transaction(engine) as db:
-            return await roster.import_roster(db, wanted, sealer, datetime.now(UTC), preview=preview)
-    finally:
-        await engine.close()
+    async with opened(url, idle_in_transaction_seconds=0) as db:
+        return await roster.import_roster(db, wanted, sealer, datetime.now(UTC), preview=preview)
 
 
 def _show(changes: Changes, *, preview: bool) -> None:

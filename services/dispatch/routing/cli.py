@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from libs.chassis.database import connect, transaction
-from libs.cli.running import Refusal, run
+from libs.cli.database import opened
+from libs.cli.options import Tenant, check_tenant
+from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
 from services.dispatch import proposed, roster_checks, roster_files
 from services.dispatch.domain.replay import Replayed
 from services.dispatch.domain.street import Street
-from services.dispatch.roster.cli import check_tenant
 from services.dispatch.roster_files import NotARoster
 from services.dispatch.tables import orders, streets
 
@@ -24,30 +26,35 @@ UNITS_AT_MOST = 50
 NO_DIGEST_KEY = b""
 """Contacts are read with the members, and looked at by nobody."""
 
+commands = typer.Typer()
 
-def replay_folder(settings: OperatorSettings, folder: Path, tenant: str, *, days: int, shown: int) -> None:
-    """Raises Refusal with everything that is wrong with the folder, or when the street is not here."""
+
+@commands.command("replay")
+@report_errors
+def replay_folder(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The street as it would be.")],
+    tenant: Tenant,
+    days: Annotated[int, typer.Option(min=1, max=366, help="So many days back.")] = 30,
+    shown: Annotated[int, typer.Option(min=0, max=1000, help="So many of the cases that differ.")] = 10,
+) -> None:
+    """Say which cases of the last days would go elsewhere if the folder were imported; change nothing."""
     check_tenant(tenant)
     try:
         wanted = proposed.street_of(roster_checks.roster(roster_files.read(folder), tenant, NO_DIGEST_KEY))
     except NotARoster as error:
         raise Refusal(str(error)) from None
     since = datetime.now(UTC) - timedelta(days=days)
-    _show(run(_replay(settings.database_url("dispatch"), tenant, wanted, since, shown)), days)
+    _show(run(_replay(OperatorSettings().database_url("dispatch"), tenant, wanted, since, shown)), days)
 
 
 async def _replay(url: str, tenant: str, wanted: Street, since: datetime, shown: int) -> Replayed:
-    engine = connect(url, pool_size=1)
     replayed = Replayed(shown)
-    try:
-        async with transaction(engine) as db:
-            present = (await streets.streets_for(db, [tenant])).get(tenant)
-            if present is None:
-                raise Refusal(f"There is no street {tenant} here.")
-            async for cases in orders.routed(db, tenant, since, REPLAYED_AT_ONCE):
-                replayed.add(cases, present, wanted)
-    finally:
-        await engine.close()
+    async with opened(url) as db:
+        present = (await streets.streets_for(db, [tenant])).get(tenant)
+        if present is None:
+            raise Refusal(f"There is no street {tenant} here.")
+        async for cases in orders.routed(db, tenant, since, REPLAYED_AT_ONCE):
+            replayed.add(cases, present, wanted)
     return replayed
 
 

@@ -1,15 +1,18 @@
-"""A case with its timeline, and whether timelines are what was recorded, for the person at the terminal."""
+"""`wangge case`: shows a case with its timeline, and checks that no timeline was changed after it was written."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import text
 
-from libs.chassis.database import connect, transaction
-from libs.cli.running import Refusal
+from libs.cli.database import opened
+from libs.cli.options import Tenant
+from libs.cli.running import Refusal, report_errors, run
+from libs.cli.settings import OperatorSettings
 from libs.contracts.words import STREET_ZONE
 from services.incident.domain.history import broken
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
@@ -17,19 +20,32 @@ from services.incident.tables import audit, views
 
 NAMED_AT_MOST = 100
 
+commands = typer.Typer()
 
-async def show(url: str, tenant: str, case_no: str) -> None:
-    """Raises Refusal when the street has no such case."""
-    engine = connect(url, pool_size=1)
-    try:
-        async with transaction(engine) as db:
-            await db.execute(text("SET TRANSACTION READ ONLY"))
-            case = await views.case_by_number(db, tenant, case_no)
-            if case is None:
-                raise Refusal(f"The street {tenant} has no case {case_no}.")
-            steps = in_order(await views.timeline(db, case))
-    finally:
-        await engine.close()
+
+@commands.command("show")
+@report_errors
+def show_case(case_no: str, tenant: Tenant) -> None:
+    """A case and what happened to it, in the street's time."""
+    run(_show(OperatorSettings().database_url("incident"), tenant, case_no))
+
+
+@commands.command("verify")
+@report_errors
+def verify_cases(
+    case_no: Annotated[str | None, typer.Argument(help="One case; without it, all.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this street, by its 9-digit code.")] = None,
+) -> None:
+    """Recompute the hash chain of timelines; 1 when one is broken, with its first broken link."""
+    run(_verify(OperatorSettings().database_url("incident"), tenant, case_no))
+
+
+async def _show(url: str, tenant: str, case_no: str) -> None:
+    async with opened(url, read_only=True) as db:
+        case = await views.case_by_number(db, tenant, case_no)
+        if case is None:
+            raise Refusal(f"The street {tenant} has no case {case_no}.")
+        steps = in_order(await views.timeline(db, case))
 
     about = Table(show_header=False, box=None)
     about.add_row("case", case.case_no)
@@ -50,21 +66,16 @@ async def show(url: str, tenant: str, case_no: str) -> None:
     Console(markup=False, highlight=False).print(about, timeline)
 
 
-async def verify(url: str, tenant: str | None, case_no: str | None) -> None:
+async def _verify(url: str, tenant: str | None, case_no: str | None) -> None:
     """Raises Refusal, which names the first broken link of each case that has one (of the first hundred)."""
-    engine = connect(url, pool_size=1, answer_seconds=None)
     cases, entries = 0, 0
     wrong: list[str] = []
-    try:
-        async with transaction(engine) as db:
-            await db.execute(text("SET TRANSACTION READ ONLY"))
-            async for history in audit.histories(db, tenant, case_no):
-                cases += 1
-                entries += len(history.entries)
-                if (why := broken(history.entries, history.head)) and len(wrong) < NAMED_AT_MOST:
-                    wrong.append(f"{history.tenant} case {history.case_no}: {why}.")
-    finally:
-        await engine.close()
+    async with opened(url, read_only=True, answer_seconds=None) as db:
+        async for history in audit.histories(db, tenant, case_no):
+            cases += 1
+            entries += len(history.entries)
+            if (why := broken(history.entries, history.head)) and len(wrong) < NAMED_AT_MOST:
+                wrong.append(f"{history.tenant} case {history.case_no}: {why}.")
     if case_no is not None and not cases:
         raise Refusal(f"There is no case {case_no}.")
     if wrong:
