@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from libs.chassis.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
@@ -11,7 +10,6 @@ from libs.contracts.message import Event
 from services.dispatch import responsibility_list
 from services.dispatch.domain.commands import ImportList
 from services.dispatch.responsibility_list import ListTurns
-from services.dispatch.tables import roster as roster_tables
 
 router = EventRouter("dispatch")
 
@@ -27,12 +25,8 @@ async def import_lists(commands: Batch[ImportList], db: Database) -> list[Answer
         if command.onto is not None and command.onto != change.version:
             reason = f"the list has version {change.version} by now, not {command.onto}: preview the import again"
             answers.append(Refused(409, "Changed meanwhile", reason, {"version": change.version}))
-        elif not change:
-            answers.append(Done(change))
         else:
-            await roster_tables.next_version(db, command.tenant)
-            facts = await responsibility_list.write(db, command.tenant, change, commands.now)
-            answers.append(Done(replace(change, version=change.version + 1), facts))
+            answers.append(Done(*await responsibility_list.put_in_force(db, command.tenant, change, commands.now)))
     return answers
 
 

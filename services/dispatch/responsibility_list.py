@@ -65,6 +65,18 @@ async def compare(db: Database, tenant: str, wanted: Sequence[Responsibility]) -
     )
 
 
+async def put_in_force(db: Database, tenant: str, change: ListChange, now: datetime) -> tuple[ListChange, list[Event]]:
+    """Write a change and make a new version of the street; the change with its version, and the facts.
+
+    A change of nothing makes no version. The caller has waited for other imports.
+    """
+    if not change:
+        return change, []
+    await roster_tables.next_version(db, tenant)
+    facts = await write(db, tenant, change, now)
+    return replace(change, version=change.version + 1), facts
+
+
 async def write(db: Database, tenant: str, change: ListChange, now: datetime) -> list[Event]:
     """Make the next version of the list, which orders are made under from now on; the facts for who takes reports.
 

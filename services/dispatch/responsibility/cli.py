@@ -22,7 +22,6 @@ from services.dispatch.domain.street import Street
 from services.dispatch.responsibility_file import NotAList, cells
 from services.dispatch.responsibility_list import ListChange
 from services.dispatch.tables import responsibilities as list_tables
-from services.dispatch.tables import roster as roster_tables
 from services.dispatch.tables import streets as street_tables
 from services.dispatch.tables.responsibilities import key_of
 
@@ -51,9 +50,8 @@ async def _import(url: str, content: bytes, tenant: str, *, preview: bool) -> Li
         await responsibility_list.wait_for_other_imports(db, tenant)
         rows = responsibility_file.read(content, street.units)
         change = await responsibility_list.compare(db, tenant, rows)
-        if change and not preview:
-            await roster_tables.next_version(db, tenant)
-            facts = await responsibility_list.write(db, tenant, change, datetime.now(UTC))
+        if not preview:
+            change, facts = await responsibility_list.put_in_force(db, tenant, change, datetime.now(UTC))
             await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
         return change
 
@@ -103,7 +101,7 @@ def _show(change: ListChange, *, preview: bool) -> None:
     if preview:
         console.print("A preview: nothing was written.")
     else:
-        console.print(f"Imported as version {change.version + 1}." if change else "Nothing has changed.")
+        console.print(f"Imported as version {change.version}." if change else "Nothing has changed.")
 
 
 def _name(row: Responsibility) -> str:
