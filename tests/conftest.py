@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import subscriber
+from libs.chassis.messaging import subscriber
 from tests.support.stage import KEYS, MakeStage, Stage, fresh_database, fresh_streams, on_stage
 
 # No test fails because the machine is slow.

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from libs.contracts.cloudevents import CONTENT_TYPE, TRACEPARENT
-from libs.contracts.incident import Problem, Receipt, ReportCase
+from libs.contracts.incident import Receipt, ReportCase
 from libs.contracts.message import Command, Message, all_messages
+from libs.contracts.problem import Problem
 from libs.contracts.services import SERVICES
 
 Json = dict[str, Any]

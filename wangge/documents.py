@@ -18,7 +18,7 @@ from libs.cli.running import Refusal
 from libs.cli.settings import OperatorSettings
 from libs.contracts.message import Command, Message
 from libs.contracts.services import SERVICES
-from libs.contracts.transitions import NEEDS, WHO, Table, Words
+from libs.transitions import NEEDS, ROLES, Label, Table
 from services.dispatch.domain import approval, campaign, inspection, order, patrol
 from services.incident.domain.case import TRANSITIONS
 from wangge import asyncapi
@@ -170,7 +170,7 @@ def _transitions_table(table: Table[Any, Any]) -> str:
             f"{t.move} {t.zh}",
             ", ".join(map(state, t.origins)),
             state(t.target) if t.target else "—",
-            _both(WHO[t.who]),
+            _both(ROLES[t.who]),
             "<br>".join(_both(NEEDS[need]) for need in t.needs) or "—",
         )
         for t in table.transitions
@@ -178,7 +178,7 @@ def _transitions_table(table: Table[Any, Any]) -> str:
     return _table(("move 操作", "from 起始", "to 结果", "who 由谁", "needs 需要"), rows)
 
 
-def _both(words: Words) -> str:
+def _both(words: Label) -> str:
     return f"{words.en} {words.zh}"
 
 

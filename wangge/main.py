@@ -69,7 +69,7 @@ def serve(service: Service) -> None:
 @report_errors
 def migrate(service: Annotated[Service | None, typer.Argument()] = None) -> None:
     """Bring the database of a service, or of all four, to the version of this code."""
-    from libs.chassis import migrations
+    from libs.chassis.db import migrations
     from libs.cli.settings import OperatorSettings
 
     settings = OperatorSettings()
@@ -90,7 +90,7 @@ def apply_topology(
     ] = None,
 ) -> None:
     """Bring the streams and consumers to what the contracts and the services' handlers say."""
-    from libs.chassis import topology
+    from libs.chassis.messaging import topology
     from libs.cli.settings import OperatorSettings
     from wangge.wiring import handled
 
@@ -109,10 +109,10 @@ def apply_topology(
 @key_commands.command("new")
 @report_errors
 def new_keys() -> None:
-    """A pair: the private key belongs to notify alone, the public one to the services that seal."""
-    from libs.chassis import seal
+    """A pair: the private key belongs to notify alone, the public one to the services that sealing."""
+    from libs import sealing
 
-    private, public = seal.new_key_pair()
+    private, public = sealing.new_key_pair()
     print(f"WANGGE_NOTIFY_PRIVATE_KEY={private}\nWANGGE_NOTIFY_PUBLIC_KEY={public}")
 
 

@@ -26,9 +26,11 @@ from deploy.local.servers.guarded_process import EndedAtStart, Process
 from deploy.local.servers.machine import LocalServerFailure, explained_system_errors, free_port, hold, is_free
 from deploy.local.servers.mail_sink import MailSink
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import migrations, seal, topology
+from libs import sealing
 from libs.chassis.clock import Clock
-from libs.chassis.database import connect, transaction
+from libs.chassis.db import migrations
+from libs.chassis.db.database import connect, transaction
+from libs.chassis.messaging import topology
 from libs.contracts.services import SERVICES
 from services.dispatch.roster import importing as roster
 from wangge.wiring import handled
@@ -186,7 +188,7 @@ class LocalSystem:
                     folder = self.folder / "roster"
                     street.write(street.build(), folder)
                     wanted = roster.read(folder, TENANT, public_key)
-                    await roster.import_roster(db, wanted, seal.Sealer(public_key), self.clock.now())
+                    await roster.import_roster(db, wanted, sealing.Sealer(public_key), self.clock.now())
         finally:
             await engine.close()
 
@@ -223,7 +225,7 @@ def last_lines(text: str, count: int = 15) -> str:
 def keys(path: Path) -> dict[str, str]:
     """Notify's key pair for sealed contacts, made at the first start; only the owner may read the file."""
     if not path.exists():
-        private, public = seal.new_key_pair()
+        private, public = sealing.new_key_pair()
         fresh = path.with_suffix(".new")
         with suppress(FileNotFoundError):
             fresh.unlink()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.contracts.message import Command, Event, Message
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Batch(Sequence[T], Generic[T]):
         self._items = items
         self.now = now
         self.traceparent = traceparent
-        self.waiting: dict[int, str] = {}
+        self.postponed: dict[int, str] = {}
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -46,12 +46,12 @@ class Batch(Sequence[T], Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def wait(self, item: T, reason: str) -> None:
+    def postpone(self, item: T, reason: str) -> None:
         """What the item refers to is not here yet: it is handled later, the rest of the batch goes on.
 
         The handler must not have written anything for the item.
         """
-        self.waiting[id(item)] = reason
+        self.postponed[id(item)] = reason
 
 
 class Timer(BaseModel):
@@ -111,7 +111,7 @@ class EventRouter:
         def register(
             handler: Callable[[Batch[E], Database], Awaitable[Sequence[Event]]],
         ) -> Callable[[Batch[E], Database], Awaitable[Sequence[Event]]]:
-            _once(event in self.events, event.__name__)
+            _refuse_second(event in self.events, event.__name__)
             self.events[event] = handler
             return handler
 
@@ -128,7 +128,7 @@ class EventRouter:
         def register(
             handler: Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]],
         ) -> Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]]:
-            _once(command in self.commands, command.__name__)
+            _refuse_second(command in self.commands, command.__name__)
             self.commands[command] = handler
             return handler
 
@@ -145,7 +145,7 @@ class EventRouter:
         def register(
             handler: Callable[[Batch[K], Database], Awaitable[Sequence[Event]]],
         ) -> Callable[[Batch[K], Database], Awaitable[Sequence[Event]]]:
-            _once(timer.__name__ in self.timers, timer.__name__)
+            _refuse_second(timer.__name__ in self.timers, timer.__name__)
             self.timers[timer.__name__] = (timer, handler)
             return handler
 
@@ -155,7 +155,7 @@ class EventRouter:
         """Take over the handlers of another file of the service."""
         for mine, theirs in ((self.events, other.events), (self.commands, other.commands), (self.timers, other.timers)):
             for key, handler in theirs.items():
-                _once(key in mine, str(key))
+                _refuse_second(key in mine, str(key))
                 mine[key] = handler  # type: ignore[index, assignment]
 
     @property
@@ -164,6 +164,6 @@ class EventRouter:
         return [c for c in self.commands if issubclass(c, Command)]
 
 
-def _once(known: bool, name: str) -> None:
+def _refuse_second(known: bool, name: str) -> None:
     if known:
         raise TypeError(f"{name} has a handler already")

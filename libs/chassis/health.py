@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
-from libs.chassis import schema_version
-from libs.chassis.database import Engine, transaction
-from libs.chassis.subscriber import BatchPuller, fetch_age_seconds
+from libs.chassis.db import schema_version
+from libs.chassis.db.database import Engine, transaction
+from libs.chassis.messaging.subscriber import BatchPuller, fetch_age_seconds
 
 STUCK_SECONDS = 120.0
 STALE_SECONDS = 30.0

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from sqlalchemy import TextClause, text
 
-from libs.chassis import metrics, retries
-from libs.chassis.database import Engine, transaction
+from libs.chassis.db.database import Engine, transaction
+from libs.chassis.handling import retries
+from libs.chassis.telemetry import metrics
 
 OUTBOX_HOURS = 72
 INBOX_DAYS = 8

@@ -14,12 +14,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from libs.chassis.commands import NotTakenNow
-from libs.chassis.database import Database, is_outage, transaction
+from libs.chassis.db.database import Database, is_outage, transaction
 from libs.chassis.handlers import Answer, Done, Refused
-from libs.chassis.metrics import REQUEST_SECONDS
+from libs.chassis.handling.commands import NotTakenNow
+from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
-from libs.contracts.incident import Problem
+from libs.contracts.problem import Problem
 
 MAX_BODY_BYTES = 256 * 1024
 """Of a request, unless a service says something else of its path."""
@@ -38,13 +38,13 @@ class RefusedRequest(Exception):
         self.refused = refused
 
 
-class Desk:
+class CommandClient:
     """What routes are given: commands are answered after their commit, reads see what is committed."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
 
-    async def ask(self, command: Any) -> Any:
+    async def send(self, command: Any) -> Any:
         """The reply to the command. Raises RefusedRequest, which the client sees as a problem."""
         state = self._request.app.state
         with state.telemetry.span(type(command).__name__, self._request.headers.get(TRACEPARENT)) as traceparent:
@@ -53,27 +53,27 @@ class Desk:
             return answer.reply
         raise RefusedRequest(answer)
 
-    async def ask_all(self, wishes: Sequence[Any]) -> list[Answer]:
+    async def send_all(self, commands: Sequence[Any]) -> list[Answer]:
         """An answer for each command of one type, refusals among them; they are committed together."""
         state = self._request.app.state
-        if not wishes:
+        if not commands:
             return []
-        with state.telemetry.span(type(wishes[0]).__name__, self._request.headers.get(TRACEPARENT)) as traceparent:
-            return list(await asyncio.gather(*(state.commands.send(wish, traceparent) for wish in wishes)))
+        with state.telemetry.span(type(commands[0]).__name__, self._request.headers.get(TRACEPARENT)) as traceparent:
+            return list(await asyncio.gather(*(state.commands.send(each, traceparent) for each in commands)))
 
 
-async def _desk(request: Request) -> Desk:
+async def _command_client(request: Request) -> CommandClient:
     # A plain function would take each request through a thread.
-    return Desk(request)
+    return CommandClient(request)
 
 
-async def _reading(request: Request) -> AsyncIterator[Database]:
+async def _database(request: Request) -> AsyncIterator[Database]:
     async with transaction(request.app.state.engine) as db:
         yield db
 
 
-Asking = Annotated[Desk, Depends(_desk)]
-Reading = Annotated[Database, Depends(_reading)]
+CommandsDep = Annotated[CommandClient, Depends(_command_client)]
+DatabaseDep = Annotated[Database, Depends(_database)]
 
 
 def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
@@ -115,7 +115,7 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
     return problem(500, "Failed", "This is a fault of the service and has been logged; nothing was stored.")
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware: bounds the body before anything reads it, and measures by route template."""
 
     def __init__(self, app: App, service: str, body_bytes: Mapping[str, int]) -> None:
@@ -189,7 +189,7 @@ def install(app: FastAPI, service: str, body_bytes: Mapping[str, int]) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(NotTakenNow, _not_taken)
     app.add_exception_handler(Exception, _failed)
-    app.add_middleware(Edge, service=service, body_bytes=body_bytes)
+    app.add_middleware(RequestMiddleware, service=service, body_bytes=body_bytes)
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> PlainTextResponse:

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import TextClause
 
-from libs.chassis.database import Database, Engine, Record, transaction
+from libs.chassis.db.database import Database, Engine, Record, transaction
 from libs.chassis.handlers import Refused
 from libs.chassis.http import RefusedRequest
 
@@ -43,12 +43,12 @@ class Page(BaseModel, Generic[T]):
     total: Total | None = Field(description="Only on the first page.")
 
 
-def cursor(id: UUID) -> str:
+def encode_cursor(id: UUID) -> str:
     """Where a page ends, in a form that nobody is tempted to take apart."""
     return urlsafe_b64encode(id.bytes).decode().rstrip("=")
 
 
-def position(after: str | None) -> UUID | None:
+def decode_cursor(after: str | None) -> UUID | None:
     """The id that a cursor stands for. Raises RefusedRequest for what was never given out."""
     if after is None:
         return None
@@ -60,7 +60,7 @@ def position(after: str | None) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class Slice(Generic[T]):
     """The rows of a page, where the next one begins, and how many there are on all of them."""
 
     rows: Sequence[T]
@@ -68,17 +68,17 @@ class Part(Generic[T]):
     total: Total | None
 
 
-async def part(rows: Sequence[T], limit: int, id_of: str, count: Callable[[], Awaitable[int]] | None) -> Part[T]:
+async def slice_page(rows: Sequence[T], limit: int, id_of: str, count: Callable[[], Awaitable[int]] | None) -> Slice[T]:
     """The first `limit` of the rows, of which one more was asked for. `count`: see `counter`."""
     shown, more = rows[:limit], len(rows) > limit
     total = None
     if count is not None:
         counted = await count() if more else len(rows)
         total = Total(count=min(counted, COUNTED_AT_MOST), more=counted > COUNTED_AT_MOST)
-    return Part(shown, cursor(getattr(shown[-1], id_of)) if more else None, total)
+    return Slice(shown, encode_cursor(getattr(shown[-1], id_of)) if more else None, total)
 
 
-def safe(value: Any) -> str:
+def escape_formula(value: Any) -> str:
     """A cell as text that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in FORMULA else text
@@ -87,7 +87,7 @@ def safe(value: Any) -> str:
 def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
     """Lines of RFC 4180."""
     out = StringIO()
-    csv.writer(out).writerows([safe(value) for value in row] for row in rows)
+    csv.writer(out).writerows([escape_formula(value) for value in row] for row in rows)
     return out.getvalue()
 
 

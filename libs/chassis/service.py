@@ -14,18 +14,19 @@ from fastapi import APIRouter, FastAPI
 from faststream.nats import NatsBroker
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from libs.chassis import health, housekeeping, http, logs
-from libs.chassis.bus_commands import answer_over_bus
+from libs.chassis import health, housekeeping, http
 from libs.chassis.clock import Clock
-from libs.chassis.commands import Commands
-from libs.chassis.database import connect
+from libs.chassis.db.database import connect
 from libs.chassis.handlers import EventRouter
-from libs.chassis.processing import Processor
-from libs.chassis.relay import Relay
+from libs.chassis.handling.bus_commands import answer_over_bus
+from libs.chassis.handling.commands import Commands
+from libs.chassis.handling.processing import Processor
+from libs.chassis.handling.timers import TimerSweep
+from libs.chassis.messaging.relay import Relay
+from libs.chassis.messaging.subscriber import BatchPuller, subscribe
 from libs.chassis.settings import ServiceSettings
-from libs.chassis.subscriber import BatchPuller, subscribe
-from libs.chassis.telemetry import Telemetry
-from libs.chassis.timers import TimerSweep
+from libs.chassis.telemetry import logs
+from libs.chassis.telemetry.traces import Telemetry
 from libs.contracts import streams
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import text
 
-from libs.chassis.database import ANSWER_SECONDS, IDLE_IN_TRANSACTION_SECONDS, Database, connect, transaction
+from libs.chassis.db.database import ANSWER_SECONDS, IDLE_IN_TRANSACTION_SECONDS, Database, connect, transaction
 
 READ_ONLY = text("SET TRANSACTION READ ONLY")
 

@@ -64,9 +64,9 @@ def _outages() -> tuple[type[BaseException], ...]:
     from asyncpg import PostgresError
     from nats.errors import Error
 
-    from libs.chassis.database import NOBODY_THERE
+    from libs.chassis.db.database import CONNECTION_ERRORS
 
-    return (*NOBODY_THERE, Error, PostgresError)
+    return (*CONNECTION_ERRORS, Error, PostgresError)
 
 
 def _reason(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
-from libs.contracts.words import (
+from libs.contracts.values import (
     Appointment,
     Documents,
     Level,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
-from libs.contracts.words import Appointment, Documents, Place, RequestKind, SealedContact
+from libs.contracts.values import Appointment, Documents, Place, RequestKind, SealedContact
 
 TEXT_MAX_LENGTH = 5000
 
@@ -206,18 +206,3 @@ class Receipt(Value):
     case_id: UUID
     case_no: str
     tracking_code: str
-
-
-class Problem(Value):
-    """A refusal that a program and a person can read (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-    @classmethod
-    def of(cls, status: int, title: str, detail: str) -> Self:
-        """With the type that belongs to the title."""
-        slug = "-".join(title.lower().split())
-        return cls(type=f"urn:wangge:problem:{slug}", title=title, status=status, detail=detail)

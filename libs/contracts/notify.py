@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from libs.contracts.message import Event
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 
 
 class _Ended(Event):

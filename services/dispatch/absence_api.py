@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from libs.chassis.http import Asking, Reading
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
+from libs.chassis.http import CommandsDep, DatabaseDep
 from libs.contracts.message import MemberId, Tenant
 from services.dispatch.domain.absence import Absence, AbsenceReason
 from services.dispatch.domain.commands import EndAbsence, RecordAbsence
@@ -37,16 +37,16 @@ class AbsenceView(BaseModel):
 
 
 @router.post("/v1/absences", status_code=201)
-async def record_absence(body: AbsenceBody, desk: Asking) -> AbsenceView:
+async def record_absence(body: AbsenceBody, commands: CommandsDep) -> AbsenceView:
     """请假. Nothing is offered to the member meanwhile, and it ends by itself. Recorded twice it is the same."""
     absence = Absence(new_id(), body.tenant, body.member_id, body.from_at, body.until_at, body.reason)
-    return _view(await desk.ask(RecordAbsence(absence)))
+    return _view(await commands.send(RecordAbsence(absence)))
 
 
 @router.get("/v1/absences")
 async def list_absences(
     request: Request,
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     member_id: MemberId | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
@@ -57,9 +57,9 @@ async def list_absences(
 
 
 @router.delete("/v1/absences/{absence_id}")
-async def end_absence(absence_id: UUID, tenant: Tenant, desk: Asking) -> AbsenceView:
+async def end_absence(absence_id: UUID, tenant: Tenant, commands: CommandsDep) -> AbsenceView:
     """The member is back earlier, or does not go at all."""
-    return _view(await desk.ask(EndAbsence(tenant, absence_id)))
+    return _view(await commands.send(EndAbsence(tenant, absence_id)))
 
 
 def _view(absence: Absence) -> AbsenceView:

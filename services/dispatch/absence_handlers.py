@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.chassis.handling import timers
 from libs.contracts.message import Event
 from services.dispatch import inspecting
 from services.dispatch.desk import Desk, near

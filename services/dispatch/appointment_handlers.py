@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.contracts.incident import CaseAppointmentChanged
 from libs.contracts.message import Event
@@ -25,7 +25,7 @@ async def reschedule_orders(changed: Batch[CaseAppointmentChanged], db: Database
             continue
         known = found.get((change.tenant, change.case_id, change.opening))
         if known is None:
-            changed.wait(change, f"the order of case {change.case_id} is not here yet")
+            changed.postpone(change, f"the order of case {change.case_id} is not here yet")
             continue
         order, street = desk.orders[known.order_id], desk.streets[change.tenant]
         rescheduled = reschedule(order, change.appointment, change.changes, street, change.occurred_at)

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.chassis.http import Asking, Reading
+from libs.chassis.http import CommandsDep, DatabaseDep
 from libs.contracts.dispatch import ApprovalKind
 from libs.contracts.message import OrgId, Tenant
 from services.dispatch.domain.approval import REASONS, State, Wish
@@ -86,7 +86,7 @@ async def reasons() -> dict[ApprovalKind, list[ReasonView]]:
 
 @router.get("/v1/approvals")
 async def pending(
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     org_id: Annotated[OrgId, Query(description="The organisation that has to decide.")],
     after: Annotated[UUID | None, Query(description="The last approval id of the page before.")] = None,
@@ -97,35 +97,35 @@ async def pending(
 
 
 @router.get("/v1/orders/{order_id}/approvals")
-async def of_order(order_id: UUID, tenant: Tenant, db: Reading) -> list[ApprovalView]:
+async def of_order(order_id: UUID, tenant: Tenant, db: DatabaseDep) -> list[ApprovalView]:
     """Everything that was asked about an order, with the answers."""
     return [_approval(found) for found in await tables.of_orders(db, [order_id]) if found.tenant == tenant]
 
 
 @router.post("/v1/orders/{order_id}/approvals")
-async def ask(order_id: UUID, body: AskBody, desk: Asking) -> ApprovalView:
+async def ask(order_id: UUID, body: AskBody, commands: CommandsDep) -> ApprovalView:
     """延期、挂账、申诉. The handler asks; asking again while it is undecided is answered alike."""
     wish = Wish(body.kind, body.reason, body.note, body.amount)
-    return _approval(await desk.ask(AskApproval(body.tenant, order_id, body.member_id, wish)))
+    return _approval(await commands.send(AskApproval(body.tenant, order_id, body.member_id, wish)))
 
 
 @router.post("/v1/orders/{order_id}/approvals/{approval_id}/decide")
-async def decide(order_id: UUID, approval_id: UUID, body: DecideBody, desk: Asking) -> ApprovalView:
+async def decide(order_id: UUID, approval_id: UUID, body: DecideBody, commands: CommandsDep) -> ApprovalView:
     """审批. A member of the organisation above, or of one above that, approves or refuses."""
     wanted = DecideApproval(body.tenant, order_id, body.member_id, approval_id, body.approve, body.note)
-    return _approval(await desk.ask(wanted))
+    return _approval(await commands.send(wanted))
 
 
 @router.post("/v1/orders/{order_id}/resume")
-async def resume(order_id: UUID, body: ResumeBody, desk: Asking) -> OrderView:
+async def resume(order_id: UUID, body: ResumeBody, commands: CommandsDep) -> OrderView:
     """恢复. The handler goes on with a suspended order, and its clock with what was left."""
-    return view(await desk.ask(ResumeOrder(body.tenant, order_id, body.member_id)))
+    return view(await commands.send(ResumeOrder(body.tenant, order_id, body.member_id)))
 
 
 @router.post("/v1/orders/{order_id}/supervise")
-async def supervise(order_id: UUID, body: SuperviseBody, desk: Asking) -> OrderView:
+async def supervise(order_id: UUID, body: SuperviseBody, commands: CommandsDep) -> OrderView:
     """督办. A higher level wants it done; those whose turn it is are told."""
-    return view(await desk.ask(SuperviseOrder(body.tenant, order_id, body.member_id, body.note)))
+    return view(await commands.send(SuperviseOrder(body.tenant, order_id, body.member_id, body.note)))
 
 
 def _approval(found: object) -> ApprovalView:

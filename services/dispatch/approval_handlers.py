@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from libs.chassis.ids import new_id
 from services.dispatch.desk import C, Desk, carry_out
 from services.dispatch.domain import approval, escalation
 from services.dispatch.domain.approval import Approval

@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from libs.chassis.http import Asking, Reading, RefusedRequest, not_found
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
+from libs.chassis.http import CommandsDep, DatabaseDep, RefusedRequest, not_found
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import Level, MemberKind
+from libs.contracts.values import Level, MemberKind
 from services.dispatch.domain import campaign as domain
 from services.dispatch.domain.campaign import AnswerKind, Campaign, Item, Move, Plan
 from services.dispatch.domain.campaign_commands import BeginCampaign, MoveCampaign
@@ -101,14 +101,14 @@ class Preview(BaseModel):
 
 
 @router.post("/v1/campaigns", status_code=201)
-async def begin_campaign(body: BeginBody, desk: Asking) -> CampaignView:
+async def begin_campaign(body: BeginBody, commands: CommandsDep) -> CampaignView:
     """专项行动. Its first round begins at the next time of its recurrence."""
-    return _campaign(await desk.ask(BeginCampaign(body.tenant, body.campaign_id or new_id(), body.plan())))
+    return _campaign(await commands.send(BeginCampaign(body.tenant, body.campaign_id or new_id(), body.plan())))
 
 
 @router.post("/v1/campaigns/preview")
 async def preview(
-    body: ChangeBody, db: Reading, request: Request, count: Annotated[int, Query(ge=1, le=100)] = 10
+    body: ChangeBody, db: DatabaseDep, request: Request, count: Annotated[int, Query(ge=1, le=100)] = 10
 ) -> Preview:
     """The next rounds of such a campaign. Nothing is made."""
     street, now, plan = await street_asked(db, body.tenant), request.app.state.clock.now(), body.plan()
@@ -124,12 +124,12 @@ async def preview(
 
 
 @router.get("/v1/campaigns")
-async def list_campaigns(db: Reading, tenant: Tenant) -> list[CampaignView]:
+async def list_campaigns(db: DatabaseDep, tenant: Tenant) -> list[CampaignView]:
     return [_campaign(each) for each in await campaign_tables.campaigns_of(db, tenant)]
 
 
 @router.get("/v1/campaigns/{campaign_id}")
-async def show_campaign(campaign_id: UUID, tenant: Tenant, db: Reading) -> CampaignView:
+async def show_campaign(campaign_id: UUID, tenant: Tenant, db: DatabaseDep) -> CampaignView:
     found = (await campaign_tables.campaigns_by_id(db, [campaign_id], lock=False)).get(campaign_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no campaign {campaign_id} in {tenant}")
@@ -137,17 +137,17 @@ async def show_campaign(campaign_id: UUID, tenant: Tenant, db: Reading) -> Campa
 
 
 @router.put("/v1/campaigns/{campaign_id}")
-async def change_campaign(campaign_id: UUID, body: ChangeBody, desk: Asking) -> CampaignView:
+async def change_campaign(campaign_id: UUID, body: ChangeBody, commands: CommandsDep) -> CampaignView:
     """What begins from now on is as the body says; rounds that have begun stay as they are."""
-    return _campaign(await desk.ask(MoveCampaign(body.tenant, campaign_id, Move.CHANGE, body.plan())))
+    return _campaign(await commands.send(MoveCampaign(body.tenant, campaign_id, Move.CHANGE, body.plan())))
 
 
 @router.post("/v1/campaigns/{campaign_id}/{move}")
 async def move_campaign(
-    campaign_id: UUID, move: Literal["pause", "resume", "end"], body: StreetBody, desk: Asking
+    campaign_id: UUID, move: Literal["pause", "resume", "end"], body: StreetBody, commands: CommandsDep
 ) -> CampaignView:
     """Pause, resume or end it; rounds that have begun go on."""
-    return _campaign(await desk.ask(MoveCampaign(body.tenant, campaign_id, Move(move))))
+    return _campaign(await commands.send(MoveCampaign(body.tenant, campaign_id, Move(move))))
 
 
 class RoundView(BaseModel):
@@ -176,7 +176,7 @@ class ToDoView(TaskView):
 async def list_rounds(
     campaign_id: UUID,
     tenant: Tenant,
-    db: Reading,
+    db: DatabaseDep,
     before: Moment = datetime(2099, 12, 31, tzinfo=UTC),
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[RoundView]:
@@ -189,7 +189,7 @@ async def list_rounds(
 async def list_tasks(
     round_id: UUID,
     tenant: Tenant,
-    db: Reading,
+    db: DatabaseDep,
     after: Annotated[str, Query(pattern=r"^[0-9]{0,16}$", description="The last unit of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
 ) -> list[TaskView]:
@@ -199,7 +199,7 @@ async def list_tasks(
 
 
 @router.get("/v1/members/{member_id}/patrols")
-async def list_to_do(member_id: MemberId, tenant: Tenant, db: Reading) -> list[ToDoView]:
+async def list_to_do(member_id: MemberId, tenant: Tenant, db: DatabaseDep) -> list[ToDoView]:
     """What the member has yet to visit, with the checklists."""
     return [ToDoView.model_validate(row, from_attributes=True) for row in await tables.to_do(db, tenant, member_id)]
 

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from libs.chassis.handlers import Refused
-from libs.chassis.http import Reading, RefusedRequest, not_found
+from libs.chassis.http import DatabaseDep, RefusedRequest, not_found
 from libs.chassis.pages import csv_lines
 from libs.contracts.message import GridCode, Tenant
-from libs.contracts.words import STREET_ZONE, Level
+from libs.contracts.values import Level
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.coverage import level_below, roll_up
 from services.dispatch.domain.street import Street
 from services.dispatch.streets_asked import street_asked
@@ -79,7 +80,7 @@ class CoverageAsked(Days):
 
 
 @router.get("/v1/patrols/coverage", response_model=list[CoverageView], responses=AS_TABLE)
-async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: Reading) -> Response:
+async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: DatabaseDep) -> Response:
     """覆盖率: visited of planned, by day, rolled up the grid tree."""
     street, under = await _where(db, asked)
     level = asked.level or level_below(street.units[under].level)
@@ -89,7 +90,7 @@ async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: Reading) -
 
 
 @router.get("/v1/patrols/missed", response_model=list[MissedView], responses=AS_TABLE)
-async def list_missed(asked: DaysAsked, db: Reading) -> Response:
+async def list_missed(asked: DaysAsked, db: DatabaseDep) -> Response:
     """Every task that nobody has visited when its time was over."""
     street, under = await _where(db, asked)
     rows = await tables.missed(db, asked.tenant, asked.first, asked.until(), asked.campaign_id)

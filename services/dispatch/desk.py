@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import ClassVar, TypeVar
 from uuid import UUID
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, Refused, Timer
-from libs.contracts.words import Stage
+from libs.chassis.handling import timers
+from libs.contracts.values import Stage
 from services.dispatch.domain.commands import AboutOrder
 from services.dispatch.domain.offering import who_may_be_asked
 from services.dispatch.domain.order import Changed, Decision, Order, Refuse, State

@@ -6,19 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Batch, EventRouter
-from libs.chassis.ids import new_id
+from libs.chassis.handling import timers
 from libs.contracts.dispatch import CancelCause
-from libs.contracts.incident import (
-    CaseMerged,
-    CaseOpened,
-    CaseRegistered,
-    CaseReopened,
-    CaseUnmerged,
-    CaseVoided,
-)
+from libs.contracts.incident import CaseMerged, CaseOpened, CaseRegistered, CaseReopened, CaseUnmerged, CaseVoided
 from libs.contracts.message import Event
 from services.dispatch import (
     absence_handlers,
@@ -57,7 +50,7 @@ O = TypeVar("O", bound=CaseOpened)  # noqa: E741
 @router.on(CaseRegistered)
 async def dispatch_cases(cases: Batch[CaseRegistered], db: Database) -> list[Event]:
     relieved = await inspecting.stop_verifying(db, cases, None, cases.now)
-    return [*await _dispatch(cases, cases.wait, db, cases.now), *relieved]
+    return [*await _dispatch(cases, cases.postpone, db, cases.now), *relieved]
 
 
 @router.on(CaseUnmerged)
@@ -68,10 +61,10 @@ async def dispatch_unmerged_cases(cases: Batch[CaseUnmerged], db: Database) -> l
     for case in cases:
         earlier = before.get((case.tenant, case.case_id, case.opening - 1))
         if case.opening and (earlier is None or earlier.state not in ENDED):
-            cases.wait(case, f"the order of case {case.case_id} from before it was merged is not cancelled yet")
+            cases.postpone(case, f"the order of case {case.case_id} from before it was merged is not cancelled yet")
         else:
             ready.append(case)
-    return await _dispatch(ready, cases.wait, db, cases.now)
+    return await _dispatch(ready, cases.postpone, db, cases.now)
 
 
 async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Database, now: datetime) -> list[Event]:
@@ -97,14 +90,14 @@ async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> 
     openings = {(c.tenant, c.case_id, c.opening) for c in cases if c.opening is not None}
     found = await order_tables.of_openings(db, openings)
     desk = await Desk.open(db, {order.order_id for order in found.values()}, (), cases.now)
-    facts = await inspecting.stop_verifying(db, [c for c in cases if c.opening is None], cases.wait, cases.now)
+    facts = await inspecting.stop_verifying(db, [c for c in cases if c.opening is None], cases.postpone, cases.now)
     over = set()
     for case in cases:
         if case.opening is None:
             continue
         order = found.get((case.tenant, case.case_id, case.opening))
         if order is None:
-            cases.wait(case, f"the order of case {case.case_id} is not here yet")
+            cases.postpone(case, f"the order of case {case.case_id} is not here yet")
             continue
         because = CancelCause.VOIDED if isinstance(case, CaseVoided) else CancelCause.MERGED
         match work.cancel(desk.orders[order.order_id], because, case.occurred_at):
@@ -130,7 +123,7 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
     for case in cases:
         before = earlier.get(case.order_id)
         if before is None or before.state is not State.CHECKED:
-            cases.wait(case, f"the order {case.order_id} is not checked here yet")
+            cases.postpone(case, f"the order {case.order_id} is not checked here yet")
             continue
         street = streets[case.tenant]
         again = NewCase(

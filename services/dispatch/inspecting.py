@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeGuard
 from uuid import UUID
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Done, Timer
-from libs.chassis.ids import new_id
+from libs.chassis.handling import timers
 from libs.contracts.dispatch import OrderChecked, OrderHandled
 from libs.contracts.incident import CaseMerged, CaseRegistered, CaseRejected, CaseVoided
 from libs.contracts.message import Event

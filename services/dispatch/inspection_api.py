@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.chassis.http import Asking, Reading, not_found
-from libs.chassis.pages import Page, position
+from libs.chassis.http import CommandsDep, DatabaseDep, not_found
+from libs.chassis.pages import Page, decode_cursor
 from libs.contracts.dispatch import InspectionKind
 from libs.contracts.message import MemberId, OrgId, Tenant
 from services.dispatch.domain.commands import AnswerInspection
@@ -58,7 +58,7 @@ class AnswerBody(ByMember):
 
 @router.get("/v1/inspections")
 async def list_inspections(
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     state: Annotated[tuple[State, ...], Query(description="Any of these; without it, those that are open.")] = OPEN,
     kind: InspectionKind | None = None,
@@ -69,12 +69,12 @@ async def list_inspections(
 ) -> Page[InspectionView]:
     """待核实、待核查. Inspections of a street in the sequence in which they were asked for, a page at a time."""
     wanted = tables.Wanted(tenant, state, kind, member_id, org_id)
-    found = await tables.page(db, wanted, position(after), limit)
+    found = await tables.page(db, wanted, decode_cursor(after), limit)
     return Page(items=[_view(each) for each in found.rows], next=found.next, total=found.total)
 
 
 @router.get("/v1/inspections/{inspection_id}")
-async def show(inspection_id: UUID, tenant: Tenant, db: Reading) -> InspectionView:
+async def show(inspection_id: UUID, tenant: Tenant, db: DatabaseDep) -> InspectionView:
     found = await tables.one(db, tenant, inspection_id)
     if found is None:
         raise not_found(f"there is no inspection {inspection_id} in {tenant}")
@@ -82,16 +82,16 @@ async def show(inspection_id: UUID, tenant: Tenant, db: Reading) -> InspectionVi
 
 
 @router.get("/v1/orders/{order_id}/inspections")
-async def of_order(order_id: UUID, tenant: Tenant, db: Reading) -> list[InspectionView]:
+async def of_order(order_id: UUID, tenant: Tenant, db: DatabaseDep) -> list[InspectionView]:
     """Every check of an order, the first one first."""
     return [_view(each) for each in await tables.of_order(db, tenant, order_id)]
 
 
 @router.post("/v1/inspections/{inspection_id}/answer")
-async def answer(inspection_id: UUID, body: AnswerBody, desk: Asking) -> InspectionView:
+async def answer(inspection_id: UUID, body: AnswerBody, commands: CommandsDep) -> InspectionView:
     """核实反馈. Whether the report is true. What is found of an order is said by `POST /v1/orders/{id}/check`."""
     said = AnswerInspection(body.tenant, inspection_id, body.member_id, body.true_report, body.note, tuple(body.photos))
-    return _view(await desk.ask(said))
+    return _view(await commands.send(said))
 
 
 def _view(found: object) -> InspectionView:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from libs.chassis.ids import new_id
+from libs.chassis.handling import timers
 from libs.contracts.incident import CaseRejected, VerifyAsked
 from libs.contracts.message import Event
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.dispatch import inspecting
 from services.dispatch.domain import sending
 from services.dispatch.domain.commands import AnswerInspection
@@ -33,7 +33,7 @@ async def send_to_verify(cases: Batch[VerifyAsked], db: Database) -> list[Event]
     here: defaultdict[str, list[VerifyAsked]] = defaultdict(list)
     for case in cases:
         if case.tenant not in streets:
-            cases.wait(case, f"the street {case.tenant} has no grid tree yet")
+            cases.postpone(case, f"the street {case.tenant} has no grid tree yet")
         elif (case.tenant, case.case_id, 0) not in decided:
             here[case.tenant].append(case)
     routed = [
@@ -52,7 +52,7 @@ async def send_to_verify(cases: Batch[VerifyAsked], db: Database) -> list[Event]
 
 @router.on(CaseRejected)
 async def stop_verifying(cases: Batch[CaseRejected], db: Database) -> list[Event]:
-    return await inspecting.stop_verifying(db, cases, cases.wait, cases.now)
+    return await inspecting.stop_verifying(db, cases, cases.postpone, cases.now)
 
 
 @router.answers(AnswerInspection)

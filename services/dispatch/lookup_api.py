@@ -11,11 +11,12 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field, WithJsonSchema
 
-from libs.chassis.database import Database, Record
-from libs.chassis.http import Reading, not_found
-from libs.chassis.pages import CSV_ANSWER, Page, as_csv, position
+from libs.chassis.db.database import Database, Record
+from libs.chassis.http import DatabaseDep, not_found
+from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import STREET_ZONE, Level
+from libs.contracts.values import Level
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.escalation import within_community
 from services.dispatch.domain.order import Order, State
@@ -72,7 +73,7 @@ DueBefore = Annotated[AwareDatetime | None, Query(description="To be handled bef
 @router.get("/v1/orders")
 async def list_orders(
     request: Request,
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     state: AnyOfStates = (),
     member_id: Annotated[MemberId | None, Query(description="What this member may claim or has claimed.")] = None,
@@ -87,7 +88,7 @@ async def list_orders(
     units = await _units(db, tenant, unit)
     states = state or tuple(State)
     wanted = order_tables.Wanted(tenant, states, member_id, category, units, due_before, appointment_before)
-    found = await order_tables.list_orders(db, wanted, position(after), limit)
+    found = await order_tables.list_orders(db, wanted, decode_cursor(after), limit)
     shown = await _shown(found.rows, tenant, request, db)
     return Page(items=shown, next=found.next, total=found.total)
 
@@ -95,7 +96,7 @@ async def list_orders(
 @router.get("/v1/orders.csv", response_class=StreamingResponse, responses=CSV_ANSWER)
 async def orders_as_csv(
     request: Request,
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     state: AnyOfStates = (),
     category: CategoryCode | None = None,
@@ -111,20 +112,20 @@ async def orders_as_csv(
 
 
 @router.get("/v1/orders/ended-by-level")
-async def ended_by_level(db: Reading, tenant: Tenant, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
+async def ended_by_level(db: DatabaseDep, tenant: Tenant, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
     """小事不出社区，大事不出街道: at which level orders ended that passed their check in [since, until)."""
     ended = await order_tables.ended_by_level(db, tenant, since, until)
     return EndedByLevel(ended=ended, within_community=within_community(ended))
 
 
 @router.get("/v1/orders/counts")
-async def counts(db: Reading, tenant: Tenant) -> dict[str, int]:
+async def counts(db: DatabaseDep, tenant: Tenant) -> dict[str, int]:
     """How many orders are in each state."""
     return await order_tables.count_orders(db, tenant)
 
 
 @router.get("/v1/orders/{order_id}")
-async def show(order_id: UUID, tenant: Tenant, request: Request, db: Reading) -> OrderShown:
+async def show(order_id: UUID, tenant: Tenant, request: Request, db: DatabaseDep) -> OrderShown:
     found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no order {order_id} in {tenant}")
@@ -133,7 +134,7 @@ async def show(order_id: UUID, tenant: Tenant, request: Request, db: Reading) ->
 
 
 @router.get("/v1/calendar/{year}")
-async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: Tenant, db: Reading) -> YearView:
+async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: Tenant, db: DatabaseDep) -> YearView:
     """When the street works: hours, the days on which it differs from Monday to Friday, and whether that is certain."""
     works = (await street_asked(db, tenant)).calendar
     days = [date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]

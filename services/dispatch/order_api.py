@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from libs.chassis.http import Asking
+from libs.chassis.http import CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
-from libs.contracts.words import Documents, Level, Reach
+from libs.contracts.values import Documents, Level, Reach
 from services.dispatch.domain.commands import (
     AssignOrder,
     CheckOrder,
@@ -122,53 +122,53 @@ class CheckBody(ByMember):
 
 
 @router.post("/v1/orders/{order_id}/claim")
-async def claim(order_id: UUID, body: ClaimBody, desk: Asking) -> OrderView:
+async def claim(order_id: UUID, body: ClaimBody, commands: CommandsDep) -> OrderView:
     """接单. Exactly one member has it; who is first. The same member may ask again."""
-    return view(await desk.ask(ClaimOrder(body.tenant, order_id, body.member_id)))
+    return view(await commands.send(ClaimOrder(body.tenant, order_id, body.member_id)))
 
 
 @router.post("/v1/orders/{order_id}/start")
-async def start(order_id: UUID, body: StartBody, desk: Asking) -> OrderView:
+async def start(order_id: UUID, body: StartBody, commands: CommandsDep) -> OrderView:
     """开始处置. The member begins."""
-    return view(await desk.ask(StartOrder(body.tenant, order_id, body.member_id)))
+    return view(await commands.send(StartOrder(body.tenant, order_id, body.member_id)))
 
 
 @router.post("/v1/orders/{order_id}/hand-in")
-async def hand_in(order_id: UUID, body: HandInBody, desk: Asking) -> OrderView:
+async def hand_in(order_id: UUID, body: HandInBody, commands: CommandsDep) -> OrderView:
     """处置反馈. It is done, and waits to be checked."""
     photos, returned = tuple(body.photos), body.documents_returned
-    return view(await desk.ask(HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned)))
+    return view(await commands.send(HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned)))
 
 
 @router.post("/v1/orders/{order_id}/give-back")
-async def give_back(order_id: UUID, body: GiveBackBody, desk: Asking) -> OrderView:
+async def give_back(order_id: UUID, body: GiveBackBody, commands: CommandsDep) -> OrderView:
     """回退. The next candidates hear of it, or the level above."""
-    return view(await desk.ask(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
+    return view(await commands.send(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/assign")
-async def assign(order_id: UUID, body: AssignBody, desk: Asking) -> OrderView:
+async def assign(order_id: UUID, body: AssignBody, commands: CommandsDep) -> OrderView:
     """指派. An organisation that answers for the order gives it to a member, from whoever has it."""
-    return view(await desk.ask(AssignOrder(body.tenant, order_id, body.member_id, body.to_member, body.reason)))
+    return view(await commands.send(AssignOrder(body.tenant, order_id, body.member_id, body.to_member, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/raise")
-async def raise_order(order_id: UUID, body: RaiseBody, desk: Asking) -> OrderView:
+async def raise_order(order_id: UUID, body: RaiseBody, commands: CommandsDep) -> OrderView:
     """上交. An organisation that answers for the order hands it to the level above."""
-    return view(await desk.ask(RaiseOrder(body.tenant, order_id, body.member_id, body.reason)))
+    return view(await commands.send(RaiseOrder(body.tenant, order_id, body.member_id, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/send-down")
-async def send_down(order_id: UUID, body: SendDownBody, desk: Asking) -> OrderView:
+async def send_down(order_id: UUID, body: SendDownBody, commands: CommandsDep) -> OrderView:
     """下派. An organisation that answers for the order hands it to a unit below."""
-    return view(await desk.ask(SendOrderDown(body.tenant, order_id, body.member_id, body.unit, body.reason)))
+    return view(await commands.send(SendOrderDown(body.tenant, order_id, body.member_id, body.unit, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/check")
-async def check(order_id: UUID, body: CheckBody, desk: Asking) -> OrderView:
+async def check(order_id: UUID, body: CheckBody, commands: CommandsDep) -> OrderView:
     """核查. Who was asked to look, or another of an answering organisation, says: done, or rework."""
     found = CheckOrder(body.tenant, order_id, body.member_id, body.passed, body.note, tuple(body.photos))
-    return view(await desk.ask(found))
+    return view(await commands.send(found))
 
 
 def view(order: Order) -> OrderView:

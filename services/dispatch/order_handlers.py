@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter
 from services.dispatch import inspecting
 from services.dispatch.desk import Desk, carry_out, near

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from libs.chassis import timers
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
-from libs.chassis.ids import new_id
+from libs.chassis.handling import timers
 from libs.contracts.message import Event
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.dispatch.domain import campaign, patrol
 from services.dispatch.domain.campaign import Campaign, Wrong
 from services.dispatch.domain.campaign_commands import BeginCampaign, MoveCampaign

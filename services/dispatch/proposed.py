@@ -5,7 +5,7 @@ from __future__ import annotations
 from shapely import wkb
 from shapely.geometry.base import BaseGeometry
 
-from libs.contracts.words import Level, OrgKind
+from libs.contracts.values import Level, OrgKind
 from services.dispatch.domain.rules import Rules
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.tree import GridTree, Unit

@@ -14,12 +14,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from libs.chassis.database import Database, transaction
+from libs.chassis.db.database import Database, transaction
 from libs.chassis.handlers import Refused
-from libs.chassis.http import Asking, Reading, RefusedRequest, not_found
+from libs.chassis.http import CommandsDep, DatabaseDep, RefusedRequest, not_found
 from libs.chassis.pages import CSV_ANSWER, Page
 from libs.contracts.message import Tenant
-from libs.contracts.words import Level, OrgKind, Registration
+from libs.contracts.values import Level, OrgKind, Registration
 from services.dispatch import responsibility_file, responsibility_list, spreadsheet
 from services.dispatch.domain.calendar import TimeUnit
 from services.dispatch.domain.commands import ImportList
@@ -125,7 +125,7 @@ AsOf = Annotated[date | None, Query(description="Only rows that apply on this da
 
 @router.get(PATH)
 async def show_list(
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     version: Version = None,
     as_of: AsOf = None,
@@ -142,7 +142,7 @@ async def show_list(
 
 @router.get(f"{PATH}.csv", response_class=Response, responses=CSV_ANSWER)
 async def list_as_csv(
-    db: Reading, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
+    db: DatabaseDep, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
 ) -> Response:
     """As a file that can be imported again."""
     rows = await list_tables.rows_of_version(db, tenant, await _version(db, tenant, version), as_of)
@@ -152,7 +152,7 @@ async def list_as_csv(
 
 @router.get(f"{PATH}.xlsx", response_class=Response, responses=XLSX_ANSWER)
 async def list_as_xlsx(
-    db: Reading, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
+    db: DatabaseDep, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
 ) -> Response:
     """As a workbook that can be imported again."""
     rows = await list_tables.rows_of_version(db, tenant, await _version(db, tenant, version), as_of)
@@ -162,7 +162,7 @@ async def list_as_xlsx(
 
 @router.get(f"{PATH}/versions")
 async def list_versions(
-    db: Reading, tenant: Tenant, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    db: DatabaseDep, tenant: Tenant, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> list[VersionView]:
     """The imports that changed the list, the latest first."""
     found = await list_tables.versions(db, tenant, limit)
@@ -180,7 +180,7 @@ async def preview(request: Request, tenant: Tenant) -> ChangeView:
 @router.put(PATH, openapi_extra=FILE)
 async def import_list(
     request: Request,
-    desk: Asking,
+    commands: CommandsDep,
     tenant: Tenant,
     onto: Annotated[
         int | None, Query(ge=0, le=2**31 - 1, description="Import only if the list still has this version.")
@@ -189,7 +189,7 @@ async def import_list(
     """导入. The list becomes what the file says, whole or not at all; orders that are there keep what they were made
     under."""
     rows = await _rows(request, tenant)
-    return _change(await desk.ask(ImportList(tenant, tuple(rows), onto)))
+    return _change(await commands.send(ImportList(tenant, tuple(rows), onto)))
 
 
 async def _rows(request: Request, tenant: str) -> Sequence[Responsibility]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from libs.chassis.pages import FORMULA
-from libs.contracts.words import Level, OrgKind, Registration
+from libs.contracts.values import Level, OrgKind, Registration
 from services.dispatch import spreadsheet
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.responsibility import ANSWERING, FOR_EVER, FROM_EVER, Condition, Responsibility

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.contracts.message import Event
 from services.dispatch import responsibility_list

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Timer
+from libs.chassis.handling import timers
 from libs.contracts.message import Event
 from services.dispatch.domain.responsibility import Responsibility, categories, next_turn, tell
 from services.dispatch.tables import responsibilities as list_tables

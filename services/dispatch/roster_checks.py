@@ -12,7 +12,7 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch import responsibility_file
 from services.dispatch.cells import Problem
 from services.dispatch.domain.borders import Borders

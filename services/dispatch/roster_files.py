@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from libs.contracts.message import GridCode, MemberId, OrgId
-from libs.contracts.words import Level, MemberKind, OrgKind
+from libs.contracts.values import Level, MemberKind, OrgKind
 from services.dispatch import responsibility_file
 from services.dispatch.cells import Address, Name, Problem, Words
 from services.dispatch.responsibility_file import Listed

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.contracts.message import GridCode
-from libs.contracts.words import OrgKind, RequestKind
+from libs.contracts.values import OrgKind, RequestKind
 from services.dispatch.cells import IfAny, Name, Names, Problem
 from services.dispatch.domain.borders import Borders
 from services.dispatch.domain.gazetteer import NamedPlace

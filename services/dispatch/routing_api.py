@@ -11,9 +11,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from libs.chassis.handlers import Refused
-from libs.chassis.http import Reading, RefusedRequest
+from libs.chassis.http import DatabaseDep, RefusedRequest
 from libs.contracts.message import CategoryCode, Tenant
-from libs.contracts.words import Level, Place, RequestKind
+from libs.contracts.values import Level, Place, RequestKind
 from services.dispatch.cells import Problem
 from services.dispatch.domain.gazetteer import Candidate
 from services.dispatch.domain.offering import ANYBODY, Hearing, hearing_of, who_may_be_asked
@@ -117,7 +117,7 @@ class ReplayView(BaseModel):
 
 
 @router.post("/v1/routing/dry-run")
-async def dry_run(body: DryRun, request: Request, db: Reading) -> Route:
+async def dry_run(body: DryRun, request: Request, db: DatabaseDep) -> Route:
     """Where would a report go, who would hear of it, and why?"""
     street = await street_asked(db, body.tenant)
     now = request.app.state.clock.now()
@@ -131,14 +131,14 @@ async def dry_run(body: DryRun, request: Request, db: Reading) -> Route:
 
 @router.get("/v1/places")
 async def places(
-    db: Reading, tenant: Tenant, q: Annotated[str, Query(min_length=1, max_length=100)]
+    db: DatabaseDep, tenant: Tenant, q: Annotated[str, Query(min_length=1, max_length=100)]
 ) -> list[CandidateView]:
     """地名. What a half-typed name of a place may become, the likeliest first."""
     return [_candidate(each) for each in (await street_asked(db, tenant)).gazetteer.suggest(q)]
 
 
 @router.post("/v1/routing/replay")
-async def replay(body: ReplayBody, request: Request, db: Reading) -> ReplayView:
+async def replay(body: ReplayBody, request: Request, db: DatabaseDep) -> ReplayView:
     """Which cases of the last days would have gone elsewhere by other rules or places? Nothing is changed."""
     street = await street_asked(db, body.tenant)
     if wrong := list(_wrong(body, street)):

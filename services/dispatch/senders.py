@@ -9,10 +9,10 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 
-from libs.chassis.database import Record, autocommit, transaction
+from libs.chassis.db.database import Record, autocommit, transaction
 from libs.chassis.service import Service
 from libs.contracts.incident import ReportCase
-from libs.contracts.words import Place, Point, RequestKind
+from libs.contracts.values import Place, Point, RequestKind
 from services.dispatch.domain.finding import Outcome, after
 from services.dispatch.tables import findings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.http import not_found
 from services.dispatch.domain.street import Street
 from services.dispatch.tables import streets as street_tables

@@ -11,11 +11,11 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from libs.chassis.database import Record
-from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
+from libs.chassis.db.database import Record
+from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, RefusedRequest, not_found
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.words import Point
+from libs.contracts.values import Point
 from services.dispatch.domain.visit import Answer, Found, RecordVisit
 from services.dispatch.patrol_bodies import Moment, Name, Photos, Storable
 from services.dispatch.tables import patrols as tables
@@ -138,27 +138,27 @@ class VisitView(BaseModel):
 
 
 @router.post("/v1/patrols/visits", status_code=201)
-async def record_visit(body: OneVisitBody, desk: Asking) -> VisitReceipt:
+async def record_visit(body: OneVisitBody, commands: CommandsDep) -> VisitReceipt:
     """巡查. Late ones are kept and counted late, those from elsewhere are kept and flagged."""
-    return VisitReceipt(**await desk.ask(body.command(body.tenant)))
+    return VisitReceipt(**await commands.send(body.command(body.tenant)))
 
 
 @router.post("/v1/patrols/visits/batch")
-async def record_visits(body: VisitsBody, desk: Asking) -> list[Told]:
+async def record_visits(body: VisitsBody, commands: CommandsDep) -> list[Told]:
     """Several at once, each with an answer of its own, in their order."""
-    return list(await asyncio.gather(*(_one_of(body.tenant, each, desk) for each in body.visits)))
+    return list(await asyncio.gather(*(_one_of(body.tenant, each, commands) for each in body.visits)))
 
 
-async def _one_of(tenant: str, body: VisitBody, desk: Desk) -> Told:
+async def _one_of(tenant: str, body: VisitBody, commands: CommandClient) -> Told:
     try:
-        receipt = await desk.ask(body.command(tenant))
+        receipt = await commands.send(body.command(tenant))
     except RefusedRequest as refused:
         return Told(key=body.key, status=refused.refused.status, problem=refused.refused.detail)
     return Told(key=body.key, status=201, receipt=VisitReceipt(**receipt))
 
 
 @router.get("/v1/patrols/visits/{visit_id}")
-async def show_visit(visit_id: UUID, tenant: Tenant, db: Reading) -> VisitView:
+async def show_visit(visit_id: UUID, tenant: Tenant, db: DatabaseDep) -> VisitView:
     """The visit, and the cases that its findings have become."""
     found = await tables.visit_with_findings(db, tenant, visit_id)
     if found is None:
@@ -167,7 +167,7 @@ async def show_visit(visit_id: UUID, tenant: Tenant, db: Reading) -> VisitView:
 
 
 @router.get("/v1/patrols/rounds/{round_id}/tasks/{unit}/visits")
-async def list_visits(round_id: UUID, unit: GridCode, tenant: Tenant, db: Reading) -> list[VisitView]:
+async def list_visits(round_id: UUID, unit: GridCode, tenant: Tenant, db: DatabaseDep) -> list[VisitView]:
     """Every visit that was made for a task."""
     return [_visit(*each) for each in await tables.visits_of(db, tenant, round_id, unit)]
 

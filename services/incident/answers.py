@@ -9,10 +9,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.chassis.database import Record
+from libs.chassis.db.database import Record
 from libs.chassis.handlers import Answer, Done
 from libs.contracts.incident import EndReason, Grade
-from libs.contracts.words import STREET_ZONE, Appointment, Registration, RequestKind
+from libs.contracts.values import Appointment, Registration, RequestKind
+from libs.street_time import STREET_ZONE
 from services.incident.domain.appointment import window
 from services.incident.domain.case import Move, State
 from services.incident.domain.feedback import FEEDBACK_DAYS

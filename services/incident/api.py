@@ -14,11 +14,11 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Refused
-from libs.chassis.http import Asking, Desk, Reading, RefusedRequest, not_found
-from libs.chassis.ids import new_id
-from libs.chassis.seal import Sealer
+from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, RefusedRequest, not_found
 from libs.contracts.incident import Receipt, ReportCase
+from libs.sealing import Sealer
 from services.incident import answers, bodies, staff_api
 from services.incident.bodies import OfStreet
 from services.incident.domain.commands import (
@@ -81,7 +81,7 @@ async def report(
         appointment=body.appointment,
         documents=body.documents,
     )
-    receipt: Receipt = await Desk(request).ask(TakeReport(wish, code))
+    receipt: Receipt = await CommandClient(request).send(TakeReport(wish, code))
     return receipt
 
 
@@ -109,13 +109,13 @@ router.add_api_route(
 
 
 @router.get("/v1/categories", tags=["reporting"])
-async def categories(tenant: OfStreet, db: Reading) -> list[answers.CategoryView]:
+async def categories(tenant: OfStreet, db: DatabaseDep) -> list[answers.CategoryView]:
     """What can be reported in a street (类别)."""
     return [answers.CategoryView(**row) for row in await views.categories(db, tenant)]
 
 
 @router.get("/v1/track/{code}", tags=["following"])
-async def track(code: str, db: Reading) -> answers.PublicView:
+async def track(code: str, db: DatabaseDep) -> answers.PublicView:
     """How a case stands, for the person who has its tracking code."""
     issued = as_issued(code)
     case = await views.case_by_code(db, issued) if issued else None
@@ -130,7 +130,7 @@ async def track(code: str, db: Reading) -> answers.PublicView:
 
 
 @router.get("/v1/track/{code}/known", tags=["following"])
-async def known(code: str, db: Reading) -> list[answers.KnownView]:
+async def known(code: str, db: DatabaseDep) -> list[answers.KnownView]:
     """What is under way and may be the same matter: how it stands, for who has reported it too."""
     issued = as_issued(code)
     case = await views.case_by_code(db, issued) if issued else None
@@ -140,22 +140,24 @@ async def known(code: str, db: Reading) -> list[answers.KnownView]:
 
 
 @router.post("/v1/track/{code}/feedback", tags=["following"])
-async def evaluate(code: str, body: bodies.Feedback, desk: Asking) -> answers.Evaluated:
+async def evaluate(code: str, body: bodies.Feedback, commands: CommandsDep) -> answers.Evaluated:
     """Say how it was (评价), once for each closing and within 14 days. Not satisfied opens it again, at most twice."""
     issued = as_issued(code)
     if issued is None:
         raise not_found(NO_SUCH_CODE)
-    done = await desk.ask(EvaluateCase(issued, body.satisfied, body.words, body.closing))
+    done = await commands.send(EvaluateCase(issued, body.satisfied, body.words, body.closing))
     return answers.Evaluated.model_validate(done)
 
 
 @router.post("/v1/track/{code}/appointment", tags=["following"])
-async def change_own_appointment(code: str, body: bodies.OwnAppointment, desk: Asking) -> answers.AppointmentView:
+async def change_own_appointment(
+    code: str, body: bodies.OwnAppointment, commands: CommandsDep
+) -> answers.AppointmentView:
     """Say when somebody shall come instead (改约), before the window that was named has begun."""
     issued = as_issued(code)
     if issued is None:
         raise not_found(NO_SUCH_CODE)
-    return answers.AppointmentView.model_validate(await desk.ask(ChangeOwnAppointment(issued, body.appointment)))
+    return answers.AppointmentView.model_validate(await commands.send(ChangeOwnAppointment(issued, body.appointment)))
 
 
 # After reporting: routes are tried in their sequence, and reports are what comes most often.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from libs.chassis.ids import new_id
-from libs.contracts.words import Appointment, RequestKind
+from libs.contracts.values import Appointment, RequestKind
 from services.incident import facts
 from services.incident.domain.appointment import change, window
 from services.incident.domain.commands import AppointmentChanged, ChangeAppointment, ChangeOwnAppointment

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from libs.contracts.incident import EndReason, Grade, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
-from libs.contracts.words import Appointment, Documents, Place, RequestKind
+from libs.contracts.values import Appointment, Documents, Place, RequestKind
 from services.incident.domain.case import State
 
 CASE_NO = r"^[0-9]{8}-[0-9]{6,12}$"

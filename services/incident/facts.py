@@ -19,7 +19,7 @@ from libs.contracts.incident import (
     EndReason,
 )
 from libs.contracts.message import Event, OrderEvent
-from libs.contracts.words import Appointment, Place, Point, RequestKind
+from libs.contracts.values import Appointment, Place, Point, RequestKind
 from services.incident.domain.appointment import window
 from services.incident.domain.case import Closing, Standing, State
 from services.incident.domain.feedback import REOPENED_AT_MOST, Evaluation

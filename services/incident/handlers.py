@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
-from libs.chassis.ids import new_id
+from libs.chassis.handling import timers
 from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import CaseClosed, ReportCase
 from libs.contracts.message import Event, OrderEvent
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.incident import appointment_handlers, facts, intake, merging, street_handlers, verifying
 from services.incident.domain.case import decide, follow, reopen, step_of
 from services.incident.domain.commands import (
@@ -113,7 +113,7 @@ async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
     for order in orders:
         case = cases.get((order.tenant, order.case_id))
         if case is None:
-            orders.wait(order, f"case {order.case_id} is not here yet")
+            orders.postpone(order, f"case {order.case_id} is not here yet")
             continue
         before = changes.standing(case)
         after = follow(before, order)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Done, Refused
-from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase, VerifyAsked
 from libs.contracts.message import Event
 from services.incident.domain import history

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Done, Refused
-from libs.chassis.ids import new_id
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.incident import facts
 from services.incident.domain import merging
 from services.incident.domain.case import Standing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from nacl.exceptions import CryptoError
 from pydantic import Field, field_validator
 
-from libs.chassis.seal import Sealer
 from libs.chassis.settings import PostgresUrl, ServiceSettings
+from libs.sealing import Sealer
 
 
 class Settings(ServiceSettings):

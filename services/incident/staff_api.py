@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from libs.chassis.handlers import Refused
-from libs.chassis.http import Asking, Reading, RefusedRequest, not_found
-from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, part, position
+from libs.chassis.http import CommandsDep, DatabaseDep, RefusedRequest, not_found
+from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, decode_cursor, slice_page
 from libs.contracts.incident import EndReason
 from services.incident import answers, bodies
 from services.incident.bodies import CaseNo, OfStreet
@@ -30,13 +30,13 @@ router = APIRouter(tags=["staff"])
 
 
 @router.get("/v1/cases")
-async def cases(wanted: Annotated[bodies.WantedPage, Query()], db: Reading) -> Page[answers.CaseLine]:
+async def cases(wanted: Annotated[bodies.WantedPage, Query()], db: DatabaseDep) -> Page[answers.CaseLine]:
     """Cases of a street, a page at a time, by when they were reported."""
-    after, asked = position(wanted.after), wanted.parameters()
+    after, asked = decode_cursor(wanted.after), wanted.parameters()
     newest = wanted.sort == "newest"
     rows = await views.cases(db, asked, after, wanted.limit, newest=newest)
     count = counter(db, views.COUNT, asked) if after is None else None
-    found = await part(rows, wanted.limit, "case_id", count)
+    found = await slice_page(rows, wanted.limit, "case_id", count)
     return Page(items=[answers.case_line(row) for row in found.rows], next=found.next, total=found.total)
 
 
@@ -54,7 +54,7 @@ async def cases_as_csv(wanted: Annotated[bodies.Wanted, Query()], request: Reque
 
 
 @router.post("/v1/cases/moves")
-async def move_cases(body: bodies.Moving, desk: Asking) -> list[answers.Moved]:
+async def move_cases(body: bodies.Moving, commands: CommandsDep) -> list[answers.Moved]:
     """Accept, reject or void many cases at once; each is answered on its own, in the order in which it was named."""
     move = Move(body.move)
     if (body.reason is None) == (move in REASONS_FOR):
@@ -64,11 +64,11 @@ async def move_cases(body: bodies.Moving, desk: Asking) -> list[answers.Moved]:
         _fits(body.reason, move)
     numbers = list(dict.fromkeys(body.case_nos))
     wishes = [DecideCase(body.tenant, n, move, body.by_member, body.reason, body.note) for n in numbers]
-    return [answers.moved(n, answer) for n, answer in zip(numbers, await desk.ask_all(wishes), strict=True)]
+    return [answers.moved(n, answer) for n, answer in zip(numbers, await commands.send_all(wishes), strict=True)]
 
 
 @router.get("/v1/cases/counts")
-async def case_counts(tenant: OfStreet, db: Reading) -> dict[State, int]:
+async def case_counts(tenant: OfStreet, db: DatabaseDep) -> dict[State, int]:
     """How many cases of a street are in each state."""
     counted = await views.counts(db, tenant)
     return {state: counted.get(state, 0) for state in State}
@@ -78,7 +78,7 @@ async def case_counts(tenant: OfStreet, db: Reading) -> dict[State, int]:
 async def case(
     case_no: CaseNo,
     tenant: OfStreet,
-    db: Reading,
+    db: DatabaseDep,
     as_of: Annotated[
         AwareDatetime | None, Query(description="How it stood by what was known at this time, with an offset or Z.")
     ] = None,
@@ -99,7 +99,7 @@ async def case(
 
 
 @router.get("/v1/cases/{case_no}/candidates")
-async def candidates(case_no: CaseNo, tenant: OfStreet, db: Reading) -> list[answers.CandidateView]:
+async def candidates(case_no: CaseNo, tenant: OfStreet, db: DatabaseDep) -> list[answers.CandidateView]:
     """Cases under way that may be the same matter (疑似重复), the likeliest first, with reasons."""
     found = await views.case_by_number(db, tenant, case_no)
     if found is None:
@@ -119,63 +119,67 @@ async def reasons() -> list[answers.ReasonView]:
 
 
 @router.post("/v1/cases/{case_no}/accept")
-async def accept(case_no: CaseNo, body: bodies.Acceptance, desk: Asking) -> answers.Decided:
+async def accept(case_no: CaseNo, body: bodies.Acceptance, commands: CommandsDep) -> answers.Decided:
     """Register a case that waits for it (受理立案)."""
-    return await _decide(desk, case_no, body, Move.ACCEPT, None, None)
+    return await _decide(commands, case_no, body, Move.ACCEPT, None, None)
 
 
 @router.post("/v1/cases/{case_no}/reject")
-async def reject(case_no: CaseNo, body: bodies.Rejection, desk: Asking) -> answers.Decided:
+async def reject(case_no: CaseNo, body: bodies.Rejection, commands: CommandsDep) -> answers.Decided:
     """Reject a report (不予受理); the reporter is told the reason."""
-    return await _end(desk, case_no, body, Move.REJECT)
+    return await _end(commands, case_no, body, Move.REJECT)
 
 
 @router.post("/v1/cases/{case_no}/void")
-async def void(case_no: CaseNo, body: bodies.Rejection, desk: Asking) -> answers.Decided:
+async def void(case_no: CaseNo, body: bodies.Rejection, commands: CommandsDep) -> answers.Decided:
     """Say that a case should not have been one (作废): its order is cancelled, the reporter is told the reason."""
-    return await _end(desk, case_no, body, Move.VOID)
+    return await _end(commands, case_no, body, Move.VOID)
 
 
 @router.post("/v1/cases/{case_no}/verify")
-async def verify(case_no: CaseNo, body: bodies.Verification, desk: Asking) -> answers.Decided:
+async def verify(case_no: CaseNo, body: bodies.Verification, commands: CommandsDep) -> answers.Decided:
     """Say what was found on site (核实): a true report is registered, another is rejected with the note as reason."""
     if body.true_report:
-        return await _decide(desk, case_no, body, Move.CONFIRM, None, body.note)
-    return await _decide(desk, case_no, body, Move.DISPROVE, EndReason.UNTRUE, body.note)
+        return await _decide(commands, case_no, body, Move.CONFIRM, None, body.note)
+    return await _decide(commands, case_no, body, Move.DISPROVE, EndReason.UNTRUE, body.note)
 
 
 @router.post("/v1/cases/{case_no}/appointment")
-async def change_appointment(case_no: CaseNo, body: bodies.NewAppointment, desk: Asking) -> answers.AppointmentView:
+async def change_appointment(
+    case_no: CaseNo, body: bodies.NewAppointment, commands: CommandsDep
+) -> answers.AppointmentView:
     """Say when somebody comes instead (改约), until it is done; who has the order and who reported are told."""
-    done = await desk.ask(ChangeAppointment(body.tenant, case_no, body.appointment, body.by_member))
+    done = await commands.send(ChangeAppointment(body.tenant, case_no, body.appointment, body.by_member))
     return answers.AppointmentView.model_validate(done)
 
 
 @router.post("/v1/cases/{case_no}/street-evaluation")
-async def evaluate_for_street(case_no: CaseNo, body: bodies.StreetEvaluation, desk: Asking) -> answers.StreetEvaluated:
+async def evaluate_for_street(
+    case_no: CaseNo, body: bodies.StreetEvaluation, commands: CommandsDep
+) -> answers.StreetEvaluated:
     """Say for the street how a closed case was handled (街道评价), once for each closing."""
-    done = await desk.ask(EvaluateForStreet(body.tenant, case_no, body.grade, body.words, body.by_member))
+    done = await commands.send(EvaluateForStreet(body.tenant, case_no, body.grade, body.words, body.by_member))
     return answers.StreetEvaluated.model_validate(done)
 
 
 @router.post("/v1/cases/{case_no}/merge")
-async def merge(case_no: CaseNo, body: bodies.Merging, desk: Asking) -> answers.Decided:
+async def merge(case_no: CaseNo, body: bodies.Merging, commands: CommandsDep) -> answers.Decided:
     """Merge a case into another of the same matter (合并), which survives and which all reporters then follow."""
-    done = await desk.ask(MergeCase(body.tenant, case_no, body.into, body.by_member, body.note))
+    done = await commands.send(MergeCase(body.tenant, case_no, body.into, body.by_member, body.note))
     return answers.Decided.model_validate(done)
 
 
 @router.post("/v1/cases/{case_no}/unmerge")
-async def unmerge(case_no: CaseNo, body: bodies.Unmerging, desk: Asking) -> answers.Decided:
+async def unmerge(case_no: CaseNo, body: bodies.Unmerging, commands: CommandsDep) -> answers.Decided:
     """Take a merged case out again (取消合并): it is registered on its own; what happened in between is kept."""
-    done = await desk.ask(UnmergeCase(body.tenant, case_no, body.by_member, body.note))
+    done = await commands.send(UnmergeCase(body.tenant, case_no, body.by_member, body.note))
     return answers.Decided.model_validate(done)
 
 
 @router.put("/v1/cases/{case_no}/parent")
-async def put_under(case_no: CaseNo, body: bodies.Parent, desk: Asking) -> answers.Decided:
+async def put_under(case_no: CaseNo, body: bodies.Parent, commands: CommandsDep) -> answers.Decided:
     """Make a case a part of another (子案件), or take it out: a link, each goes its own way."""
-    done = await desk.ask(PutUnder(body.tenant, case_no, body.parent, body.by_member))
+    done = await commands.send(PutUnder(body.tenant, case_no, body.parent, body.by_member))
     return answers.Decided.model_validate(done)
 
 
@@ -185,13 +189,18 @@ def _fits(reason: EndReason, move: Move) -> None:
         raise RefusedRequest(Refused(422, "Unfit reason", f"body.reason: to {move} a case, one of {fitting}."))
 
 
-async def _end(desk: Asking, case_no: CaseNo, body: bodies.Rejection, move: Move) -> answers.Decided:
+async def _end(commands: CommandsDep, case_no: CaseNo, body: bodies.Rejection, move: Move) -> answers.Decided:
     _fits(body.reason, move)
-    return await _decide(desk, case_no, body, move, body.reason, body.note)
+    return await _decide(commands, case_no, body, move, body.reason, body.note)
 
 
 async def _decide(
-    desk: Asking, case_no: CaseNo, body: bodies.Acceptance, move: Move, reason: EndReason | None, note: str | None
+    commands: CommandsDep,
+    case_no: CaseNo,
+    body: bodies.Acceptance,
+    move: Move,
+    reason: EndReason | None,
+    note: str | None,
 ) -> answers.Decided:
-    done = await desk.ask(DecideCase(body.tenant, case_no, move, body.by_member, reason, note))
+    done = await commands.send(DecideCase(body.tenant, case_no, move, body.by_member, reason, note))
     return answers.Decided.model_validate(done)

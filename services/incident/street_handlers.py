@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseStreetEvaluated
 from services.incident.domain.commands import EvaluateForStreet
 from services.incident.domain.feedback import Conflict

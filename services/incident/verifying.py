@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.contracts.dispatch import CaseVerified
 from libs.contracts.incident import EndReason
 from libs.contracts.message import Event
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.incident import facts
 from services.incident.domain.case import Move, decide
 from services.incident.tables import cases as tables
@@ -25,7 +25,7 @@ async def follow_verifications(found: Batch[CaseVerified], db: Database) -> list
     for fact in found:
         case = cases.get((fact.tenant, fact.case_id))
         if case is None:
-            found.wait(fact, f"case {fact.case_id} is not here yet")
+            found.postpone(fact, f"case {fact.case_id} is not here yet")
             continue
         move, reason = (Move.CONFIRM, None) if fact.true_report else (Move.DISPROVE, EndReason.UNTRUE)
         before = changes.standing(case)

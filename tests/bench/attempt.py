@@ -9,7 +9,7 @@ from contextlib import suppress
 import asyncpg
 
 from deploy.local.system import TENANT
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from tests.bench import chain, load
 from tests.bench.life import EVERYBODY
 from tests.bench.measure import Cpu, Figure

@@ -13,7 +13,7 @@ import nats
 from asyncpg.pool import PoolConnectionProxy
 from nats.aio.client import Client
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 
 BATCH = 200
 RELAY_BATCH = 500

@@ -16,7 +16,7 @@ from asyncpg.pool import PoolConnectionProxy
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from tests.bench import bare
 
 GROUP = 100

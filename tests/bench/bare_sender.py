@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from tests.bench import load
 from tests.bench.sender import CONNECTIONS
 

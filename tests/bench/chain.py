@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from libs.chassis import topology
+from libs.chassis.messaging import topology
 from tests.bench.bare_steps import CHAINS, Steps, consumed, written
 from tests.bench.place import Place, listening, settled, until
 

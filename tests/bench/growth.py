@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from deploy.local.system import LocalSystem
-from libs.chassis.database import connect, transaction
+from libs.chassis.db.database import connect, transaction
 from services.scoring.ledger import tables as ledger_tables
 from tests.bench.growth_fill import MOST, fill, fill_chassis
 from tests.bench.measure import Figure, amount, as_json, result

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 
 from deploy.local.servers.guarded_process import Process
 from deploy.local.servers.machine import free_port
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Message
 from tests.bench import bare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from tests.bench import load
 from tests.bench.life import EVERYBODY
 from tests.bench.measure import Figure, memory_mib

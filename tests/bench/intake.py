@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from tests.bench import load
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place, all_created, listening, reports

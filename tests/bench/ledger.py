@@ -14,9 +14,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from deploy.local.system import TENANT
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderChecked
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from tests.bench import bare
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place, consume_anew, ids_from_now_on, publish

@@ -7,7 +7,7 @@ import time
 import asyncpg
 
 from deploy.local.system import TENANT
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from tests.bench import chain, load
 from tests.bench.busy_people import People
 from tests.bench.measure import Cpu, Figure

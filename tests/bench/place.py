@@ -28,7 +28,7 @@ from deploy.local.servers.guarded_process import Process, spawn_guarded
 from deploy.local.servers.machine import free_port
 from deploy.local.servers.nats_and_postgres import Servers
 from deploy.local.system import TENANT, LocalSystem
-from libs.chassis import topology
+from libs.chassis.messaging import topology
 from libs.contracts import cloudevents
 from libs.contracts.message import Event, Message
 from tests.bench import load

@@ -7,7 +7,7 @@ import time
 
 import asyncpg
 
-from libs.chassis.outbox import PARTITIONS
+from libs.chassis.messaging.outbox import PARTITIONS
 from libs.contracts import cloudevents
 from tests.bench import bare
 from tests.bench.hop import first_fact, probe_service

@@ -21,8 +21,8 @@ import numpy as np
 import shapely
 
 from deploy.local.system import TENANT
-from libs.chassis.database import connect, transaction
-from libs.contracts.words import Place, Point
+from libs.chassis.db.database import connect, transaction
+from libs.contracts.values import Place, Point
 from services.dispatch.domain.routing import Routed, ToDesk, route_all
 from services.dispatch.tables import streets
 from tests.bench.measure import memory_mib

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from deploy.local.system import TENANT
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from services.notify.recipients import vault
 from services.notify.settings import Settings
 from tests.bench import load

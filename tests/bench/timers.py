@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 
 from libs.chassis.clock import Clock
-from libs.chassis.database import connect
+from libs.chassis.db.database import connect
+from libs.chassis.handling.timers import TimerSweep
 from libs.chassis.settings import ServiceSettings
-from libs.chassis.timers import TimerSweep
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place
 from tests.support import probe

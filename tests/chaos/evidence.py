@@ -16,7 +16,7 @@ import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from deploy.local.reconciliation import check, databases
-from libs.chassis import topology
+from libs.chassis.messaging import topology
 from libs.contracts import cloudevents, services, streams
 from libs.contracts.message import Message
 from libs.contracts.services import SERVICES

@@ -28,7 +28,7 @@ from deploy.local.morning.progress import Tally
 from deploy.local.morning.senders import Senders
 from deploy.local.morning.service_client import ServiceClient
 from deploy.local.morning.simulation import Simulation
-from libs.chassis.seal import Sealer
+from libs.sealing import Sealer
 from tests.chaos.ground import Ground
 from tests.chaos.journal import Journal
 from tests.chaos.mess import COPIES, POISON, Mess

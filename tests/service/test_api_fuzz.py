@@ -30,7 +30,7 @@ from schemathesis.schemas import APIOperation
 
 from deploy.local.servers.nats_and_postgres import Servers
 from deploy.local.system import TENANT
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.cli.running import run
 from libs.contracts.services import SERVICES
 from tests.support.cli import WANGGE

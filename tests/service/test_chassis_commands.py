@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import metrics
+from libs.chassis.telemetry import metrics
 from libs.contracts import cloudevents
 from libs.contracts.scoring import PointsPosted
 from tests.support.probe import BOOM, heard, probe, registered

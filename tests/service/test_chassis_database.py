@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis.database import Database, Engine, autocommit, connect, is_outage, positional, transaction
+from libs.chassis.db.database import Database, Engine, autocommit, connect, is_outage, positional, transaction
 from tests.support.probe import database
 
 PID = text("SELECT pg_backend_pid() AS pid")

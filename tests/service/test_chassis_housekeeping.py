@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import housekeeping
-from libs.chassis.database import connect, transaction
+from libs.chassis.db.database import connect, transaction
 from tests.support.probe import database
 
 MANY = housekeeping.CHUNK * 2 + 10

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis.ids import new_id
-from libs.chassis.processing import in_waves
+from libs.chassis.db.ids import new_id
+from libs.chassis.handling.processing import in_waves
 from libs.contracts import cloudevents
 from libs.contracts.message import Message
 from libs.contracts.scoring import PointsPosted

@@ -13,11 +13,11 @@ from faststream.nats import NatsBroker
 from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import outbox, topology
-from libs.chassis.database import connect, is_outage, transaction
-from libs.chassis.ids import new_id
-from libs.chassis.outbox import PARTITIONS
-from libs.chassis.relay import LOCK, TAKE, NotPublished, Relay
+from libs.chassis.db.database import connect, is_outage, transaction
+from libs.chassis.db.ids import new_id
+from libs.chassis.messaging import outbox, topology
+from libs.chassis.messaging.outbox import PARTITIONS
+from libs.chassis.messaging.relay import LOCK, TAKE, NotPublished, Relay
 from libs.contracts import cloudevents
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
@@ -45,7 +45,7 @@ async def relays(servers: Servers) -> AsyncIterator[list[Relay]]:
 
 async def write(relay: Relay, events: list[Event]) -> None:
     async with transaction(relay._engine) as db:
-        await outbox.record(db, [(event, outbox.NOTHING) for event in events])
+        await outbox.record(db, [(event, outbox.NO_CAUSE) for event in events])
 
 
 def told(count: int) -> list[Event]:
@@ -135,7 +135,7 @@ async def sent_now(relay: Relay) -> list[int]:
 async def test_an_uncommitted_decision_is_never_published(servers: Servers, relays: list[Relay]) -> None:
     async def decide_and_fail() -> None:
         async with transaction(relays[0]._engine) as db:
-            await outbox.record(db, [(event, outbox.NOTHING) for event in told(5)])
+            await outbox.record(db, [(event, outbox.NO_CAUSE) for event in told(5)])
             await relays[1].drain()
             raise LookupError
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import timers
 from libs.chassis.clock import Clock
+from libs.chassis.handling import timers
 from tests.support.probe import BOOM, Reminder, heard, probe
 from tests.support.stage import NOON, Stage
 

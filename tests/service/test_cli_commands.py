@@ -16,15 +16,15 @@ from sqlalchemy import text
 
 from deploy.local.linghe import street
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import topology
-from libs.chassis.database import Database, connect, transaction
-from libs.chassis.ids import new_id
-from libs.chassis.schema_version import known_versions
-from libs.chassis.seal import Opener, Sealer, new_key_pair
+from libs.chassis.db.database import Database, connect, transaction
+from libs.chassis.db.ids import new_id
+from libs.chassis.db.schema_version import known_versions
+from libs.chassis.messaging import topology
 from libs.cli.running import run
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import MemberChanged
-from libs.contracts.words import MemberKind
+from libs.contracts.values import MemberKind
+from libs.sealing import Opener, Sealer, new_key_pair
 from services.incident.domain.history import append, no_entries
 from services.incident.tables import cases as tables
 from tests.support.cli import wangge

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from deploy.local.linghe import street
-from libs.chassis import seal
+from libs import sealing
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster_files import NotARoster
 from tests.support.roster_folder import edit, edit_units, setting
 
 TENANT = "370784004"
-PUBLIC = seal.new_key_pair()[1]
+PUBLIC = sealing.new_key_pair()[1]
 
 
 @pytest.fixture

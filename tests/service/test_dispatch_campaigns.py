@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import PatrolPlanned
 from tests.support.patrols import TENANT, UNITS, begin, bring_forward, plan, planned, states
 from tests.support.stage import Stage, until

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     CaseVerified,
     DeadlineNear,
@@ -26,7 +26,7 @@ from libs.contracts.dispatch import (
     OrderOffered,
 )
 from libs.contracts.incident import CaseRejected, CaseVoided, EndReason, VerifyAsked
-from libs.contracts.words import Place, Point, RequestKind
+from libs.contracts.values import Place, Point, RequestKind
 from tests.support.dispatch import TENANT, act, answer, is_absent, made_due, registered
 from tests.support.stage import Stage, stamped
 

@@ -9,7 +9,7 @@ import pytest
 from asyncpg import PostgresError
 from sqlalchemy import text
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.contracts.dispatch import OrderOffered
 from services.dispatch.desk import Desk
 from tests.support.dispatch import TENANT, act, registered

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     MemberAbsent,
     OrderAssigned,
@@ -19,7 +19,7 @@ from libs.contracts.dispatch import (
     OrderEscalated,
     OrderOffered,
 )
-from libs.contracts.words import Reach
+from libs.contracts.values import Reach
 from services.dispatch import app
 from tests.support.dispatch import TENANT, absence, act, is_absent, made_due, offered, put_street, registered
 from tests.support.stage import MakeStage, Stage, on_stage

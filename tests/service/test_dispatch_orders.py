@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     DeadlineNear,
     OrderCancelled,
@@ -21,7 +21,7 @@ from libs.contracts.dispatch import (
     OrderOverdue,
 )
 from libs.contracts.incident import CaseMerged, CaseReopened, CaseUnmerged, CaseVoided, EndReason
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from tests.support.dispatch import TENANT, act, finished, registered
 from tests.support.stage import Stage, stamped
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from libs.contracts.dispatch import PatrolAssigned, PatrolMissed, PatrolPlanned, PatrolVisited
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from services.dispatch.tables import findings as finding_tables
 from services.dispatch.tables import patrols as tables
 from tests.support.patrols import GRID, TENANT, UNITS, lapse_now, post, round_now, states, visit_of

@@ -16,9 +16,9 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from libs.chassis.clock import Clock
-from libs.chassis.timers import TimerSweep
+from libs.chassis.handling.timers import TimerSweep
 from libs.contracts.dispatch import CategoryChanged, OrderChecked, OrderDispatched, OrderOffered
-from libs.contracts.words import RequestKind
+from libs.contracts.values import RequestKind
 from tests.support.dispatch import TENANT, act, put_street, registered
 from tests.support.stage import NOON, MakeStage, Stage
 from wangge.main import app

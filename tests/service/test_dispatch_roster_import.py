@@ -15,12 +15,12 @@ from sqlalchemy import text
 
 from deploy.local.linghe import street
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import seal
-from libs.chassis.database import Engine, connect, transaction
-from libs.chassis.seal import Opener, Sealer
+from libs import sealing
+from libs.chassis.db.database import Engine, connect, transaction
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
+from libs.sealing import Opener, Sealer
 from services.dispatch.domain.street import Street
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.importing import Changes, InUse
@@ -29,7 +29,7 @@ from tests.support.roster_folder import edit, edit_units, setting
 from tests.support.stage import NOON, fresh_database
 
 TENANT = "370784004"
-PRIVATE, PUBLIC = seal.new_key_pair()
+PRIVATE, PUBLIC = sealing.new_key_pair()
 
 numbers = itertools.count()
 

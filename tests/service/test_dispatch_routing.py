@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from deploy.local.linghe import street
-from libs.chassis import seal
-from libs.chassis.ids import new_id
+from libs import sealing
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderDispatched
 from libs.contracts.incident import CaseRegistered
-from libs.contracts.words import Place, RequestKind
+from libs.contracts.values import Place, RequestKind
 from services.dispatch.roster import importing as roster
 from tests.support.cli import wangge
 from tests.support.roster_folder import edit
@@ -43,7 +43,7 @@ async def dispatch(stage: MakeStage, linghe: Path) -> Stage:
 async def put(dispatch: Stage, folder: Path) -> None:
     wanted = roster.read(folder, TENANT, KEYS[1])
     async with dispatch.database() as db:
-        await roster.import_roster(db, wanted, seal.Sealer(KEYS[1]), datetime.now(UTC))
+        await roster.import_roster(db, wanted, sealing.Sealer(KEYS[1]), datetime.now(UTC))
 
 
 def registered(name: str, category: str = "11001") -> CaseRegistered:

@@ -12,7 +12,7 @@ import pytest
 from asyncpg import PostgresError
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseResolved
 from libs.contracts.message import OrderEvent

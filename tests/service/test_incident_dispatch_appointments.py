@@ -12,10 +12,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered, OrderRescheduled
 from libs.contracts.incident import CaseAppointmentChanged, CaseRegistered, CaseReopened, ReportCase
-from libs.contracts.words import Appointment, Place, RequestKind
+from libs.contracts.values import Appointment, Place, RequestKind
 from tests.support.dispatch import TENANT, act, put_street, registered
 from tests.support.incident import category
 from tests.support.stage import MakeStage, Stage, stamped

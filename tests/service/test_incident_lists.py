@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from libs.chassis import pages
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseRejected
 from tests.support.incident import MEMBER, TENANT, Orders, report
 from tests.support.stage import Stage

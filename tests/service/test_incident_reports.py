@@ -10,10 +10,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from libs.chassis import seal
-from libs.chassis.ids import new_id
-from libs.contracts.incident import CaseRegistered, CaseReported, Problem, Receipt, ReportCase
-from libs.contracts.words import Place, Point, Registration
+from libs import sealing
+from libs.chassis.db.ids import new_id
+from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
+from libs.contracts.problem import Problem
+from libs.contracts.values import Place, Point, Registration
 from services.incident.domain.commands import TakeReport
 from tests.support.incident import TENANT, category
 from tests.support.stage import KEYS, NOON, MakeStage, Stage
@@ -166,7 +167,7 @@ async def test_a_contact_is_sealed_to_notify_and_stored_nowhere_in_clear(inciden
     [reported] = await incident.said(CaseReported)
     assert reported.sealed_contact is not None
     assert reported.reporter_id is not None
-    assert seal.Opener(KEYS[0]).open(reported.sealed_contact) == {
+    assert sealing.Opener(KEYS[0]).open(reported.sealed_contact) == {
         **contact,
         "webhook_url": None,
         "tracking_code": answer.json()["tracking_code"],

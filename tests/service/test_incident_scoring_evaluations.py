@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import UnitChanged
 from libs.contracts.incident import CaseStreetEvaluated, Grade, Receipt
-from libs.contracts.words import Level, OrgKind
+from libs.contracts.values import Level, OrgKind
 from tests.support.incident import Orders, decide, feedback, report, view
 from tests.support.scoring import TENANT, member
 from tests.support.stage import NOON, Stage, stamped

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, MetaData, String, text
 from sqlmodel import AutoString, SQLModel
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import migrations
-from libs.chassis.database import connect, transaction
-from libs.chassis.ids import new_id
-from libs.chassis.schema_version import is_ready, known_versions
-from libs.chassis.tables import ChassisTable
+from libs.chassis.db import migrations
+from libs.chassis.db.database import connect, transaction
+from libs.chassis.db.ids import new_id
+from libs.chassis.db.schema_version import is_ready, known_versions
+from libs.chassis.db.tables import ChassisTable
 from libs.contracts.services import SERVICES
 from tests.support.stage import empty_database
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from libs.chassis import seal
-from libs.chassis.ids import new_id
+from libs import sealing
+from libs.chassis.db.ids import new_id
 from libs.contracts.notify import NotificationSuppressed
-from libs.contracts.words import SealedContact
+from libs.contracts.values import SealedContact
 from tests.support.notify import (
     CODE,
     CONTACT,
@@ -73,11 +73,11 @@ async def test_a_report_without_a_contact_tells_nobody_and_nothing_waits(notify:
 
 
 async def test_a_box_that_does_not_open_leaves_the_reporter_without_an_address(notify: Stage) -> None:
-    other = seal.Sealer(seal.new_key_pair()[1]).seal(CONTACT)
+    other = sealing.Sealer(sealing.new_key_pair()[1]).seal(CONTACT)
     broken = SealedContact(key_id=sealed(a=1).key_id, box="bm8gYm94")
-    deep = seal.Sealer(KEYS[1])._box.encrypt(b"[" * 2500)
+    deep = sealing.Sealer(KEYS[1])._box.encrypt(b"[" * 2500)
     nested = SealedContact(key_id=broken.key_id, box=b64encode(deep).decode())
-    a_list = SealedContact(key_id=broken.key_id, box=seal.Sealer(KEYS[1]).seal([]).box)  # type: ignore[arg-type]
+    a_list = SealedContact(key_id=broken.key_id, box=sealing.Sealer(KEYS[1]).seal([]).box)  # type: ignore[arg-type]
     reports = [reported(new_id(), box) for box in (other, broken, nested, a_list)]
     await notify.hear(*reports, *(registered(r) for r in reports))
     assert await notify.kept() == []

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
 from libs.contracts.incident import CaseMerged, CaseReported, CaseUnmerged
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.notify.deliveries.domain import DELAYS
 from tests.support.notify import CODE, CONTACT, EMAIL, TENANT, changed, offered, registered, reported, sealed, states
 from tests.support.providers import MailServer, Receiver, mail_server, receiver

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis.database import connect, transaction
+from libs.chassis.db.database import connect, transaction
 from services.scoring.ledger import tables as ledger_tables
 from tests.support.explained import Explained, Watch, constants, nodes
 from tests.support.filled_street import filled_street, life_on
@@ -82,8 +82,8 @@ ELSEWHERE = {
     "services.dispatch.tables.roster": "an import, now and then",
     "services.dispatch.tables.responsibilities": "an import of the list or a look at it, now and then",
     "services.incident.tables.audit": "an audit, now and then",
-    "libs.chassis.schema_version": "once at the start",
-    "libs.chassis.tables": "defaults of columns",
+    "libs.chassis.db.schema_version": "once at the start",
+    "libs.chassis.db.tables": "defaults of columns",
 }
 """Modules whose statements no life of a case issues."""
 

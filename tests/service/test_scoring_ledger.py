@@ -11,8 +11,8 @@ import pytest
 from asyncpg import PostgresError
 from sqlalchemy import text
 
-from libs.chassis.database import is_outage
-from libs.chassis.ids import new_id
+from libs.chassis.db.database import is_outage
+from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.message import Event
 from services.scoring import app

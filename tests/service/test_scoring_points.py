@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CaseVerified, InspectionKind
 from libs.contracts.scoring import PointsPosted

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import ApprovalKind
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain import approval
 from services.dispatch.domain.approval import REASONS, Answered, Approval, Wish
 from services.dispatch.domain.order import Order, Refuse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.campaign import AnswerKind, Item, Plan
 from tests.support.small_street import ROOT
 

@@ -10,10 +10,10 @@ import httpx
 import shapely
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderOffered
 from libs.contracts.incident import CaseRegistered
-from libs.contracts.words import Place, Point, RequestKind
+from libs.contracts.values import Place, Point, RequestKind
 from tests.support.stage import Stage
 
 TENANT = "370784004"

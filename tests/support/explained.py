@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import TextClause
 
-from libs.chassis.database import Connection, Engine, positional
+from libs.chassis.db.database import Connection, Engine, positional
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import subscriber
-from libs.chassis.database import Engine
+from libs.chassis.db.database import Engine
+from libs.chassis.messaging import subscriber
 from libs.contracts.services import SERVICES
 from tests.bench import growth_fill
 from tests.support.linghe_street import import_linghe

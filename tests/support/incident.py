@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import httpx
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     CategoryChanged,
     EscalationCause,
@@ -20,8 +20,8 @@ from libs.contracts.dispatch import (
     OrderReturned,
 )
 from libs.contracts.incident import Receipt
-from libs.contracts.words import Level, Registration
-from libs.contracts.words import Stage as ClockStage
+from libs.contracts.values import Level, Registration
+from libs.contracts.values import Stage as ClockStage
 from tests.support.stage import NOON, Stage
 
 TENANT = "370784004"

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.local.linghe import street
-from libs.chassis import seal
-from libs.chassis.database import connect, transaction
+from libs import sealing
+from libs.chassis.db.database import connect, transaction
 from services.dispatch import proposed, roster_checks, roster_files
 from services.dispatch.domain.street import Street
 from services.dispatch.roster import importing as roster
@@ -32,5 +32,5 @@ async def import_linghe(url: str) -> None:
         street.write(street.build(), Path(folder))
         wanted = roster.read(Path(folder), TENANT, KEYS[1])
         async with transaction(engine) as db:
-            await roster.import_roster(db, wanted, seal.Sealer(KEYS[1]), datetime.now(UTC))
+            await roster.import_roster(db, wanted, sealing.Sealer(KEYS[1]), datetime.now(UTC))
     await engine.close()

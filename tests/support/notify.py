@@ -8,11 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis import seal
-from libs.chassis.ids import new_id
+from libs import sealing
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import MemberChanged, OrderOffered
 from libs.contracts.incident import CaseRegistered, CaseReported
-from libs.contracts.words import MemberKind, Place, Reach, RequestKind, SealedContact
+from libs.contracts.values import MemberKind, Place, Reach, RequestKind, SealedContact
 from tests.support.stage import KEYS, NOON, Stage
 
 TENANT = "370784004"
@@ -28,7 +28,7 @@ CONTACT: dict[str, Any] = {
 
 
 def sealed(**contact: Any) -> SealedContact:
-    return seal.Sealer(KEYS[1]).seal(contact)
+    return sealing.Sealer(KEYS[1]).seal(contact)
 
 
 def reported(reporter_id: UUID | None, box: SealedContact | None, at: datetime = NOON) -> CaseReported:

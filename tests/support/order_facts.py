@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled, OrderOverdue
 from libs.contracts.message import OrderEvent
-from libs.contracts.words import Level, Stage
+from libs.contracts.values import Level, Stage
 from services.incident.domain.case import Standing, follow
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from libs.chassis.ids import new_id
-from libs.contracts.words import Place, Point
+from libs.chassis.db.ids import new_id
+from libs.contracts.values import Place, Point
 from services.dispatch.domain import work
 from services.dispatch.domain.offering import NewCase, dispatch
 from services.dispatch.domain.order import Changed, Decision, Order

@@ -15,17 +15,17 @@ from sqlalchemy import MetaData, text
 from sqlmodel import Field, SQLModel
 
 from deploy.local.servers.nats_and_postgres import Servers
-from libs.chassis import schema
-from libs.chassis.database import Database
+from libs.chassis.db import schema
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Timer
-from libs.chassis.http import Asking
-from libs.chassis.ids import new_id
+from libs.chassis.http import CommandsDep
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
 from libs.contracts.incident import CaseClosed, CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.words import Place, RequestKind
+from libs.contracts.values import Place, RequestKind
 from tests.support.stage import NOON, Stage, empty_database, fresh_streams, on_stage
 
 TENANT = "370784004"
@@ -69,7 +69,7 @@ def router() -> EventRouter:
         known = {row.case_id for row in await db.rows(text("SELECT case_id FROM heard WHERE fact = 'registered'"))}
         for case in cases:
             if case.case_id not in known:
-                cases.wait(case, "the case is not registered here yet")
+                cases.postpone(case, "the case is not registered here yet")
         rows = [{"case_id": c.case_id, "fact": "closed", "summary": ""} for c in cases if c.case_id in known]
         await db.insert(Heard, rows)
         return []
@@ -92,8 +92,8 @@ def api() -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/notes/{words}")
-    async def note(words: str, desk: Asking) -> int:
-        return int(await desk.ask(Note(words)))
+    async def note(words: str, commands: CommandsDep) -> int:
+        return int(await commands.send(Note(words)))
 
     return routes
 

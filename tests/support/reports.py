@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.contracts.incident import ReportCase
-from libs.contracts.words import Place, Point
+from libs.contracts.values import Place, Point
 from tests.support.stage import NOON
 
 REPORT = ReportCase(

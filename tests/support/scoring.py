@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
-from libs.contracts.words import Level, MemberKind, OrgKind
+from libs.contracts.values import Level, MemberKind, OrgKind
 from services.scoring.ledger import tables as ledger_tables
 from tests.support.stage import NOON, PATIENCE_SECONDS, MakeStage, Stage
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 from libs.chassis import housekeeping
-from libs.chassis.ids import new_id
-from libs.chassis.pages import cursor
+from libs.chassis.db.ids import new_id
+from libs.chassis.pages import encode_cursor
 from libs.contracts import cloudevents
 from libs.contracts.incident import CaseEvaluated, Receipt
 from tests.support.four_services import TENANT, FourServices
@@ -313,14 +313,14 @@ class Life(FourServices):
         states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}
         for service, what in (("incident", "cases"), ("dispatch", "orders")):
             for asked in ("", "sort=oldest", *(f"state={state}" for state in states[service])):
-                await self.ask(service, "GET", f"/v1/{what}?{asked}&after={cursor(new_id())}")
+                await self.ask(service, "GET", f"/v1/{what}?{asked}&after={encode_cursor(new_id())}")
         page = (await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}")).json()
-        beyond = cursor(UUID(page["items"][0]["order_id"]))
+        beyond = encode_cursor(UUID(page["items"][0]["order_id"]))
         await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1&after={beyond}")
         await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1")
         for asked in ("", f"&member_id={self.busy}"):
             await self.ask("dispatch", "GET", f"/v1/inspections?state=assigned&state=done{asked}&limit=1")
-            await self.ask("dispatch", "GET", f"/v1/inspections?state=done{asked}&after={cursor(new_id())}")
+            await self.ask("dispatch", "GET", f"/v1/inspections?state=done{asked}&after={encode_cursor(new_id())}")
         await self.ask("incident", "GET", "/v1/categories")
         dry_run = {"category": AUTOMATIC, "place": {"name": "儒林"}}
         await self.ask("dispatch", "POST", "/v1/routing/dry-run", dry_run)

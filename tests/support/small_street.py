@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shapely
 
-from libs.contracts.words import Level, MemberKind, OrgKind, Place, Point, Registration
+from libs.contracts.values import Level, MemberKind, OrgKind, Place, Point, Registration
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.responsibility import Responsibility
 from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all

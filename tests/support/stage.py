@@ -15,9 +15,11 @@ import nats
 from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
-from libs.chassis import migrations, seal, topology
-from libs.chassis.database import Database, transaction
-from libs.chassis.ids import new_id
+from libs import sealing
+from libs.chassis.db import migrations
+from libs.chassis.db.database import Database, transaction
+from libs.chassis.db.ids import new_id
+from libs.chassis.messaging import topology
 from libs.chassis.service import Service
 from libs.contracts import cloudevents, services, streams
 from libs.contracts.message import UNSTAMPED, Event, Message
@@ -211,6 +213,6 @@ async def on_stage(service: Service) -> AsyncIterator[Stage]:
             yield Stage(service, client)
 
 
-KEYS = seal.new_key_pair()
+KEYS = sealing.new_key_pair()
 
 MakeStage = Callable[..., Awaitable[Stage]]

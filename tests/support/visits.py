@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from services.dispatch.domain.campaign import Wrong, begin
 from services.dispatch.domain.patrol import Round, State, Task, plan_round
 from services.dispatch.domain.visit import Answer, RecordVisit, Visit, visit

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderHandled, OrderOffered, OrderRescheduled
-from libs.contracts.words import STREET_ZONE, Appointment
+from libs.contracts.values import Appointment
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain import approval, work
 from services.dispatch.domain.appointment import claim_deadline, handle_deadline, reschedule
 from services.dispatch.domain.calendar import NATIONAL, Clock, Light, TimeUnit

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     AppealUpheld,
     ApprovalAsked,

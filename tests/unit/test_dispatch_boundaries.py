@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import shapely
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     ApprovalKind,
     CancelCause,
@@ -21,7 +21,7 @@ from libs.contracts.dispatch import (
     PatrolPlanned,
     RaiseReason,
 )
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain import approval, escalation, offering, sending, work
 from services.dispatch.domain.approval import SUSPENDED_DAYS_AT_MOST, Answered, Approval, Wish
 from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders

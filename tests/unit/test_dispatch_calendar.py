@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.calendar import (
     NATIONAL,
     PUBLISHED_UNTIL,

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from libs.chassis.ids import new_id
-from libs.contracts.transitions import Impossible
-from libs.contracts.words import STREET_ZONE, Level
+from libs.chassis.db.ids import new_id
+from libs.contracts.values import Level
+from libs.street_time import STREET_ZONE
+from libs.transitions import Impossible
 from services.dispatch.domain.campaign import (
     Campaign,
     Move,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, Unknown, plain, shortened
 from services.dispatch.domain.tree import GridTree, Unit
 from tests.support.linghe_street import TENANT, linghe

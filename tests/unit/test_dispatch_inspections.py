@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     CaseVerified,
     InspectionAssigned,
@@ -21,8 +21,9 @@ from libs.contracts.dispatch import (
     OrderChecked,
 )
 from libs.contracts.incident import VerifyAsked
-from libs.contracts.transitions import Impossible
-from libs.contracts.words import STREET_ZONE, Place, Point, RequestKind
+from libs.contracts.values import Place, Point, RequestKind
+from libs.street_time import STREET_ZONE
+from libs.transitions import Impossible
 from services.dispatch.domain import inspection, sending, work
 from services.dispatch.domain.inspection import MOVES, OPEN, Inspected, Inspection, Move, State
 from services.dispatch.domain.order import Order, Refuse

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     EscalationCause,
     OrderAssigned,
@@ -16,7 +16,7 @@ from libs.contracts.dispatch import (
     OrderSentDown,
     RaiseReason,
 )
-from libs.contracts.words import Level, Reach
+from libs.contracts.values import Level, Reach
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.absence import Absence, AbsenceReason, NotRecorded, record, tell
 from services.dispatch.domain.offering import LEASE_SHARE, choose, offer_without, widen

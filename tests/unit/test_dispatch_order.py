@@ -17,7 +17,8 @@ from libs.contracts.dispatch import (
     OrderOverdue,
     OrderReturned,
 )
-from libs.contracts.words import STREET_ZONE, Level
+from libs.contracts.values import Level
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain import escalation, work
 from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Move, Refuse, State
 from services.dispatch.domain.workload import Workload

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import ApprovalKind, CancelCause
 from services.dispatch.domain import approval, escalation, offering, work
 from services.dispatch.domain.approval import ORDER_MOVES, REASONS, Approval, Wish

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import PatrolAssigned, PatrolPlanned
-from libs.contracts.incident import Problem, Receipt
-from libs.contracts.words import Level, MemberKind
+from libs.contracts.incident import Receipt
+from libs.contracts.problem import Problem
+from libs.contracts.values import Level, MemberKind
 from services.dispatch.domain.campaign import AnswerKind, Item
 from services.dispatch.domain.coverage import level_below, roll_up
 from services.dispatch.domain.finding import DELAYS, AskAgain, NotACase, Reported, after

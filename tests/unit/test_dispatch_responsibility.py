@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.contracts.words import STREET_ZONE, Place, RequestKind
+from libs.contracts.values import Place, RequestKind
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.calendar import NATIONAL
 from services.dispatch.domain.offering import NewCase, dispatch, widen
 from services.dispatch.domain.responsibility import (

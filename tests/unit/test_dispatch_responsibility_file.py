@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
-from libs.contracts.words import Level, Registration, RequestKind
+from libs.contracts.values import Level, Registration, RequestKind
 from services.dispatch import responsibility_file, spreadsheet
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.responsibility import ANSWERING, FOR_EVER, FROM_EVER, Condition, Hours, Responsibility

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.offering import candidates, choose
 from services.dispatch.domain.routing import ToDesk
 from services.dispatch.domain.workload import Workload

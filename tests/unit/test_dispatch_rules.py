@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from libs.contracts.words import Level, OrgKind, Place, Point, RequestKind
+from libs.contracts.values import Level, OrgKind, Place, Point, RequestKind
 from services.dispatch.domain.replay import Replayed
 from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all
 from services.dispatch.domain.rules import Rule, Rules

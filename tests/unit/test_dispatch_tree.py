@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import shapely
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
 from tests.support.small_street import BORDERS, ROOT, UNITS
 

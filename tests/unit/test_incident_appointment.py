@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from libs.contracts.words import Appointment, RequestKind
+from libs.contracts.values import Appointment, RequestKind
 from services.incident.domain.appointment import change, unfit
 from services.incident.domain.case import Standing, State
 from services.incident.domain.feedback import Conflict

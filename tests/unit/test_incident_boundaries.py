@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from libs.contracts.words import Registration
+from libs.contracts.values import Registration
 from services.incident.domain.appointment import window
 from services.incident.domain.case import Closing, Promise, Standing, State, after_all, begin, follow, reopen
 from services.incident.domain.case import Move as CaseMove

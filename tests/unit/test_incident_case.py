@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from libs.contracts.dispatch import OrderChecked
 from libs.contracts.message import OrderEvent
-from libs.contracts.transitions import Impossible
-from libs.contracts.words import Registration
+from libs.contracts.values import Registration
+from libs.transitions import Impossible
 from services.incident.domain.case import (
     FIRST_STATE,
     TRANSITIONS,

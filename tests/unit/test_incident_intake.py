@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from libs.contracts.incident import ReportCase
-from libs.contracts.words import Place, Point, SealedContact
+from libs.contracts.values import Place, Point, SealedContact
 from services.incident.domain.case import Closing, Standing, State
 from services.incident.domain.feedback import FEEDBACK_TIME, Conflict, Evaluation, evaluate, settle
 from services.incident.domain.intake import as_issued, case_numbers, fingerprint, tracking_code, unstorable

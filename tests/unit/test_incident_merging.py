@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.incident.domain.case import TRANSITIONS, Move, Moved, Standing, State
 from services.incident.domain.likeness import (
     NEAR_METRES,

@@ -18,7 +18,7 @@ from libs.contracts.dispatch import (
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.words import Channel, Level, Place, Reach, RequestKind, Stage
+from libs.contracts.values import Channel, Level, Place, Reach, RequestKind, Stage
 from services.notify.audience.domain import RULES, Reporter, parameters, recipient_ids
 from tests.support.stage import NOON
 

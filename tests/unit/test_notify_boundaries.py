@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from libs.contracts.dispatch import OrderOffered
-from libs.contracts.words import Appointment
+from libs.contracts.values import Appointment
 from services.notify.audience.domain import RULES, parameters
 from services.notify.channels.domain import Outcome, Rejected, Taken, after_status
 from services.notify.wording.domain import Template, Wording, say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 from services.notify.recipients.domain.contact import Contact, read_contact
 from services.notify.recipients.domain.reach import ERASED, NO_ADDRESS, NOT_WANTED, Reach, Recipient, Suppress, reach
 

@@ -8,7 +8,7 @@ import pytest
 
 from libs.contracts.dispatch import CancelCause, EscalationCause
 from libs.contracts.incident import EndReason, Grade
-from libs.contracts.words import Level, Stage
+from libs.contracts.values import Level, Stage
 from services.notify.audience.domain import RULES, Reporter
 from services.notify.wording.domain import Template, Wording, say
 from services.notify.wording.rendering import WORDINGS, render, tracking_link

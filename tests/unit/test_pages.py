@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.chassis.http import RefusedRequest
-from libs.chassis.pages import FORMULA, csv_lines, cursor, position, safe
+from libs.chassis.pages import FORMULA, csv_lines, decode_cursor, encode_cursor, escape_formula
 
 
 @given(st.uuids())
 def test_a_cursor_leads_back_to_where_the_page_ended(id: UUID) -> None:
-    assert position(cursor(id)) == id
+    assert decode_cursor(encode_cursor(id)) == id
 
 
 @pytest.mark.parametrize("after", ["", "?", "AAAA", "x" * 100, "中"])
 def test_what_was_never_given_out_is_refused(after: str) -> None:
     with pytest.raises(RefusedRequest) as refusal:
-        position(after)
+        decode_cursor(after)
     assert refusal.value.refused.status == 422
 
 
@@ -34,7 +34,7 @@ def test_no_cell_is_taken_for_a_formula_and_none_is_lost(rows: list[list[str]]) 
 
 
 def test_what_is_harmless_stays_as_it_is() -> None:
-    assert [safe(value) for value in (None, 3, "路灯", "a=b", "=1+1", "＝1", "@x")] == [
+    assert [escape_formula(value) for value in (None, 3, "路灯", "a=b", "=1+1", "＝1", "@x")] == [
         "",
         "3",
         "路灯",

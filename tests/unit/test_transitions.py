@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libs.contracts.transitions import NEEDS, WHO, Impossible, Need, Table, Transition, Who, Words
+from libs.transitions import NEEDS, ROLES, Impossible, Label, Need, Role, Table, Transition
 from wangge.documents import TRANSITION_TABLES
 
 
@@ -23,12 +23,12 @@ class Turn(StrEnum):
 
 
 LAMP = Table(
-    Words("lamp", "灯"),
+    Label("lamp", "灯"),
     {Lamp.OUT: "灭", Lamp.LIT: "亮"},
     (
-        Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.LIT, Who.HANDLER, (Need.REASON, Need.PHOTO)),
-        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Who.REPORTER, action="reports"),
-        Transition(Turn.BURN, "烧毁", (Lamp.LIT,), Lamp.OUT, Who.CLOCK),
+        Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.LIT, Role.HANDLER, (Need.REASON, Need.PHOTO)),
+        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Role.REPORTER, action="reports"),
+        Transition(Turn.BURN, "烧毁", (Lamp.LIT,), Lamp.OUT, Role.CLOCK),
     ),
 )
 
@@ -57,7 +57,7 @@ def test_a_move_without_a_target_leaves_the_state_as_it_is() -> None:
 
 
 def test_a_move_cannot_lead_from_one_state_to_two() -> None:
-    twice = Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.OUT, Who.CLOCK)
+    twice = Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.OUT, Role.CLOCK)
     with pytest.raises(TypeError, match="from one state to two"):
         Table(LAMP.name, LAMP.states, (*LAMP.transitions, twice))
 
@@ -72,5 +72,5 @@ def test_every_state_can_be_reached_or_left_and_has_words(table: Table[Any, Any]
 
 
 def test_every_role_and_every_need_has_words_in_both_languages() -> None:
-    assert set(WHO) == set(Who)
+    assert set(ROLES) == set(Role)
     assert set(NEEDS) == set(Need)

@@ -8,7 +8,7 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, MaxPayloadError
 
-from libs.chassis import wire
+from libs.chassis.messaging import nats_wire
 
 SUBJECT = "wangge.370784004.incident.registered.v1"
 HEADERS = {"ce-id": "0199", "ce-subject": "路灯", "traceparent": "00-1-2-01"}
@@ -34,12 +34,12 @@ def by_the_library(headers: dict[str, str]) -> bytes:
 
 
 def test_a_message_is_what_the_library_would_send() -> None:
-    assert wire.hpub(SUBJECT, HEADERS, BODY) == by_the_library(HEADERS)
+    assert nats_wire.hpub(SUBJECT, HEADERS, BODY) == by_the_library(HEADERS)
 
 
 @pytest.mark.parametrize("value", ["a\r\nb: c", "a\nb: c", "a\rb: c"])
 def test_a_line_break_in_a_value_begins_no_header(value: str) -> None:
-    sent = wire.hpub(SUBJECT, {"traceparent": value, "ce-id": "1"}, BODY)
+    sent = nats_wire.hpub(SUBJECT, {"traceparent": value, "ce-id": "1"}, BODY)
     head = sent.partition(b"\r\n\r\n")[0]
     assert head.count(b"\n") == head.count(b"\r") == 3
     assert b"b: c" in head
@@ -48,20 +48,20 @@ def test_a_line_break_in_a_value_begins_no_header(value: str) -> None:
 def test_several_messages_leave_as_one_piece_in_their_order() -> None:
     sender = Sender()
     messages = [(SUBJECT, {"ce-id": str(n)}, BODY) for n in range(3)]
-    asyncio.run(wire.publish(sender, messages))
-    assert sender.sent == [b"".join(wire.hpub(*m) for m in messages)]
+    asyncio.run(nats_wire.publish(sender, messages))
+    assert sender.sent == [b"".join(nats_wire.hpub(*m) for m in messages)]
 
 
 def test_nothing_is_buffered_without_a_connection() -> None:
     sender = Sender()
     sender._status = Client.RECONNECTING
     with pytest.raises(ConnectionClosedError):
-        asyncio.run(wire.publish(sender, [(SUBJECT, HEADERS, BODY)]))
+        asyncio.run(nats_wire.publish(sender, [(SUBJECT, HEADERS, BODY)]))
     assert sender.sent == []
 
 
 def test_a_message_that_the_server_would_not_take_is_not_sent() -> None:
     sender = Sender()
     with pytest.raises(MaxPayloadError):
-        asyncio.run(wire.publish(sender, [(SUBJECT, HEADERS, b"x" * 101)]))
+        asyncio.run(nats_wire.publish(sender, [(SUBJECT, HEADERS, b"x" * 101)]))
     assert sender.sent == []

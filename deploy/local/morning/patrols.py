@@ -21,7 +21,7 @@ from deploy.local.morning.simulation import Simulation
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import PatrolPlanned
 from libs.contracts.incident import Receipt
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 
 # Of domain time.
 BEGINS_AFTER, LASTS = timedelta(minutes=15), timedelta(minutes=150)

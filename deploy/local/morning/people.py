@@ -19,7 +19,7 @@ from deploy.local.morning.planned_reports import Outcome
 from deploy.local.morning.service_client import ServiceClient
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import InspectionAssigned, InspectionRaised, OrderOffered
-from libs.contracts.words import Reach
+from libs.contracts.values import Reach
 
 # Of domain time: how long people take for each step.
 CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)

@@ -21,8 +21,8 @@ from deploy.local.morning.senders import Senders, Sent
 from deploy.local.morning.service_client import ServiceClient
 from deploy.local.morning.simulation import Simulation
 from deploy.local.system import TENANT, LocalSystem
-from libs.chassis.seal import Sealer
 from libs.contracts.dispatch import PatrolPlanned
+from libs.sealing import Sealer
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from deploy.local.linghe.street import Street
 from deploy.local.morning.planned_reports import Outcome, PlannedReport
-from libs.contracts.transitions import Words
+from libs.transitions import Label
 
 LAMP, SEWER, RUBBISH, ROAD, PIPE, LEGAL_AID = "11001", "11003", "16001", "11007", "11002", "17003"
 WRITTEN: Mapping[str, str] = {
@@ -26,38 +26,38 @@ WRITTEN_AGAIN = "东头路灯又不亮了，这两晚走夜路都看不清。"
 class Scenario:
     """What becomes of a report of this category. `satisfied` is what its reporter says of the first closing."""
 
-    words: Words
+    words: Label
     category: str
     satisfied: bool | None = True
 
 
-USUAL: Mapping[Outcome, Words] = {
-    "handled": Words("handled", "处置"),
-    "returned_first": Words("given back once", "回退"),
-    "check_fails_first": Words("reworked", "返工"),
-    "nobody_claims": Words("claimed at noon", "迟迟无人接单"),
+USUAL: Mapping[Outcome, Label] = {
+    "handled": Label("handled", "处置"),
+    "returned_first": Label("given back once", "回退"),
+    "check_fails_first": Label("reworked", "返工"),
+    "nobody_claims": Label("claimed at noon", "迟迟无人接单"),
 }
 SCENARIOS: Mapping[Outcome, Scenario] = {
-    "lapses": Scenario(Words("claim clock runs out", "接单超时升级"), PIPE),
-    "everybody_returns": Scenario(Words("given back by all", "逐一回退升级"), LEGAL_AID),
-    "raised": Scenario(Words("raised by hand", "上交"), RUBBISH),
-    "sent_down": Scenario(Words("sent down", "下派"), ROAD),
-    "survives": Scenario(Words("takes others in", "主案件"), LAMP),
-    "merged": Scenario(Words("merged", "合并"), LAMP),
-    "takes_wrongly": Scenario(Words("takes a wrong one in", "误并入"), LAMP),
-    "unmerged": Scenario(Words("merged, taken out", "取消合并"), LAMP),
-    "voided": Scenario(Words("voided", "作废"), RUBBISH, None),
-    "extended": Scenario(Words("extended", "延期"), SEWER),
-    "suspended": Scenario(Words("suspended, resumed", "挂账后恢复"), ROAD),
-    "appealed": Scenario(Words("reopened, appeal upheld", "申诉成立"), RUBBISH, False),
-    "supervised": Scenario(Words("supervised", "督办"), SEWER),
-    "absent": Scenario(Words("offered past an absence", "请假改派"), RUBBISH),
-    "dissatisfied_twice": Scenario(Words("reopened twice", "两次重新立案"), LAMP, False),
+    "lapses": Scenario(Label("claim clock runs out", "接单超时升级"), PIPE),
+    "everybody_returns": Scenario(Label("given back by all", "逐一回退升级"), LEGAL_AID),
+    "raised": Scenario(Label("raised by hand", "上交"), RUBBISH),
+    "sent_down": Scenario(Label("sent down", "下派"), ROAD),
+    "survives": Scenario(Label("takes others in", "主案件"), LAMP),
+    "merged": Scenario(Label("merged", "合并"), LAMP),
+    "takes_wrongly": Scenario(Label("takes a wrong one in", "误并入"), LAMP),
+    "unmerged": Scenario(Label("merged, taken out", "取消合并"), LAMP),
+    "voided": Scenario(Label("voided", "作废"), RUBBISH, None),
+    "extended": Scenario(Label("extended", "延期"), SEWER),
+    "suspended": Scenario(Label("suspended, resumed", "挂账后恢复"), ROAD),
+    "appealed": Scenario(Label("reopened, appeal upheld", "申诉成立"), RUBBISH, False),
+    "supervised": Scenario(Label("supervised", "督办"), SEWER),
+    "absent": Scenario(Label("offered past an absence", "请假改派"), RUBBISH),
+    "dissatisfied_twice": Scenario(Label("reopened twice", "两次重新立案"), LAMP, False),
 }
 SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}
 """Whoever reports the one reports the same matter as who has reported the other just before."""
 
-WORDS: Mapping[Outcome, Words] = {**USUAL, **{outcome: scenario.words for outcome, scenario in SCENARIOS.items()}}
+WORDS: Mapping[Outcome, Label] = {**USUAL, **{outcome: scenario.words for outcome, scenario in SCENARIOS.items()}}
 
 
 def with_scenarios(plans: Sequence[PlannedReport], street: Street, times: int) -> list[PlannedReport]:

@@ -14,9 +14,10 @@ from nats.aio.msg import Msg
 from deploy.local.morning.planned_reports import PlannedReport
 from deploy.local.morning.service_client import ServiceClient, until_answered
 from libs.chassis.clock import Clock
-from libs.chassis.seal import Sealer
-from libs.contracts.incident import Problem, Receipt, ReportCase
-from libs.contracts.words import Appointment, Place, Point, RequestKind, SealedContact
+from libs.contracts.incident import Receipt, ReportCase
+from libs.contracts.problem import Problem
+from libs.contracts.values import Appointment, Place, Point, RequestKind, SealedContact
+from libs.sealing import Sealer
 
 
 class Bus(Protocol):

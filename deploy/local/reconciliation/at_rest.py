@@ -12,7 +12,7 @@ import nats.errors
 from nats.js.errors import Error as JetStreamError
 
 from deploy.local.system import LocalSystem
-from libs.chassis import topology
+from libs.chassis.messaging import topology
 from libs.contracts.services import SERVICES
 from wangge.wiring import handled
 

@@ -14,7 +14,7 @@ from deploy.local.morning.planned_reports import Outcome, PlannedReport
 from deploy.local.morning.scenarios import WORDS
 from deploy.local.morning.senders import Sent
 from deploy.local.reconciliation.check import Row, Rows
-from libs.contracts.transitions import Words
+from libs.transitions import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ AS_PLANNED: Mapping[Outcome, Callable[[CaseHistory], bool]] = {
 }
 """Whether a case with this planned outcome has had it."""
 
-ALSO: Mapping[Words, Callable[[PlannedReport], bool]] = {
-    Words("of these errands", "其中代办"): lambda plan: plan.request_kind == "errand",
-    Words("of these not satisfied", "其中不满意"): lambda plan: plan.satisfied is False,
+ALSO: Mapping[Label, Callable[[PlannedReport], bool]] = {
+    Label("of these errands", "其中代办"): lambda plan: plan.request_kind == "errand",
+    Label("of these not satisfied", "其中不满意"): lambda plan: plan.satisfied is False,
 }
 
 
@@ -74,7 +74,7 @@ ALSO: Mapping[Words, Callable[[PlannedReport], bool]] = {
 class OutcomeCount:
     """For one planned outcome: how many cases were to have it, and a sentence on each that did not."""
 
-    words: Words
+    words: Label
     planned: int
     astray: tuple[str, ...]
 
@@ -99,7 +99,7 @@ def count_outcomes(
         steps[each.case_id][each.step] += 1
         if each.step == "escalated":
             causes[each.case_id][each.details["cause"]] += 1
-    planned: dict[Words, list[str | None]] = {words: [] for words in (*WORDS.values(), *ALSO)}
+    planned: dict[Label, list[str | None]] = {words: [] for words in (*WORDS.values(), *ALSO)}
     for plan, receipt in ((each.plan, each.receipts[0]) for each in sent):
         case = receipt.case_id
         life = CaseHistory(state.get(case, "gone"), steps[case], causes[case], levels[case])

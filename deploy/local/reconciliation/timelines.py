@@ -12,7 +12,7 @@ from deploy.local.morning.senders import Sent
 from deploy.local.reconciliation import clocks, inspections, outcomes
 from deploy.local.reconciliation.check import Check, Found, Rows, load
 from deploy.local.reconciliation.outcomes import OutcomeCount, TimelineEntry, entries_by_order
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 
 QUERIES: Mapping[str, Mapping[str, str]] = {
     "incident": {

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from libs.contracts.dispatch import OrderRescheduled
-from libs.contracts.words import STREET_ZONE, Appointment
+from libs.contracts.values import Appointment
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.calendar import Calendar, Clock, deadline
 from services.dispatch.domain.order import Changed, Move, Order, Refuse, State, about, move_to
 from services.dispatch.domain.street import Street

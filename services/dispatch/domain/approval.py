@@ -20,7 +20,7 @@ from libs.contracts.dispatch import (
     OrderSuspended,
 )
 from libs.contracts.message import Event
-from libs.contracts.transitions import Need, Table, Transition, Who, Words
+from libs.transitions import Label, Need, Role, Table, Transition
 from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.calendar import Clock, deadline
 from services.dispatch.domain.order import Changed, Decision, Order, Refuse, about, move_to, refuse
@@ -46,11 +46,11 @@ class Move(StrEnum):
 
 
 MOVES: Table[State, Move] = Table(
-    Words("approval", "审批"),
+    Label("approval", "审批"),
     {State.PENDING: "待审批", State.APPROVED: "已批准", State.REFUSED: "未批准"},
     (
-        Transition(Move.APPROVE, "批准", (State.PENDING,), State.APPROVED, Who.PARENT, action="decide"),
-        Transition(Move.REFUSE, "不批准", (State.PENDING,), State.REFUSED, Who.PARENT, (Need.NOTE,), "decide"),
+        Transition(Move.APPROVE, "批准", (State.PENDING,), State.APPROVED, Role.PARENT, action="decide"),
+        Transition(Move.REFUSE, "不批准", (State.PENDING,), State.REFUSED, Role.PARENT, (Need.NOTE,), "decide"),
     ),
 )
 
@@ -61,24 +61,24 @@ ORDER_MOVES: Mapping[ApprovalKind, OrderMove] = {
 }
 """The move of the order that each kind of approval permits."""
 
-REASONS: Mapping[ApprovalKind, Mapping[str, Words]] = {
+REASONS: Mapping[ApprovalKind, Mapping[str, Label]] = {
     ApprovalKind.EXTENSION: {
-        "weather": Words("the weather", "天气原因"),
-        "materials": Words("materials are on their way", "等待材料到货"),
-        "coordination": Words("others have to work on it first", "需多部门配合"),
-        "workload": Words("more work than the time allows", "工程量大"),
+        "weather": Label("the weather", "天气原因"),
+        "materials": Label("materials are on their way", "等待材料到货"),
+        "coordination": Label("others have to work on it first", "需多部门配合"),
+        "workload": Label("more work than the time allows", "工程量大"),
     },
     ApprovalKind.SUSPENSION: {
-        "season": Words("it can only be done in another season", "受季节限制"),
-        "funding": Words("money has to be granted first", "等待资金落实"),
-        "planning": Words("it is part of a plan under way", "已列入改造计划"),
-        "dispute": Words("ownership or responsibility is disputed", "权属有争议"),
+        "season": Label("it can only be done in another season", "受季节限制"),
+        "funding": Label("money has to be granted first", "等待资金落实"),
+        "planning": Label("it is part of a plan under way", "已列入改造计划"),
+        "dispute": Label("ownership or responsibility is disputed", "权属有争议"),
     },
     ApprovalKind.APPEAL: {
-        "not_responsible": Words("the organisation is not responsible for it", "不属于本组织职责"),
-        "force_majeure": Words("nobody could have done it in time", "不可抗力"),
-        "untrue": Words("what was reported is not so", "反映情况不属实"),
-        "unfair": Words("the check or the rating is mistaken", "核查或评价有误"),
+        "not_responsible": Label("the organisation is not responsible for it", "不属于本组织职责"),
+        "force_majeure": Label("nobody could have done it in time", "不可抗力"),
+        "untrue": Label("what was reported is not so", "反映情况不属实"),
+        "unfair": Label("the check or the rating is mistaken", "核查或评价有误"),
     },
 }
 """The lists to choose from; a note says the rest."""

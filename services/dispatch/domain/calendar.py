@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 
 import chinese_calendar
 
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 
 AMBER = 0.8
 

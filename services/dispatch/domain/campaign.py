@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from libs.contracts.transitions import Impossible, Table, Transition, Who, Words
-from libs.contracts.words import Level, MemberKind
+from libs.contracts.values import Level, MemberKind
+from libs.transitions import Impossible, Label, Role, Table, Transition
 from services.dispatch.domain.recurrence import NoRecurrence, checked, next_occurrences
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.tree import DEPTH
@@ -71,14 +71,14 @@ class Move(StrEnum):
 
 
 MOVES: Table[State, Move] = Table(
-    Words("campaign", "专项行动"),
+    Label("campaign", "专项行动"),
     {State.RUNNING: "进行中", State.PAUSED: "已暂停", State.ENDED: "已结束"},
     (
-        Transition(Move.CHANGE, "调整", (State.RUNNING, State.PAUSED), None, Who.STREET),
-        Transition(Move.PAUSE, "暂停", (State.RUNNING,), State.PAUSED, Who.STREET),
-        Transition(Move.RESUME, "恢复", (State.PAUSED,), State.RUNNING, Who.STREET),
-        Transition(Move.END, "结束", (State.RUNNING, State.PAUSED), State.ENDED, Who.STREET),
-        Transition(Move.EXHAUST, "到期结束", (State.RUNNING,), State.ENDED, Who.CLOCK),
+        Transition(Move.CHANGE, "调整", (State.RUNNING, State.PAUSED), None, Role.STREET),
+        Transition(Move.PAUSE, "暂停", (State.RUNNING,), State.PAUSED, Role.STREET),
+        Transition(Move.RESUME, "恢复", (State.PAUSED,), State.RUNNING, Role.STREET),
+        Transition(Move.END, "结束", (State.RUNNING, State.PAUSED), State.ENDED, Role.STREET),
+        Transition(Move.EXHAUST, "到期结束", (State.RUNNING,), State.ENDED, Role.CLOCK),
     ),
 )
 """After its last round a campaign ends by itself."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.patrol import State
 from services.dispatch.domain.street import Street
 from services.dispatch.domain.tree import DEPTH, LEVELS

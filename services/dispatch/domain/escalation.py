@@ -16,7 +16,7 @@ from libs.contracts.dispatch import (
     OrderSupervised,
     RaiseReason,
 )
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
 from services.dispatch.domain.order import (

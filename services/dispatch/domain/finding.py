@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from libs.contracts.incident import Problem, Receipt
+from libs.contracts.incident import Receipt
+from libs.contracts.problem import Problem
 
 DELAYS = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30), timedelta(seconds=120))
 """How long to wait before it is asked again; the last for ever, since an outage ends some day."""

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.misspelling import Misspellings
 from services.dispatch.domain.tree import GridTree
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import CaseVerified, InspectionCancelled, InspectionKind
 from libs.contracts.message import Event
-from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
+from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.domain.authority import answers_for
 from services.dispatch.domain.calendar import Clock
 from services.dispatch.domain.street import Member, Street
@@ -35,14 +35,14 @@ class Move(StrEnum):
 OPEN = (State.ASSIGNED, State.RAISED)
 
 MOVES: Table[State, Move] = Table(
-    Words("inspection", "现场查看"),
+    Label("inspection", "现场查看"),
     {State.ASSIGNED: "已指派", State.RAISED: "已上交", State.DONE: "已反馈", State.CANCELLED: "已撤销"},
     (
-        Transition(Move.VERIFY, "核实反馈", OPEN, State.DONE, Who.INSPECTOR, (Need.NOTE,), "answer"),
-        Transition(Move.CHECK, "核查反馈", OPEN, State.DONE, Who.INSPECTOR),
-        Transition(Move.PASS_ON, "转派", (State.ASSIGNED,), None, Who.CLOCK),
-        Transition(Move.RAISE, "上交", (State.ASSIGNED,), State.RAISED, Who.CLOCK),
-        Transition(Move.CANCEL, "撤销", OPEN, State.CANCELLED, Who.FACT),
+        Transition(Move.VERIFY, "核实反馈", OPEN, State.DONE, Role.INSPECTOR, (Need.NOTE,), "answer"),
+        Transition(Move.CHECK, "核查反馈", OPEN, State.DONE, Role.INSPECTOR),
+        Transition(Move.PASS_ON, "转派", (State.ASSIGNED,), None, Role.CLOCK),
+        Transition(Move.RAISE, "上交", (State.ASSIGNED,), State.RAISED, Role.CLOCK),
+        Transition(Move.CANCEL, "撤销", OPEN, State.CANCELLED, Role.FACT),
     ),
 )
 

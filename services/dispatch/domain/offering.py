@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
-from libs.contracts.words import Appointment, Level, Place, Reach, RequestKind
+from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.domain.appointment import claim_deadline, explained, handle_deadline
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.domain.order import Changed, Order, State, about

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.message import Event
-from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
-from libs.contracts.words import Appointment, Level, Place, Reach, RequestKind, Stage
+from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind, Stage
+from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.domain.calendar import Clocks, Running
 
 INSTANT = timedelta(microseconds=1)
@@ -56,7 +56,7 @@ _LIVE = (State.OFFERED, *HELD, State.HANDLED)
 _GRANTED = (Need.LISTED_REASON, Need.NOTE, Need.APPROVAL)
 
 MOVES: Table[State, Move] = Table(
-    Words("order", "工单"),
+    Label("order", "工单"),
     {
         State.OFFERED: "已派单",
         State.CLAIMED: "已接单",
@@ -67,35 +67,35 @@ MOVES: Table[State, Move] = Table(
         State.CANCELLED: "已撤销",
     },
     (
-        Transition(Move.CLAIM, "接单", (State.OFFERED,), State.CLAIMED, Who.CANDIDATE),
-        Transition(Move.START, "开始处置", (State.CLAIMED,), State.HANDLING, Who.HANDLER),
-        Transition(Move.HAND_IN, "处置反馈", HELD, State.HANDLED, Who.HANDLER, (Need.EVIDENCE,)),
-        Transition(Move.GIVE_BACK, "回退", HELD, State.OFFERED, Who.HANDLER, (Need.REASON,)),
-        Transition(Move.ASSIGN, "指派", (State.OFFERED,), State.CLAIMED, Who.ORGANISATION, (Need.REASON,)),
-        Transition(Move.ASSIGN, "改派", HELD, None, Who.ORGANISATION, (Need.REASON,)),
-        Transition(Move.RAISE, "上交", (State.OFFERED, *HELD), State.OFFERED, Who.ORGANISATION, (Need.LISTED_REASON,)),
-        Transition(Move.SEND_DOWN, "下派", (State.OFFERED, *HELD), State.OFFERED, Who.ORGANISATION, (Need.REASON,)),
-        Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Who.INSPECTOR, action="check"),
-        Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Who.INSPECTOR, (Need.NOTE,), "check"),
-        Transition(Move.EXTEND, "延期", HELD, None, Who.HANDLER, _GRANTED, "approvals"),
-        Transition(Move.SUSPEND, "挂账", HELD, State.SUSPENDED, Who.HANDLER, _GRANTED, "approvals"),
-        Transition(Move.RESUME, "恢复", (State.SUSPENDED,), State.HANDLING, Who.HANDLER),
-        Transition(Move.TIME_UP, "挂账到期", (State.SUSPENDED,), State.HANDLING, Who.CLOCK),
+        Transition(Move.CLAIM, "接单", (State.OFFERED,), State.CLAIMED, Role.CANDIDATE),
+        Transition(Move.START, "开始处置", (State.CLAIMED,), State.HANDLING, Role.HANDLER),
+        Transition(Move.HAND_IN, "处置反馈", HELD, State.HANDLED, Role.HANDLER, (Need.EVIDENCE,)),
+        Transition(Move.GIVE_BACK, "回退", HELD, State.OFFERED, Role.HANDLER, (Need.REASON,)),
+        Transition(Move.ASSIGN, "指派", (State.OFFERED,), State.CLAIMED, Role.ORGANISATION, (Need.REASON,)),
+        Transition(Move.ASSIGN, "改派", HELD, None, Role.ORGANISATION, (Need.REASON,)),
+        Transition(Move.RAISE, "上交", (State.OFFERED, *HELD), State.OFFERED, Role.ORGANISATION, (Need.LISTED_REASON,)),
+        Transition(Move.SEND_DOWN, "下派", (State.OFFERED, *HELD), State.OFFERED, Role.ORGANISATION, (Need.REASON,)),
+        Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Role.INSPECTOR, action="check"),
+        Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Role.INSPECTOR, (Need.NOTE,), "check"),
+        Transition(Move.EXTEND, "延期", HELD, None, Role.HANDLER, _GRANTED, "approvals"),
+        Transition(Move.SUSPEND, "挂账", HELD, State.SUSPENDED, Role.HANDLER, _GRANTED, "approvals"),
+        Transition(Move.RESUME, "恢复", (State.SUSPENDED,), State.HANDLING, Role.HANDLER),
+        Transition(Move.TIME_UP, "挂账到期", (State.SUSPENDED,), State.HANDLING, Role.CLOCK),
         Transition(
             Move.APPEAL,
             "申诉",
             (*HELD, State.SUSPENDED, State.HANDLED, State.CHECKED),
             None,
-            Who.HANDLER,
+            Role.HANDLER,
             _GRANTED,
             "approvals",
         ),
-        Transition(Move.RESCHEDULE, "改约", (State.OFFERED, *HELD, State.SUSPENDED), None, Who.FACT),
-        Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Who.HIGHER, (Need.NOTE,)),
-        Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Who.CLOCK),
-        Transition(Move.WARN, "临期提醒", _LIVE, None, Who.CLOCK),
-        Transition(Move.LAPSE, "超时升级", _LIVE, None, Who.CLOCK),
-        Transition(Move.CANCEL, "撤销", (*_LIVE, State.SUSPENDED), State.CANCELLED, Who.FACT),
+        Transition(Move.RESCHEDULE, "改约", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
+        Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Role.HIGHER, (Need.NOTE,)),
+        Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Role.CLOCK),
+        Transition(Move.WARN, "临期提醒", _LIVE, None, Role.CLOCK),
+        Transition(Move.LAPSE, "超时升级", _LIVE, None, Role.CLOCK),
+        Transition(Move.CANCEL, "撤销", (*_LIVE, State.SUSPENDED), State.CANCELLED, Role.FACT),
     ),
 )
 """Rework is a failed check: back to handling."""

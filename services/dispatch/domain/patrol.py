@@ -10,8 +10,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from libs.contracts.dispatch import PatrolAssigned, PatrolMissed, PatrolPlanned
-from libs.contracts.transitions import Table, Transition, Who, Words
-from libs.contracts.words import STREET_ZONE, MemberKind
+from libs.contracts.values import MemberKind
+from libs.street_time import STREET_ZONE
+from libs.transitions import Label, Role, Table, Transition
 from services.dispatch.domain.campaign import Campaign, Item, units_of
 from services.dispatch.domain.street import Street
 
@@ -32,12 +33,12 @@ class Move(StrEnum):
 
 
 MOVES: Table[State, Move] = Table(
-    Words("patrol task", "巡查任务"),
+    Label("patrol task", "巡查任务"),
     {State.PLANNED: "待巡查", State.VISITED: "已巡查", State.MISSED: "未巡查", State.LATE: "逾期巡查"},
     (
-        Transition(Move.VISIT, "巡查", (State.PLANNED, State.MISSED, State.LATE), State.VISITED, Who.MEMBER),
-        Transition(Move.VISIT_LATE, "逾期巡查", (State.PLANNED, State.MISSED), State.LATE, Who.MEMBER),
-        Transition(Move.LAPSE, "逾期", (State.PLANNED,), State.MISSED, Who.CLOCK),
+        Transition(Move.VISIT, "巡查", (State.PLANNED, State.MISSED, State.LATE), State.VISITED, Role.MEMBER),
+        Transition(Move.VISIT_LATE, "逾期巡查", (State.PLANNED, State.MISSED), State.LATE, Role.MEMBER),
+        Transition(Move.LAPSE, "逾期", (State.PLANNED,), State.MISSED, Role.CLOCK),
     ),
 )
 """A visit is judged by its own time: one that was in time may be told when the time is over. All others change

@@ -11,7 +11,7 @@ from itertools import dropwhile, islice
 
 from dateutil.rrule import rrule, rrulestr
 
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 
 PARTS = {
     "DAILY": {"INTERVAL", "BYHOUR", "BYMINUTE"},

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from libs.contracts.words import Level
+from libs.contracts.values import Level
 from services.dispatch.domain.routing import Assign, Explanation, Routed, ToDesk, route_all
 from services.dispatch.domain.street import Street
 

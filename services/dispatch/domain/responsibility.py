@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 from libs.contracts.dispatch import CategoryChanged
-from libs.contracts.words import STREET_ZONE, Level, OrgKind, Registration, RequestKind
+from libs.contracts.values import Level, OrgKind, Registration, RequestKind
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.calendar import Clocks
 
 FROM_EVER, FOR_EVER = date.min, date.max

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from libs.contracts.words import Place, RequestKind
+from libs.contracts.values import Place, RequestKind
 from services.dispatch.domain.borders import Located
 from services.dispatch.domain.gazetteer import Ambiguous, Candidate, Found, Unknown
 from services.dispatch.domain.responsibility import ANSWERED, Responsibility

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from libs.contracts.words import OrgKind, RequestKind
+from libs.contracts.values import OrgKind, RequestKind
 from services.dispatch.domain.tree import GridTree
 
 

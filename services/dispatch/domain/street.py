@@ -11,7 +11,8 @@ from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from libs.contracts.words import STREET_ZONE, Level, MemberKind, RequestKind
+from libs.contracts.values import Level, MemberKind, RequestKind
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.calendar import NATIONAL, Calendar
 from services.dispatch.domain.gazetteer import Gazetteer, NamedPlace
 from services.dispatch.domain.responsibility import (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from libs.contracts.words import Level, OrgKind
+from libs.contracts.values import Level, OrgKind
 from services.dispatch.domain.borders import Borders
 
 LEVELS = (Level.STREET, Level.COMMUNITY, Level.GRID, Level.MICRO_GRID)

@@ -15,7 +15,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from libs.contracts.dispatch import PatrolVisited
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from services.dispatch.domain.borders import METRES_PER_DEGREE
 from services.dispatch.domain.campaign import AnswerKind, Item, Wrong
 from services.dispatch.domain.patrol import MOVES, Move, Round, State

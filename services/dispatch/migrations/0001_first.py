@@ -1,6 +1,6 @@
 """The grid tree, organisations, members, responsibility list, orders and campaigns."""
 
-from libs.chassis import schema
+from libs.chassis.db import schema
 
 revision = "dispatch_0001"
 down_revision = None

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from libs.chassis import outbox
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.messaging import outbox
 from libs.cli.database import opened
 from libs.cli.options import Tenant
 from libs.cli.running import Refusal, WrongUse, report_errors, run
@@ -52,7 +52,7 @@ async def _import(url: str, content: bytes, tenant: str, *, preview: bool) -> Li
         change = await responsibility_list.compare(db, tenant, rows)
         if not preview:
             change, facts = await responsibility_list.put_in_force(db, tenant, change, datetime.now(UTC))
-            await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
+            await outbox.record(db, ((fact, outbox.NO_CAUSE) for fact in facts))
         return change
 
 

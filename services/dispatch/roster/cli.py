@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from libs.chassis.seal import Sealer
 from libs.cli.database import opened
 from libs.cli.options import Tenant, check_tenant
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
+from libs.sealing import Sealer
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.importing import Changes, InUse
 from services.dispatch.roster_checks import Roster

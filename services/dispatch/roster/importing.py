@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from libs.chassis import outbox
-from libs.chassis.database import Database
-from libs.chassis.seal import Sealer
+from libs.chassis.db.database import Database
+from libs.chassis.messaging import outbox
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
+from libs.sealing import Sealer
 from services.dispatch import responsibility_list, roster_checks, roster_files
 from services.dispatch.responsibility_list import ListChange
 from services.dispatch.roster_checks import Roster, Row
@@ -101,7 +101,7 @@ async def import_roster(
     facts = [*_unit_facts(changes.units, now)]
     facts += await responsibility_list.write(db, roster.tenant, changes.categories, now)
     facts += _member_facts(changes.members, roster, sealer, now)
-    await outbox.record(db, ((fact, outbox.NOTHING) for fact in facts))
+    await outbox.record(db, ((fact, outbox.NO_CAUSE) for fact in facts))
     return changes
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Column, DateTime, Text, text
 from sqlmodel import Field
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.dispatch.domain.absence import Absence, AbsenceReason
 from services.dispatch.tables.rows import DispatchTable
 

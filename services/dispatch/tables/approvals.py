@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from libs.contracts.dispatch import ApprovalKind
 from services.dispatch.domain.approval import Approval, State
 from services.dispatch.tables.rows import ApprovalRow

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.dispatch.domain.campaign import Campaign, Plan, State
 from services.dispatch.tables.patrol_rows import CampaignRow
 from services.dispatch.tables.rows import select

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.dispatch.domain.finding import AskAgain, NotACase, Outcome, Reported
 
 LEASE_SECONDS = 60

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
-from libs.chassis.pages import Part, counter, part
+from libs.chassis.db.database import Database, Record
+from libs.chassis.pages import Slice, counter, slice_page
 from libs.contracts.dispatch import InspectionKind
 from services.dispatch.domain.calendar import Clock, TimeUnit
 from services.dispatch.domain.inspection import Inspection, State
@@ -154,7 +154,7 @@ async def one(db: Database, tenant: str, inspection_id: UUID) -> Inspection | No
     return _inspection(row) if row is not None else None
 
 
-async def page(db: Database, wanted: Wanted, after: UUID | None, limit: int) -> Part[Inspection]:
+async def page(db: Database, wanted: Wanted, after: UUID | None, limit: int) -> Slice[Inspection]:
     """By inspection id, which follows the time they were made in."""
     of_member = wanted.member_id is not None
     asked: dict[str, Any] = {name: getattr(wanted, name) for name in ("tenant", "kind", "org_id")}
@@ -163,7 +163,7 @@ async def page(db: Database, wanted: Wanted, after: UUID | None, limit: int) -> 
     shown = {**asked, "after": after or UUID(int=0), "limit": limit + 1}
     rows = [_inspection(row) for row in await db.rows(OF_MEMBER if of_member else OF_STREET, shown)]
     count = counter(db, COUNT_OF_MEMBER if of_member else COUNT_OF_STREET, asked) if after is None else None
-    return await part(rows, limit, "inspection_id", count)
+    return await slice_page(rows, limit, "inspection_id", count)
 
 
 def _columns(members: Iterable[Who]) -> Mapping[str, list[str]]:

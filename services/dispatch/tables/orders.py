@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
-from libs.chassis.ids import first_id, made_at
-from libs.chassis.pages import Part, counter, part
-from libs.contracts.words import Level, Place, Reach, RequestKind
+from libs.chassis.db.database import Database, Record
+from libs.chassis.db.ids import first_id, made_at
+from libs.chassis.pages import Slice, counter, slice_page
+from libs.contracts.values import Level, Place, Reach, RequestKind
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.order import Order, State
 from services.dispatch.domain.routing import Routed
@@ -159,14 +159,14 @@ class Wanted:
         return wanted if self.member_id is not None else {k: v for k, v in wanted.items() if k != "member_id"}
 
 
-async def list_orders(db: Database, wanted: Wanted, after: UUID | None, limit: int) -> Part[Order]:
+async def list_orders(db: Database, wanted: Wanted, after: UUID | None, limit: int) -> Slice[Order]:
     """A page of them by order id, which follows the time they were made in."""
     of_member = wanted.member_id is not None
     asked = wanted.parameters()
     page = {**asked, "after": after or UUID(int=0), "limit": limit + 1}
     rows = [_order(row) for row in await db.rows(OF_MEMBER if of_member else OF_STREET, page)]
     count = counter(db, COUNT_OF_MEMBER if of_member else COUNT_OF_STREET, asked) if after is None else None
-    return await part(rows, limit, "order_id", count)
+    return await slice_page(rows, limit, "order_id", count)
 
 
 async def orders_of_absent(db: Database, members: Iterable[tuple[str, str]]) -> set[UUID]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.dispatch.domain.campaign import Item
 from services.dispatch.domain.coverage import Counted
 from services.dispatch.domain.patrol import Round, State, Task

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
-from libs.contracts.words import Level, OrgKind, Registration
+from libs.chassis.db.database import Database, Record
+from libs.contracts.values import Level, OrgKind, Registration
 from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
 from services.dispatch.domain.responsibility import Condition, Responsibility
 from services.dispatch.tables.rows import ResponsibilityRow, ResponsibilityVersionRow

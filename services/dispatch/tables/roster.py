@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from services.dispatch.tables.rows import (
     CalendarDayRow,
     HoursRow,

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from libs.chassis.database import table_of
+from libs.chassis.db.database import table_of
 
 
 class DispatchTable(SQLModel):

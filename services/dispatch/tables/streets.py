@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import shapely
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
-from libs.contracts.words import MemberKind, OrgKind, RequestKind
+from libs.chassis.db.database import Database, Record
+from libs.contracts.values import MemberKind, OrgKind, RequestKind
 from services.dispatch.domain.calendar import NATIONAL, USUAL_HOURS, Calendar, DayException
 from services.dispatch.domain.gazetteer import NamedPlace
 from services.dispatch.domain.responsibility import Responsibility

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import TextClause, text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.dispatch.domain.workload import Workload
 
 _LOADS = """

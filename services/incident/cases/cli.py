@@ -13,7 +13,7 @@ from libs.cli.database import opened
 from libs.cli.options import Tenant
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from services.incident.domain.history import broken
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 from services.incident.tables import audit, views

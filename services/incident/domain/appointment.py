@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from libs.contracts.incident import ReportCase
-from libs.contracts.words import Appointment, RequestKind
+from libs.contracts.values import Appointment, RequestKind
 from services.incident.domain.case import Standing, State
 from services.incident.domain.feedback import Conflict
 from services.incident.domain.intake import Refusal

@@ -19,8 +19,8 @@ from libs.contracts.dispatch import (
     OrderResumed,
 )
 from libs.contracts.message import OrderEvent
-from libs.contracts.transitions import Impossible, Need, Table, Transition, Who, Words
-from libs.contracts.words import Registration
+from libs.contracts.values import Registration
+from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 
 
 class State(StrEnum):
@@ -56,7 +56,7 @@ _UNDECIDED = (State.REPORTED, State.VERIFYING)
 _WITH_ORDER = (State.REGISTERED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
 
 TRANSITIONS: Table[State, Move] = Table(
-    Words("case", "案件"),
+    Label("case", "案件"),
     {
         State.REPORTED: "已上报",
         State.VERIFYING: "核实中",
@@ -69,27 +69,27 @@ TRANSITIONS: Table[State, Move] = Table(
         State.MERGED: "已合并",
     },
     (
-        Transition(Move.ACCEPT, "受理立案", (State.REPORTED,), State.REGISTERED, Who.ACCEPTOR),
+        Transition(Move.ACCEPT, "受理立案", (State.REPORTED,), State.REGISTERED, Role.ACCEPTOR),
         Transition(
             Move.REJECT,
             "不予受理",
             _UNDECIDED,
             State.REJECTED,
-            Who.ACCEPTOR,
+            Role.ACCEPTOR,
             (Need.LISTED_REASON,),
         ),
         Transition(
-            Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Who.VERIFIER, (Need.NOTE,), "verify"
+            Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Role.VERIFIER, (Need.NOTE,), "verify"
         ),
         Transition(
-            Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Who.VERIFIER, (Need.NOTE,), "verify"
+            Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Role.VERIFIER, (Need.NOTE,), "verify"
         ),
         Transition(
             Move.VOID,
             "作废",
             (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS, State.RESOLVED),
             State.VOID,
-            Who.ACCEPTOR,
+            Role.ACCEPTOR,
             (Need.LISTED_REASON,),
         ),
         Transition(
@@ -97,14 +97,14 @@ TRANSITIONS: Table[State, Move] = Table(
             "合并",
             (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS),
             State.MERGED,
-            Who.ACCEPTOR,
+            Role.ACCEPTOR,
         ),
-        Transition(Move.UNMERGE, "取消合并", (State.MERGED,), State.REGISTERED, Who.ACCEPTOR, (Need.NOTE,)),
-        Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Who.FACT),
-        Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Who.FACT),
-        Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Who.FACT),
-        Transition(Move.PASS, "核查通过", _WITH_ORDER, State.CLOSED, Who.FACT),
-        Transition(Move.REOPEN, "重新立案", (State.CLOSED,), State.IN_PROGRESS, Who.REPORTER, action="feedback"),
+        Transition(Move.UNMERGE, "取消合并", (State.MERGED,), State.REGISTERED, Role.ACCEPTOR, (Need.NOTE,)),
+        Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
+        Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Role.FACT),
+        Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
+        Transition(Move.PASS, "核查通过", _WITH_ORDER, State.CLOSED, Role.FACT),
+        Transition(Move.REOPEN, "重新立案", (State.CLOSED,), State.IN_PROGRESS, Role.REPORTER, action="feedback"),
     ),
 )
 

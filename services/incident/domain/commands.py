@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from libs.contracts.incident import EndReason, Grade, ReportCase
-from libs.contracts.words import Appointment
+from libs.contracts.values import Appointment
 from services.incident.domain.case import Move
 
 

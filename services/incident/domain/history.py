@@ -33,7 +33,7 @@ from libs.contracts.dispatch import (
     OrderSuspended,
 )
 from libs.contracts.message import OrderEvent
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.incident.domain.case import Move, Standing, State, decide, follow, reopen
 from services.incident.domain.merging import unmerge
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from libs.contracts.incident import ReportCase
-from libs.contracts.words import STREET_ZONE, Appointment
+from libs.contracts.values import Appointment
+from libs.street_time import STREET_ZONE
 
 # China has had one zone without summer time since 1991, so no zone file is needed.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from libs.contracts.transitions import Impossible
+from libs.transitions import Impossible
 from services.incident.domain.case import Move, Standing, State, after_all, decide
 
 SURVIVING = (State.REPORTED, State.VERIFYING, State.REGISTERED, State.IN_PROGRESS, State.RESOLVED)

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from libs.chassis import schema
+from libs.chassis.db import schema
 
 revision = "incident_0001"
 down_revision = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.incident.domain.history import Entry, Head
 from services.incident.tables.views import entry_of
 

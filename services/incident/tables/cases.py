@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from libs.chassis.database import Database, Record
-from libs.contracts.words import Appointment
+from libs.chassis.db.database import Database, Record
+from libs.contracts.values import Appointment
 from services.incident.domain.case import Closing, Moved, Promise, Standing, State
 from services.incident.domain.feedback import Evaluation
 from services.incident.domain.history import Entry, Head

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from services.incident.domain import history
 from services.incident.domain.case import Closing, Standing
 from services.incident.domain.feedback import Evaluation

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import Receipt
-from libs.contracts.words import Registration
+from libs.contracts.values import Registration
 from services.incident.domain.intake import Scope
 from services.incident.tables.rows import Case, columns_of
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from libs.contracts.incident import Grade
 from services.incident.domain.street_evaluation import StreetEvaluation
 from services.incident.tables.cases import Known

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.incident.domain import likeness
 from services.incident.domain.history import Entry
 from services.incident.domain.likeness import LATELY, Box, Candidate, Sighting, box_around

@@ -46,7 +46,8 @@ from libs.contracts.incident import (
 )
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.words import STREET_ZONE, Appointment, Channel
+from libs.contracts.values import Appointment, Channel
+from libs.street_time import STREET_ZONE
 from services.notify.recipients.domain.reach import member, org
 
 

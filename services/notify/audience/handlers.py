@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Batch, EventRouter
-from libs.chassis.ids import new_id
 from libs.contracts.incident import CaseMerged, CaseUnmerged
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationSuppressed
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 from services.notify.audience.domain import RULES, Reporter, Rule, parameters, recipient_ids
 from services.notify.deliveries import tables as deliveries
 from services.notify.deliveries.tables import Reached
@@ -52,7 +52,7 @@ MERGINGS = (CaseMerged, CaseUnmerged)
 async def queue_notices_and_follow(facts: Batch[Any], db: Database) -> Sequence[Event]:
     """Who reported a case that was merged is told from then on how the other one goes."""
     said = await queue_notices(facts, db)
-    known = [fact for fact in facts if id(fact) not in facts.waiting]
+    known = [fact for fact in facts if id(fact) not in facts.postponed]
     await people.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
     return said
 
@@ -75,7 +75,7 @@ async def _audience(facts: Batch[Any], db: Database, rule: Rule) -> list[tuple[A
     for fact in facts:
         case = (fact.tenant, fact.case_id)
         if case not in reporters:
-            facts.wait(fact, f"who reported case {fact.case_id} is not known yet")
+            facts.postpone(fact, f"who reported case {fact.case_id} is not known yet")
         elif recipients := recipient_ids(fact, rule.audience, reporters[case]):
             audience.append((fact, recipients))
     return audience

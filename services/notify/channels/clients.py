@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 from services.notify.channels.domain import ChannelClient
 from services.notify.channels.email import Mail
 from services.notify.channels.webhook import Webhooks

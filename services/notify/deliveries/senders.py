@@ -13,12 +13,12 @@ from typing import assert_never
 import structlog
 from opentelemetry.trace import SpanKind
 
-from libs.chassis import outbox
-from libs.chassis.database import Database, Record, autocommit, transaction
+from libs.chassis.db.database import Database, Record, autocommit, transaction
+from libs.chassis.messaging import outbox
 from libs.chassis.service import Service
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 from services.notify.channels.clients import clients
 from services.notify.channels.domain import NotSent, NotTaken, Outcome, Outgoing
 from services.notify.deliveries import tables as deliveries

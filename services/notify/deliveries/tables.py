@@ -12,8 +12,8 @@ from sqlalchemy import Column, DateTime, Integer, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from libs.chassis.database import Database, Record
-from libs.contracts.words import Channel
+from libs.chassis.db.database import Database, Record
+from libs.contracts.values import Channel
 from services.notify.deliveries.domain import Again, Ended
 from services.notify.table import NotifyTable, key_column, text_column, time_column
 

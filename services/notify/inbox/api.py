@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from libs.chassis.database import Record
-from libs.chassis.http import Asking, Reading
+from libs.chassis.db.database import Record
+from libs.chassis.http import CommandsDep, DatabaseDep
 from libs.contracts.message import Tenant
 from services.notify.inbox import tables as inbox
 from services.notify.inbox.domain import TELLS_REPORTER, ReadMessage
@@ -43,7 +43,7 @@ class Read(BaseModel):
 async def show_inbox(
     recipient_id: RecipientId,
     request: Request,
-    db: Reading,
+    db: DatabaseDep,
     tenant: Tenant,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[Message]:
@@ -53,9 +53,9 @@ async def show_inbox(
 
 
 @router.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read")
-async def read(recipient_id: RecipientId, delivery_id: UUID, tenant: Tenant, desk: Asking) -> Read:
+async def read(recipient_id: RecipientId, delivery_id: UUID, tenant: Tenant, commands: CommandsDep) -> Read:
     """The recipient has seen it. Said again, the first time counts."""
-    return Read(read_at=await desk.ask(ReadMessage(tenant, recipient_id, delivery_id)))
+    return Read(read_at=await commands.send(ReadMessage(tenant, recipient_id, delivery_id)))
 
 
 def _message(row: Record, public_url: str) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from services.notify.inbox import tables as inbox
 from services.notify.inbox.domain import ReadMessage

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 
 # Notices from before an erasure of the recipient are hidden: the id may belong to somebody else by now.
 INBOX = text(

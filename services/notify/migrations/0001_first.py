@@ -1,6 +1,6 @@
 """Contacts under a key per person, wishes, who reported which case, notices and their deliveries."""
 
-from libs.chassis import schema
+from libs.chassis.db import schema
 
 revision = "notify_0001"
 down_revision = None

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import structlog
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter
 from libs.contracts.dispatch import MemberChanged
 from libs.contracts.incident import CaseReported
 from libs.contracts.message import Event
-from libs.contracts.words import SealedContact
+from libs.contracts.values import SealedContact
 from services.notify.recipients import tables as people
 from services.notify.recipients import vault
 from services.notify.recipients.domain.contact import Contact

@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
-from libs.chassis.database import Database, Record
-from libs.contracts.words import Channel
+from libs.chassis.db.database import Database, Record
+from libs.contracts.values import Channel
 from services.notify.recipients.domain.reach import Recipient, kind
 from services.notify.table import NotifyTable, bytes_column, key_column, text_column, time_column
 

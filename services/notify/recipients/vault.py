@@ -10,8 +10,8 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from nacl.utils import random
 
-from libs.chassis.seal import NotOpened, Opener
-from libs.contracts.words import SealedContact
+from libs.contracts.values import SealedContact
+from libs.sealing import NotOpened, Opener
 from services.notify.recipients.domain.contact import Contact, read_contact
 from services.notify.settings import Settings
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Batch, EventRouter
-from libs.chassis.ids import new_id
 from libs.contracts.dispatch import AppealUpheld, CaseVerified, OrderChecked, PatrolVisited
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.message import Event
@@ -51,7 +51,7 @@ async def score_evaluations(evaluations: Batch[CaseEvaluated], db: Database) -> 
     for evaluation in evaluations:
         order = handled.get((evaluation.tenant, evaluation.order_id))
         if order is None:
-            evaluations.wait(evaluation, f"the order {evaluation.order_id} has not passed a check here yet")
+            evaluations.postpone(evaluation, f"the order {evaluation.order_id} has not passed a check here yet")
         else:
             deeds.append(evaluation_deed(evaluation, order))
     return await _earn(db, deeds, undone)

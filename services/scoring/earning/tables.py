@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.contracts.dispatch import OrderChecked
 from services.scoring.earning.domain.caps import CappedDay, Earned
 from services.scoring.earning.domain.deeds import Handled, OrderKey

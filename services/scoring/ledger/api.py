@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from libs.chassis.http import Reading
+from libs.chassis.http import DatabaseDep
 from libs.contracts.message import Tenant
 from services.scoring.ledger import tables as ledger
 
@@ -38,6 +38,6 @@ class LedgerView(View):
 
 
 @router.get("/v1/ledger/check")
-async def check_ledger(tenant: Street, db: Reading) -> LedgerView:
+async def check_ledger(tenant: Street, db: DatabaseDep) -> LedgerView:
     """Replay every posting of the street and compare the balances with it."""
     return LedgerView.model_validate(await ledger.verify(db, tenant))

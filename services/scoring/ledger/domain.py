@@ -10,7 +10,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 
 
 class Kind(StrEnum):

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, text
 from sqlmodel import Field
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from services.scoring.ledger.domain import Because, Kind, Posting, Transaction, Undo, changes, postings
 from services.scoring.table import ScoringTable, optional_text_column, text_column, time_column
 

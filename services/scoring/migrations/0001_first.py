@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from libs.chassis import schema
+from libs.chassis.db import schema
 
 revision = "scoring_0001"
 down_revision = None

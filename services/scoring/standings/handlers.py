@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from services.scoring.table import ScoringTable, text_column, time_column
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
-from libs.chassis.http import Reading
+from libs.chassis.http import DatabaseDep
 from libs.contracts.incident import Grade
 from libs.contracts.message import OrgId
 from services.scoring.ledger.api import Street
@@ -26,7 +26,11 @@ class OrgEvaluations(BaseModel):
 
 @router.get("/v1/orgs/{org_id}/evaluations")
 async def org_evaluations(
-    org_id: OrgId, tenant: Street, db: Reading, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+    org_id: OrgId,
+    tenant: Street,
+    db: DatabaseDep,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
 ) -> OrgEvaluations:
     """How the street graded what an organisation handled (街道评价), in [since, until)."""
     counted = dict.fromkeys(Grade, 0)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
-from libs.chassis.database import Database, Record
+from libs.chassis.db.database import Database, Record
 from libs.contracts.incident import CaseStreetEvaluated
 from services.scoring.table import ScoringTable, optional_text_column, text_column, time_column
 

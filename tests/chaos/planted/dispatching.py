@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from libs.chassis import timers
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.handling import timers
 from libs.contracts.incident import CaseReopened
 from services.dispatch import desk, handlers
 from services.dispatch.domain import escalation, work

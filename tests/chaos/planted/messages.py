@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from libs.chassis import outbox
-from libs.chassis.database import Database, Engine, connect, is_outage, transaction
-from libs.chassis.processing import Processor, Received
-from libs.chassis.relay import Relay
-from libs.chassis.retries import Kept
-from libs.chassis.tables import Inbox
+from libs.chassis.db.database import Database, Engine, connect, is_outage, transaction
+from libs.chassis.db.tables import Inbox
+from libs.chassis.handling.processing import Processor, Received
+from libs.chassis.handling.retries import RetryEntry
+from libs.chassis.messaging import outbox
+from libs.chassis.messaging.relay import Relay
 from libs.contracts.dispatch import OrderChecked
 from services.incident import handlers as incident
 from tests.chaos.planted.bugs import DISK_FULL, Patches, Refuse, bug
@@ -80,7 +80,7 @@ def inbox_by_correlation(patches: Patches) -> None:
 
         return first_of_each
 
-    patches.set(Processor, "_once", make)
+    patches.set(Processor, "_in_one_transaction", make)
 
 
 @bug("incident", "a handler swallows its exception, and the message counts as handled", TIMELINE, AFTER_FACTS)
@@ -101,19 +101,19 @@ def half_forgotten(patches: Patches) -> None:
             # While this waits more messages come, which then fail together.
             await asyncio.sleep(0.3)
             try:
-                await self._once(items)
+                await self._in_one_transaction(items)
             except Exception as error:
                 if is_outage(error):
                     raise
                 if len(items) > 1:
                     await first_half(self, items[: len(items) // 2])
                     return
-                kept = Kept(items[0].message.id, items[0].envelope, 1, "failed")
+                kept = RetryEntry(items[0].message.id, items[0].envelope, 1, "failed")
                 await self._keep(kept, timedelta(seconds=1))
 
         return first_half
 
-    patches.set(Processor, "_in_halves", make)
+    patches.set(Processor, "_bisect", make)
 
 
 @bug("dispatch", "a message that failed is not kept for another try", ALL_HEARD, trouble=SOME_ORDERS)
@@ -127,7 +127,7 @@ def dead_letter_lost(patches: Patches) -> None:
 
 
 def _keep_only(keep: Any, *, parked: bool) -> Any:
-    async def some(self: Processor, kept: Kept, delay: timedelta | None) -> None:
+    async def some(self: Processor, kept: RetryEntry, delay: timedelta | None) -> None:
         if (delay is None) is parked:
             await keep(self, kept, delay)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from libs.chassis.ids import new_id
+from libs.chassis.db.ids import new_id
 from services.scoring.earning import handlers
 from services.scoring.ledger import domain
 from services.scoring.ledger import tables as ledger

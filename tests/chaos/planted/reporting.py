@@ -8,10 +8,10 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from libs.chassis import outbox
-from libs.chassis.commands import Commands
-from libs.chassis.database import transaction
+from libs.chassis.db.database import transaction
 from libs.chassis.handlers import Batch, Done
+from libs.chassis.handling.commands import Commands
+from libs.chassis.messaging import outbox
 from services.incident import facts, intake
 from services.incident.domain import case
 from services.incident.domain.case import RANKS, TRANSITIONS, Moved
@@ -33,7 +33,7 @@ def answer_before_commit(patches: Patches) -> None:
             batch = Batch([p.command for p in group], self._clock.now())
             async with transaction(self._engine) as db:
                 answers = list(zip(group, await self._router.commands[kind](batch, db), strict=True))
-                told = [(event, outbox.NOTHING) for _, a in answers if isinstance(a, Done) for event in a.events]
+                told = [(event, outbox.NO_CAUSE) for _, a in answers if isinstance(a, Done) for event in a.events]
                 await outbox.record(db, told)
                 for each, answer in answers:
                     each.answer.set_result(answer)
@@ -42,7 +42,7 @@ def answer_before_commit(patches: Patches) -> None:
 
         return answer_first
 
-    patches.set(Commands, "_once", make)
+    patches.set(Commands, "_in_one_transaction", make)
 
 
 def _row_but(patches: Patches, **changes: Any) -> None:

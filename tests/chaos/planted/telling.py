@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from libs.chassis import outbox
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
+from libs.chassis.messaging import outbox
 from libs.contracts.notify import NotificationDelivered
 from services.notify.audience import handlers
 from services.notify.channels.domain import Taken

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from deploy.local.reconciliation.check import Check
-from libs.chassis import topology
+from libs.chassis.messaging import topology
 from libs.contracts.services import SERVICES
 from tests.chaos.evidence import Evidence, Published, body_hash, first_by_id
 from tests.chaos.mess import hash_of

@@ -38,7 +38,7 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import OrderEvent
-from libs.contracts.words import Stage
+from libs.contracts.values import Stage
 from tests.chaos.evidence import Evidence, by_id
 
 LEGAL = "every order went a legal way"

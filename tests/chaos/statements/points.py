@@ -22,7 +22,7 @@ from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import AppealUpheld, CaseVerified, MemberChanged, OrderChecked, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.scoring import PointsPosted, PointsReversed
-from libs.contracts.words import STREET_ZONE
+from libs.street_time import STREET_ZONE
 from tests.chaos.evidence import Evidence
 
 EARNED = "every member has earned what the rules give for the recorded facts, up to the cap of the day"

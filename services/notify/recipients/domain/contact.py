@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 from services.notify.wording.domain import DEFAULT_LANGUAGE, Language
 
 # https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address, so no quoting and no comments

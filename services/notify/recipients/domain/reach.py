@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from libs.contracts.words import Channel
+from libs.contracts.values import Channel
 
 NOT_WANTED = "not wanted by the recipient"
 NO_ADDRESS = "no address"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
-
-STREET_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""The zone of every street, for days and times that people see: China has one, and no summer time."""
 
 
 class RequestKind(StrEnum):

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 
-class Words(NamedTuple):
+class Label(NamedTuple):
     en: str
     zh: str
 
 
-class Who(StrEnum):
+class Role(StrEnum):
     """Who may make a move: a role, at a level of the grid tree."""
 
     CANDIDATE = "candidate"
@@ -31,25 +31,25 @@ class Who(StrEnum):
     FACT = "fact"
 
 
-WHO: Mapping[Who, Words] = {
-    Who.CANDIDATE: Words("a member whom it is offered to", "被派单的成员"),
-    Who.HANDLER: Words("the member who has it", "接单的成员"),
-    Who.INSPECTOR: Words(
+ROLES: Mapping[Role, Label] = {
+    Role.CANDIDATE: Label("a member whom it is offered to", "被派单的成员"),
+    Role.HANDLER: Label("the member who has it", "接单的成员"),
+    Role.INSPECTOR: Label(
         "a member who was asked to look, or another of an organisation that answers for it",
         "被指派到现场查看的成员，或负责党组织的其他成员",
     ),
-    Who.MEMBER: Words("a member of the street", "街道的网格成员"),
-    Who.ORGANISATION: Words("a member of an organisation that answers for it", "负责该工单的党组织的成员"),
-    Who.PARENT: Words("a member of the parent organisation", "上级党组织的成员"),
-    Who.HIGHER: Words("a member of a higher level", "更高层级的成员"),
-    Who.STREET: Words("a member of the street committee", "街道党工委的成员"),
-    Who.ACCEPTOR: Words("an acceptor", "受理员"),
-    Who.VERIFIER: Words("an acceptor, or the member who looked on site", "受理员或现场核实的成员"),
-    Who.REPORTER: Words("the reporter", "上报人"),
-    Who.CLOCK: Words("the clock", "时钟"),
-    Who.FACT: Words("a fact of another service", "其他服务的事件"),
+    Role.MEMBER: Label("a member of the street", "街道的网格成员"),
+    Role.ORGANISATION: Label("a member of an organisation that answers for it", "负责该工单的党组织的成员"),
+    Role.PARENT: Label("a member of the parent organisation", "上级党组织的成员"),
+    Role.HIGHER: Label("a member of a higher level", "更高层级的成员"),
+    Role.STREET: Label("a member of the street committee", "街道党工委的成员"),
+    Role.ACCEPTOR: Label("an acceptor", "受理员"),
+    Role.VERIFIER: Label("an acceptor, or the member who looked on site", "受理员或现场核实的成员"),
+    Role.REPORTER: Label("the reporter", "上报人"),
+    Role.CLOCK: Label("the clock", "时钟"),
+    Role.FACT: Label("a fact of another service", "其他服务的事件"),
 }
-BY_ITSELF = frozenset({Who.CLOCK, Who.FACT})
+BY_ITSELF = frozenset({Role.CLOCK, Role.FACT})
 
 
 class Need(StrEnum):
@@ -63,13 +63,13 @@ class Need(StrEnum):
     APPROVAL = "approval"
 
 
-NEEDS: Mapping[Need, Words] = {
-    Need.REASON: Words("a reason", "理由"),
-    Need.LISTED_REASON: Words("a reason from the list", "从清单中选择的理由"),
-    Need.NOTE: Words("a note", "说明"),
-    Need.PHOTO: Words("a photo", "照片"),
-    Need.EVIDENCE: Words("the evidence that the responsibility list asks for", "权责清单要求的凭证"),
-    Need.APPROVAL: Words("the approval of the parent organisation", "上级党组织批准"),
+NEEDS: Mapping[Need, Label] = {
+    Need.REASON: Label("a reason", "理由"),
+    Need.LISTED_REASON: Label("a reason from the list", "从清单中选择的理由"),
+    Need.NOTE: Label("a note", "说明"),
+    Need.PHOTO: Label("a photo", "照片"),
+    Need.EVIDENCE: Label("the evidence that the responsibility list asks for", "权责清单要求的凭证"),
+    Need.APPROVAL: Label("the approval of the parent organisation", "上级党组织批准"),
 }
 
 S = TypeVar("S", bound=StrEnum)
@@ -87,7 +87,7 @@ class Transition(Generic[S, M]):
     zh: str
     origins: tuple[S, ...]
     target: S | None
-    who: Who
+    who: Role
     needs: tuple[Need, ...] = ()
     action: str = ""
 
@@ -100,13 +100,13 @@ class Transition(Generic[S, M]):
         return {
             "move": self.action or self.move.value.replace("_", "-"),
             "leads_to": self.target.value if self.target else None,
-            "who": WHO[self.who].en,
+            "who": ROLES[self.who].en,
             "needs": [NEEDS[need].en for need in self.needs],
         }
 
     def __str__(self) -> str:
         needs = " and ".join(NEEDS[need].en for need in self.needs)
-        return f"{self.move} ({WHO[self.who].en}{', with ' + needs if needs else ''})"
+        return f"{self.move} ({ROLES[self.who].en}{', with ' + needs if needs else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Impossible:
 class Table(Generic[S, M]):
     """Every move there is of an aggregate; what is not in it is refused."""
 
-    def __init__(self, name: Words, states: Mapping[S, str], transitions: Sequence[Transition[S, M]]) -> None:
+    def __init__(self, name: Label, states: Mapping[S, str], transitions: Sequence[Transition[S, M]]) -> None:
         self.name = name
         self.states = states
         self.transitions = tuple(transitions)

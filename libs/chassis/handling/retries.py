@@ -15,7 +15,7 @@ from uuid import UUID
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import text
 
-from libs.chassis.database import Database
+from libs.chassis.db.database import Database
 from libs.contracts.cloudevents import Envelope
 
 DELAYS = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30), timedelta(seconds=120))
@@ -24,7 +24,7 @@ LEASE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetryEntry:
     """A message that is not handled yet; `attempts` are those that were made."""
 
     id: UUID
@@ -54,7 +54,7 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:300]}"
 
 
-KEEP = text(
+STORE = text(
     """
     INSERT INTO retries (id, subject, headers, body, attempts, reason, due_at, parked_at)
     VALUES (:id, :subject, CAST(:headers AS jsonb), :body, :attempts, :reason,
@@ -73,10 +73,10 @@ LEASE = text(
 )
 
 
-async def keep(db: Database, kept: Kept, delay: timedelta | None) -> None:
+async def store(db: Database, kept: RetryEntry, delay: timedelta | None) -> None:
     """Keep a message for later, or park it where the delay is None."""
     await db.execute(
-        KEEP,
+        STORE,
         {
             "id": kept.id,
             "subject": kept.envelope.subject,
@@ -89,13 +89,13 @@ async def keep(db: Database, kept: Kept, delay: timedelta | None) -> None:
     )
 
 
-async def lease_due(db: Database, limit: int) -> list[Kept]:
+async def lease_due(db: Database, limit: int) -> list[RetryEntry]:
     """The messages whose time has come; should this process die, another has them after a minute."""
     rows = await db.rows(LEASE, {"lease": LEASE_SECONDS, "limit": limit})
-    return [Kept(r.id, Envelope(r.subject, r.headers, bytes(r.body)), r.attempts, r.reason) for r in rows]
+    return [RetryEntry(r.id, Envelope(r.subject, r.headers, bytes(r.body)), r.attempts, r.reason) for r in rows]
 
 
-async def forget(db: Database, ids: Sequence[UUID]) -> None:
+async def delete(db: Database, ids: Sequence[UUID]) -> None:
     if ids:
         await db.execute(text("DELETE FROM retries WHERE id = ANY(:ids)"), {"ids": list(ids)})
 

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from libs.chassis import metrics
 from libs.chassis.settings import ServiceSettings
+from libs.chassis.telemetry import metrics
 from libs.contracts.cloudevents import TRACEPARENT, Envelope
 
 _propagator = TraceContextTextMapPropagator()

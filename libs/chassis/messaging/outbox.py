@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-from libs.chassis.database import Database
-from libs.chassis.ids import new_id
-from libs.chassis.tables import Outbox
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
+from libs.chassis.db.tables import Outbox
 from libs.contracts import cloudevents
 from libs.contracts.message import Event, Message
 
@@ -25,7 +25,7 @@ class Cause:
     traceparent: str | None = None
 
 
-NOTHING = Cause()
+NO_CAUSE = Cause()
 
 
 class Causes:
@@ -45,7 +45,7 @@ class Causes:
             message = self._of.get(key) if key is not None else None
             if message is not None:
                 return Cause(message.correlation_id, self._traceparent(message.id))
-        return NOTHING
+        return NO_CAUSE
 
 
 async def record(db: Database, facts: Iterable[tuple[Event, Cause]]) -> None:

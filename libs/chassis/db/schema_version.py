@@ -7,15 +7,15 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from libs.chassis.database import Engine, transaction
+from libs.chassis.db.database import Engine, transaction
 
-SERVICES = Path(__file__).resolve().parents[2] / "services"
+SERVICES_FOLDER = Path(__file__).resolve().parents[3] / "services"
 REVISION = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
 
 
 def known_versions(service: str) -> list[str]:
     """The versions of the service's migrations, oldest first: the files' names are in that order."""
-    files = sorted((SERVICES / service / "migrations").glob("[0-9]*.py"))
+    files = sorted((SERVICES_FOLDER / service / "migrations").glob("[0-9]*.py"))
     return [REVISION.findall(file.read_text(encoding="utf-8"))[0] for file in files]
 
 

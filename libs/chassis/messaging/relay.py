@@ -18,15 +18,16 @@ from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 from sqlalchemy import text
 
-from libs.chassis import metrics, wire
-from libs.chassis.database import Engine, Record, autocommit, transaction
-from libs.chassis.ids import new_id
-from libs.chassis.outbox import PARTITIONS
+from libs.chassis.db.database import Engine, Record, autocommit, transaction
+from libs.chassis.db.ids import new_id
+from libs.chassis.messaging import nats_wire
+from libs.chassis.messaging.outbox import PARTITIONS
+from libs.chassis.telemetry import metrics
 
 log = structlog.get_logger()
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
-FEW = 8
+MAX_SINGLE_PUBLISHES = 8
 """Up to so many rows go one by one: an atomic batch takes the server 5 ms, however small, and a message 1 ms."""
 
 # In order of position, which only the index of unsent rows has: EXISTS alone would, by statistics from a time when
@@ -107,7 +108,7 @@ class Relay:
 
     async def _publish(self, rows: Sequence[Record]) -> None:
         # JetStream refuses a batch as a whole when it has seen one of its ids: one by one it drops just those.
-        if len(rows) <= FEW or not await self._publish_atomically(rows):
+        if len(rows) <= MAX_SINGLE_PUBLISHES or not await self._publish_atomically(rows):
             for wave in _waves(rows):
                 await asyncio.gather(*(self._publish_one(row) for row in wave))
 
@@ -133,7 +134,7 @@ class Relay:
             for sequence, row in enumerate(rows, 1)
         ]
         try:
-            await wire.publish(await self._broker.connect(), first)
+            await nats_wire.publish(await self._broker.connect(), first)
         except (NatsError, OSError) as error:
             raise NotPublished(type(error).__name__) from error
         subject, headers, body = last

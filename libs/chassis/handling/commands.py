@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
-from libs.chassis import metrics, outbox
 from libs.chassis.clock import Clock
-from libs.chassis.database import Engine, is_outage, transaction
+from libs.chassis.db.database import Engine, is_outage, transaction
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.messaging import outbox
+from libs.chassis.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -74,22 +75,22 @@ class Commands:
         try:
             while pending:
                 group, pending[:] = pending[: self._group_size], pending[self._group_size :]
-                await self._in_halves(kind, group)
+                await self._bisect(kind, group)
         finally:
             del self._running[kind]
 
-    async def _in_halves(self, kind: type[Any], group: Sequence[_Pending]) -> None:
+    async def _bisect(self, kind: type[Any], group: Sequence[_Pending]) -> None:
         started = time.perf_counter()
         try:
-            answers = await self._once(kind, [p for p in group if not p.answer.cancelled()])
+            answers = await self._in_one_transaction(kind, [p for p in group if not p.answer.cancelled()])
         except Exception as error:
             if is_outage(error):
                 log.warning("commands_not_taken", kind=kind.__name__, size=len(group), error=type(error).__name__)
                 error = NotTakenNow("the database cannot be reached")
             elif len(group) > 1:
                 middle = len(group) // 2
-                await self._in_halves(kind, group[:middle])
-                await self._in_halves(kind, group[middle:])
+                await self._bisect(kind, group[:middle])
+                await self._bisect(kind, group[middle:])
                 return
             for each in group:
                 if not each.answer.done():
@@ -109,7 +110,7 @@ class Commands:
             milliseconds=round(seconds * 1000, 1),
         )
 
-    async def _once(self, kind: type[Any], group: Sequence[_Pending]) -> list[tuple[_Pending, Answer]]:
+    async def _in_one_transaction(self, kind: type[Any], group: Sequence[_Pending]) -> list[tuple[_Pending, Answer]]:
         batch = Batch([p.command for p in group], self._clock.now())
         async with transaction(self._engine) as db:
             answers = list(zip(group, await self._router.commands[kind](batch, db), strict=True))

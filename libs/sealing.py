@@ -10,7 +10,7 @@ from typing import Any
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from libs.contracts.words import SealedContact
+from libs.contracts.values import SealedContact
 
 
 class NotOpened(Exception):

@@ -8,12 +8,12 @@ import structlog
 from faststream.nats import NatsBroker, NatsMessage
 from pydantic import ValidationError
 
-from libs.chassis.commands import Commands, NotTakenNow
 from libs.chassis.handlers import Done, EventRouter
-from libs.chassis.telemetry import Telemetry
+from libs.chassis.handling.commands import Commands, NotTakenNow
+from libs.chassis.telemetry.traces import Telemetry
 from libs.contracts.cloudevents import TRACEPARENT, what_is_wrong
-from libs.contracts.incident import Problem
 from libs.contracts.message import Command
+from libs.contracts.problem import Problem
 
 log = structlog.get_logger()
 

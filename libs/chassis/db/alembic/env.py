@@ -1,4 +1,4 @@
-"""Alembic runs migrations on the connection that libs.chassis.migrations opened."""
+"""Alembic runs migrations on the connection that libs.chassis.db.migrations opened."""
 
 from alembic import context
 

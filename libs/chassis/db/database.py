@@ -24,7 +24,7 @@ RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300
 """Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory, idle for
 too long within a transaction: the state of the server or of this process, not of the message."""
 
-NOBODY_THERE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a broken connection raises; the last when the server has said farewell and its end has not arrived yet."""
 
 IDLE_IN_TRANSACTION_SECONDS = 10.0
@@ -39,7 +39,7 @@ FREE_SECONDS = 30.0
 """How long a transaction waits for a connection while all are in use."""
 
 CLOSING_SECONDS = 5.0
-STATEMENTS_KEPT = 500
+CACHED_STATEMENTS = 500
 MOST_QUERIES = 2**62
 """A connection is never replaced for its age: the next one would have to plan every statement anew."""
 
@@ -206,10 +206,10 @@ class Engine:
                 max_queries=MOST_QUERIES,
                 max_inactive_connection_lifetime=0,
                 init=_with_jsons,
-                reset=_as_it_is,
+                reset=_without_reset,
                 record_class=Record,
                 command_timeout=self._answer_seconds,
-                statement_cache_size=STATEMENTS_KEPT,
+                statement_cache_size=CACHED_STATEMENTS,
                 max_cached_statement_lifetime=0,
                 server_settings=self._settings,
             )
@@ -218,7 +218,7 @@ class Engine:
             connection = await pool.acquire()
         try:
             yield connection
-        except (*NOBODY_THERE, asyncio.CancelledError):
+        except (*CONNECTION_ERRORS, asyncio.CancelledError):
             # A statement may be under way, or its answer still come: nobody else may use the connection.
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
@@ -241,7 +241,7 @@ async def _with_jsons(connection: Connection) -> None:
         await connection.set_type_codec(kind, schema="pg_catalog", encoder=lambda written: written, decoder=from_json)
 
 
-async def _as_it_is(connection: Connection) -> None:
+async def _without_reset(connection: Connection) -> None:
     """Nobody changes a session, so nothing is to be reset, which would be one more round trip for a transaction."""
 
 
@@ -269,7 +269,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Database]:
         await begun.start()
         try:
             yield Database(connection)
-        except (*NOBODY_THERE, asyncio.CancelledError):
+        except (*CONNECTION_ERRORS, asyncio.CancelledError):
             raise  # The transaction ends with the connection.
         except BaseException:
             with suppress(asyncpg.InterfaceError):  # As above.
@@ -292,4 +292,4 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state.startswith("08") or state in RETRYABLE_STATES
-    return isinstance(error, NOBODY_THERE)
+    return isinstance(error, CONNECTION_ERRORS)

@@ -14,12 +14,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from libs.chassis import metrics, outbox, retries, telemetry
 from libs.chassis.clock import Clock
-from libs.chassis.database import Database, Engine, autocommit, is_outage, transaction
+from libs.chassis.db.database import Database, Engine, autocommit, is_outage, transaction
+from libs.chassis.db.tables import Inbox
 from libs.chassis.handlers import Batch, EventRouter
-from libs.chassis.retries import Kept
-from libs.chassis.tables import Inbox
+from libs.chassis.handling import retries
+from libs.chassis.handling.retries import RetryEntry
+from libs.chassis.messaging import outbox
+from libs.chassis.telemetry import metrics, traces
 from libs.contracts import cloudevents
 from libs.contracts.cloudevents import Envelope, NotAMessage
 from libs.contracts.message import Event, Message
@@ -57,7 +59,7 @@ class Processor:
         engine: Engine,
         router: EventRouter,
         clock: Clock,
-        tracing: telemetry.Telemetry,
+        tracing: traces.Telemetry,
         wake_relay: Callable[[], None],
         handled: Callable[[], None] = lambda: None,
     ) -> None:
@@ -97,28 +99,28 @@ class Processor:
                 received.setdefault(message.id, Received(message, e, attempts, kept_as))
             except NotAMessage as error:
                 # Not under its own id, which may be that of a genuine message: neither may take the other's place.
-                await self._keep(Kept(kept_as or e.content_id(), e, attempts + 1, str(error)), None)
+                await self._keep(RetryEntry(kept_as or e.content_id(), e, attempts + 1, str(error)), None)
         if received:
-            await self._in_halves(list(received.values()))
+            await self._bisect(list(received.values()))
         seconds = time.perf_counter() - started
         metrics.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
         log.info("batch_handled", kind=kind, size=len(tried), milliseconds=round(seconds * 1000, 1))
 
-    async def _in_halves(self, items: list[Received]) -> None:
+    async def _bisect(self, items: list[Received]) -> None:
         try:
-            await self._once(items)
+            await self._in_one_transaction(items)
         except Exception as error:
             if is_outage(error):
                 raise
             if len(items) > 1:
                 middle = len(items) // 2
-                await self._in_halves(items[:middle])
-                await self._in_halves(items[middle:])
+                await self._bisect(items[:middle])
+                await self._bisect(items[middle:])
                 return
-            kept = _kept(items[0], retries.reason_of(error))
+            kept = _entry(items[0], retries.reason_of(error))
             await self._keep(kept, retries.delay_after(kept.attempts, waiting=False))
 
-    async def _once(self, items: Sequence[Received]) -> None:
+    async def _in_one_transaction(self, items: Sequence[Received]) -> None:
         """Handle the items in one transaction, or none of them."""
         by_id = {item.message.id: item for item in items}
         spans = self._tracing.spans(self._router.service, {id: i.envelope for id, i in by_id.items()})
@@ -132,7 +134,7 @@ class Processor:
                         returning="message_id",
                     )
                 )
-                await retries.forget(db, [item.kept_as for item in items if item.kept_as is not None])
+                await retries.delete(db, [item.kept_as for item in items if item.kept_as is not None])
                 fresh = [item.message for item in items if item.message.id in new]
                 waiting, told = await self._handle(db, fresh, spans)
                 await self._wait(db, [(by_id[message.id], reason) for message, reason in waiting])
@@ -148,7 +150,7 @@ class Processor:
         metrics.count(service, "copy", (i.message.type_name() for id, i in by_id.items() if id not in new))
 
     async def _handle(
-        self, db: Database, messages: Sequence[Message], spans: telemetry.Spans
+        self, db: Database, messages: Sequence[Message], spans: traces.Spans
     ) -> tuple[list[tuple[Message, str]], bool]:
         """Run the handlers and record what follows; the messages that must wait and why, and whether facts follow."""
         waiting: list[tuple[Message, str]] = []
@@ -157,7 +159,7 @@ class Processor:
         for wave in in_waves(messages):
             batch = Batch(wave, now, lambda message: spans.traceparent(message.id))
             events = await self._router.events[type(wave[0])](batch, db)
-            waiting += [(m, batch.waiting[id(m)]) for m in wave if id(m) in batch.waiting]
+            waiting += [(m, batch.postponed[id(m)]) for m in wave if id(m) in batch.postponed]
             causes = outbox.Causes(wave, spans.traceparent)
             facts += [(event, causes.of(event)) for event in events]
         await outbox.record(db, facts)
@@ -168,12 +170,12 @@ class Processor:
             return
         await db.execute(FORGET_INBOX, {"ids": [item.message.id for item, _ in waiting]})
         for item, reason in waiting:
-            kept = _kept(item, reason)
-            await retries.keep(db, kept, retries.delay_after(kept.attempts, waiting=True))
+            kept = _entry(item, reason)
+            await retries.store(db, kept, retries.delay_after(kept.attempts, waiting=True))
 
-    async def _keep(self, kept: Kept, delay: timedelta | None) -> None:
+    async def _keep(self, kept: RetryEntry, delay: timedelta | None) -> None:
         async with transaction(self._engine) as db:
-            await retries.keep(db, kept, delay)
+            await retries.store(db, kept, delay)
         outcome = "parked" if delay is None else "retry"
         metrics.count(self._router.service, outcome, [kept.envelope.headers.get("ce-type", "unknown")])
         log.warning("message_kept", outcome=outcome, event_id=str(kept.id), attempts=kept.attempts, reason=kept.reason)
@@ -182,6 +184,6 @@ class Processor:
 FORGET_INBOX = text("DELETE FROM inbox WHERE message_id = ANY(:ids)")
 
 
-def _kept(item: Received, reason: str) -> Kept:
+def _entry(item: Received, reason: str) -> RetryEntry:
     """After one more attempt that came to nothing."""
-    return Kept(item.kept_as or item.message.id, item.envelope, item.attempts + 1, reason)
+    return RetryEntry(item.kept_as or item.message.id, item.envelope, item.attempts + 1, reason)

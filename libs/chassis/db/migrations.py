@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from libs.chassis.schema_version import SERVICES
+from libs.chassis.db.schema_version import SERVICES_FOLDER
 
 LOCK = 0x6D696772
 
@@ -37,7 +37,7 @@ def alembic_engine(url: str) -> AsyncEngine:
 def _upgrade(connection: Connection, service: str, revision: str) -> None:
     alembic = Config()
     alembic.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
-    alembic.set_main_option("version_locations", str(SERVICES / service / "migrations"))
+    alembic.set_main_option("version_locations", str(SERVICES_FOLDER / service / "migrations"))
     alembic.set_main_option("path_separator", "os")
     alembic.attributes["connection"] = connection
     command.upgrade(alembic, revision)

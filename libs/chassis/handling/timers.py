@@ -8,10 +8,12 @@ from datetime import datetime
 import structlog
 from sqlalchemy import text
 
-from libs.chassis import metrics, outbox, retries
 from libs.chassis.clock import Clock
-from libs.chassis.database import Database, Engine, autocommit, is_outage, transaction
+from libs.chassis.db.database import Database, Engine, autocommit, is_outage, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
+from libs.chassis.handling import retries
+from libs.chassis.messaging import outbox
+from libs.chassis.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -113,7 +115,7 @@ class TimerSweep:
 
     async def _fire(self, name: str, now: datetime, limit: int) -> int:
         try:
-            return await self._once(name, now, limit)
+            return await self._in_one_transaction(name, now, limit)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -122,13 +124,13 @@ class TimerSweep:
             await self._postpone(name, now, error)
             return 0
 
-    async def _once(self, name: str, now: datetime, limit: int) -> int:
+    async def _in_one_transaction(self, name: str, now: datetime, limit: int) -> int:
         timer, handler = self._router.timers[name]
         async with transaction(self._engine) as db:
             rows = await db.rows(TAKE, {"now": now, "name": name, "limit": limit})
             fired = sorted((timer.model_validate(row.body) for row in rows), key=lambda t: t.due_at)
             events = await handler(Batch(fired, now), db) if fired else ()
-            await outbox.record(db, ((event, outbox.NOTHING) for event in events))
+            await outbox.record(db, ((event, outbox.NO_CAUSE) for event in events))
         if events:
             self._wake_relay()
         metrics.count(self._router.service, "handled", [name] * len(fired))

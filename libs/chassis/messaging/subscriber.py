@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 from nats.js.errors import Error as JetStreamError
 
-from libs.chassis import metrics
+from libs.chassis.telemetry import metrics
 from libs.contracts.cloudevents import Envelope
 
 log = structlog.get_logger()
