@@ -19,6 +19,14 @@ PLANTED = {
         "libs/chassis/clock.py",
         "import services.scoring.settings",
     ),
+    "libs: what commands need, then the chassis, then what is pure": (
+        "libs/contracts/values.py",
+        "import libs.chassis.clock",
+    ),
+    "the chassis: the running service, HTTP, batches and what they are given, NATS, the database": (
+        "libs/chassis/db/ids.py",
+        "import libs.chassis.handlers",
+    ),
     "within a service: app, then what receives, then what it works with, then tables, then the domain": (
         "services/incident/tables/rows.py",
         "import services.incident.api",
