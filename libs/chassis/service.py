@@ -22,6 +22,7 @@ from libs.chassis.handling.bus_commands import answer_over_bus
 from libs.chassis.handling.commands import Commands
 from libs.chassis.handling.processing import Processor
 from libs.chassis.handling.timers import TimerSweep
+from libs.chassis.messaging.faststream_internals import client_of
 from libs.chassis.messaging.relay import Relay
 from libs.chassis.messaging.subscriber import BatchPuller, subscribe
 from libs.chassis.settings import ServiceSettings
@@ -136,7 +137,7 @@ class Service:
 
     @property
     def broker_connected(self) -> bool:
-        client = self.broker._connection
+        client = client_of(self.broker)
         return client is not None and client.is_connected
 
     async def _messaging(self) -> None:

@@ -189,7 +189,7 @@ async def test_a_partial_batch_is_handled_without_being_delivered_again(stage: S
 
 
 async def test_the_pull_loop_of_faststream_still_lets_a_lone_message_wait(stage: Stage) -> None:
-    """When this fails, `BatchPuller._consume_pull` can go: the loop that it replaces has been mended."""
+    """When this fails, `BatchPuller.pull` can go: the loop that it replaces has been mended."""
     waits = asyncio.Event()
     broker = NatsBroker(stage.service.settings.nats_url, logger=None)
 

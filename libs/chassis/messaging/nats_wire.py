@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, MaxPayloadError
 
+from libs.chassis.messaging import nats_internals
+
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
 
 Outgoing = tuple[str, Mapping[str, str], bytes]
@@ -39,4 +41,4 @@ async def publish(client: Client, messages: Iterable[Outgoing]) -> None:
         if len(body) > client.max_payload:
             raise MaxPayloadError
         commands.append(hpub(subject, headers, body))
-    await client._send_command(b"".join(commands))
+    await nats_internals.write(client, b"".join(commands))

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
-from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 from nats.js.errors import Error as JetStreamError
 
+from libs.chassis.messaging import nats_internals
+from libs.chassis.messaging.faststream_internals import OwnPullSubscriber
 from libs.chassis.telemetry import metrics
 from libs.contracts.cloudevents import Envelope
 
@@ -30,7 +31,7 @@ Process = Callable[[Sequence[Envelope]], Awaitable[None]]
 Handle = Callable[[list[Msg]], Awaitable[None]]
 
 
-class BatchPuller(BatchPullStreamSubscriber):
+class BatchPuller(OwnPullSubscriber):
     """Waits for one message, then takes what else is there, for 5 ms at most; a lone one is handled at once.
 
     The loop it replaces waits until the batch is full or its time is up, so that a lone message is late; and it
@@ -41,28 +42,26 @@ class BatchPuller(BatchPullStreamSubscriber):
     handle: Handle
     last_fetch: float
     stream_label: str
-    _idle: asyncio.Event
+    idle: asyncio.Event
 
-    async def _create_subscription(self) -> None:
+    async def bind(self) -> JetStreamContext.PullSubscription:
         """Bind to the consumer that the topology has: subscribing by name would make one with other settings."""
-        if self.subscription is None:
-            durable = self.config.durable_name
-            assert durable is not None
-            self.subscription = await self.jetstream.pull_subscribe_bind(consumer=durable, stream=self.stream_label)
-            self.add_task(self._consume_pull)
+        durable = self.config.durable_name
+        assert durable is not None
+        return await self.jetstream.pull_subscribe_bind(consumer=durable, stream=self.stream_label)
 
     async def finish(self) -> None:
         """Take no more messages, and wait until those in hand are handled."""
         self.running = False
-        await self._idle.wait()
+        await self.idle.wait()
 
-    async def _consume_pull(self) -> None:
-        self._idle.clear()
+    async def pull(self) -> None:
+        self.idle.clear()
         try:
             await self._pull_while_running()
             await self._give_back_latecomers()
         finally:
-            self._idle.set()
+            self.idle.set()
 
     async def _pull_while_running(self) -> None:
         assert self.subscription is not None
@@ -91,9 +90,7 @@ class BatchPuller(BatchPullStreamSubscriber):
         """What the last request still brings, after its time was over, nobody would acknowledge for 30 s."""
         assert self.subscription is not None
         await asyncio.sleep(SWEEP_SECONDS * 4)
-        queue = self.subscription._sub._pending_queue
-        came = [queue.get_nowait() for _ in range(queue.qsize())]
-        await nak([message for message in came if not JetStreamContext.is_status_msg(message)])
+        await nak(nats_internals.take_pending(self.subscription))
 
 
 async def nak(messages: Sequence[Msg]) -> None:
@@ -117,18 +114,16 @@ async def acknowledge(messages: Sequence[Msg]) -> None:
 
 def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, process: Process) -> BatchPuller:
     """Hand every batch of a durable consumer to `process`, and acknowledge it after that."""
-    subscriber = broker.subscriber(
+    made = broker.subscriber(
         stream=JStream(stream, declare=False),
         config=ConsumerConfig(durable_name=durable, filter_subjects=[]),
         pull_sub=PullSub(batch_size=batch_size, timeout=POLL_SECONDS, batch=True),
         ack_policy=AckPolicy.MANUAL,
         no_reply=True,
     )
-    # FastStream's factory picks the class of a subscriber; it has no place to name another one.
-    subscriber.__class__ = BatchPuller
-    assert isinstance(subscriber, BatchPuller)
-    subscriber.last_fetch, subscriber.stream_label, subscriber._idle = 0.0, stream, asyncio.Event()
-    subscriber._idle.set()
+    subscriber = BatchPuller.take_over(made)
+    subscriber.last_fetch, subscriber.stream_label, subscriber.idle = 0.0, stream, asyncio.Event()
+    subscriber.idle.set()
 
     async def handle(messages: list[Msg]) -> None:
         try:
