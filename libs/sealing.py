@@ -1,4 +1,4 @@
-"""Contacts are sealed to notify before they are written anywhere: anybody can seal, only notify can open."""
+"""Contacts are encrypted to notify's public key before they are stored: all services can seal, only notify can open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from libs.contracts.values import SealedContact
 
 
 class NotOpened(Exception):
-    """The box was sealed to another key, or was changed on its way."""
+    """The box was sealed to another key, or was changed."""
 
 
 def key_id(public_key: PublicKey) -> str:

@@ -1,4 +1,4 @@
-"""What may happen to an aggregate, as data: code, refusals, the page of the docs and the tests follow from it."""
+"""The state machine of an aggregate as a table: code, refusals, docs/transitions.md and tests are derived from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Label(NamedTuple):
 
 
 class Role(StrEnum):
-    """Who may make a move: a role, at a level of the grid tree."""
+    """Who may make a move."""
 
     CANDIDATE = "candidate"
     HANDLER = "handler"
@@ -78,9 +78,9 @@ M = TypeVar("M", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class Transition(Generic[S, M]):
-    """One row: the move leads from each origin to the target, or leaves the state as it is where there is none.
+    """One row: the move leads from each of the origins to the target; without a target the state stays.
 
-    `action` is what the API calls the move, where that is another word.
+    `action` is the API's name of the move, where it is another.
     """
 
     move: M
@@ -118,7 +118,7 @@ class Impossible:
 
 
 class Table(Generic[S, M]):
-    """Every move there is of an aggregate; what is not in it is refused."""
+    """Every move of an aggregate; what is not in it is refused."""
 
     def __init__(self, name: Label, states: Mapping[S, str], transitions: Sequence[Transition[S, M]]) -> None:
         self.name = name
@@ -139,7 +139,7 @@ class Table(Generic[S, M]):
         return tuple(t for t in self.transitions if t.move is move)
 
     def allowed(self, state: S) -> tuple[Transition[S, M], ...]:
-        """What somebody may do in a state; facts and clocks move it without being asked."""
+        """What somebody may do in a state: moves that clocks and facts make are left out."""
         return tuple(t for t in self.transitions if state in t.origins and t.who not in BY_ITSELF)
 
     def impossible(self, state: S) -> Impossible:

@@ -1,4 +1,4 @@
-"""Messages that a service gave up: what they are, why, and another try."""
+"""`wangge dlq`: lists, shows and replays messages that a service has parked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents that follow from the code: settings, events, transitions, the AsyncAPI description, JSON Schemas."""
+"""`wangge docs`: generates the pages of settings, events and transitions, the AsyncAPI document and JSON Schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process of a service: its HTTP server, and its end, which takes nothing new before it stops."""
+"""One process of a service: its HTTP server, and how it stops when a signal comes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
-    """At SIGTERM `/ready` turns false first, so that nothing new is sent here when requests are no longer accepted."""
+    """At SIGTERM `/ready` fails at once; requests are accepted for a while, until load balancers have noticed."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(_config(service))
@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
             log.info("listening", address="{}:{}".format(*each.getsockname()[:2]))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Runs between two bytecodes of the loop's thread, so all that it may do is ask the loop."""
+        """A signal handler: it interrupts the event loop anywhere, so it only sets flags and schedules a callback."""
         draining, self._service.draining = self._service.draining, True
         drain_seconds = self._service.settings.drain_seconds
         if sig == signal.SIGTERM and not draining and drain_seconds:
@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
             self._exit()
 
     def _exit(self) -> None:
-        # Not recorded as a captured signal: a service that was asked to stop and did ends with 0.
+        # uvicorn's own handler records the signal and raises it again at the end; a stopped service shall end with 0.
         self.should_exit = True
 
 

@@ -1,4 +1,4 @@
-"""The time of the domain. It runs at real speed unless a demonstration makes a morning pass in a minute."""
+"""Domain time: the real time, or a faster clock in demonstrations, where a morning passes in a minute."""
 
 from __future__ import annotations
 

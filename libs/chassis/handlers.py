@@ -1,4 +1,4 @@
-"""How a service says what it does with facts, commands and timers: functions over a batch, in one router."""
+"""The router in which a service registers its handlers of facts, commands and timers: functions over a batch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ K = TypeVar("K", bound="Timer")
 class Batch(Sequence[T], Generic[T]):
     """What is handled in one transaction: one or many of the same type, in order, without copies.
 
-    `now` is the domain time at which the batch was opened; `traceparent` gives what later work on an item, such as
-    a delivery, continues its trace with.
+    `now` is the domain time at which the batch began; `traceparent` is for later work on an item, such as a delivery,
+    that continues its trace.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Batch(Sequence[T], Generic[T]):
         return len(self._items)
 
     def postpone(self, item: T, reason: str) -> None:
-        """What the item refers to is not here yet: it is handled later, the rest of the batch goes on.
+        """Handle the item later, since what it refers to is not here yet; the rest of the batch is handled now.
 
         The handler must not have written anything for the item.
         """
@@ -55,7 +55,7 @@ class Batch(Sequence[T], Generic[T]):
 
 
 class Timer(BaseModel):
-    """What shall happen later. Timers of a class with the same key replace one another."""
+    """Something to do at a later time. A timer replaces the one of the same class and key."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     key_field: ClassVar[str]
@@ -69,7 +69,7 @@ class Timer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command took effect: what its sender is told, and the facts that follow."""
+    """A command took effect: the reply to its sender, and the facts that follow."""
 
     reply: Any
     events: Sequence[Event] = ()
@@ -77,7 +77,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A command did not take effect, for a reason that a person can read. `status` is the HTTP status of it."""
+    """A command did not take effect, for a reason that a person can read. `status` is an HTTP status."""
 
     status: int
     title: str
@@ -140,7 +140,7 @@ class EventRouter:
         [Callable[[Batch[K], Database], Awaitable[Sequence[Event]]]],
         Callable[[Batch[K], Database], Awaitable[Sequence[Event]]],
     ]:
-        """Handle timers of a class when their time has come, or later; never twice in effect."""
+        """Handle timers of a class when they are due, or later; each takes effect once."""
 
         def register(
             handler: Callable[[Batch[K], Database], Awaitable[Sequence[Event]]],
@@ -152,7 +152,7 @@ class EventRouter:
         return register
 
     def include(self, other: EventRouter) -> None:
-        """Take over the handlers of another file of the service."""
+        """Add the handlers of another router of the service."""
         for mine, theirs in ((self.events, other.events), (self.commands, other.commands), (self.timers, other.timers)):
             for key, handler in theirs.items():
                 _refuse_second(key in mine, str(key))

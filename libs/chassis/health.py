@@ -1,4 +1,4 @@
-"""Whether a process lives (`/live`), may have work (`/ready`) and finds the schema it needs (`/startup`)."""
+"""Health: `/live` (restart it otherwise), `/ready` (send it requests) and `/startup` (the schema it needs is there)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATABASE_SECONDS = 2.0
 
 
 class Checked(Protocol):
-    """What of a service its health is read from."""
+    """The attributes of a service that its health is read from."""
 
     name: str
     engine: Engine
@@ -38,13 +38,13 @@ def router(service: Checked) -> APIRouter:
 
     @routes.get("/live")
     async def live() -> JSONResponse:
-        """That this is answered shows that the loop turns; a consumer that started must not be stuck."""
+        """An answer shows that the event loop runs; besides, no consumer that has started may be stuck."""
         started = [fetch_age_seconds(service.name, s) for s in service.subscribers if s.last_fetch]
         return _answer({"consumers": all(age < STUCK_SECONDS for age in started)})
 
     @routes.get("/ready")
     async def ready() -> JSONResponse:
-        """Whether requests may come. A broker that was reached and is lost does no harm: facts wait in the outbox."""
+        """Whether it takes requests. It does without NATS, once that was reached: facts wait in the outbox."""
         connected = service.broker_connected
         checks = {
             "accepting": not service.draining,

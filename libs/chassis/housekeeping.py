@@ -1,4 +1,4 @@
-"""What keeps the chassis' tables from growing for ever, and the figures that an operator watches."""
+"""Deletes old rows of outbox and inbox, and reads the gauges that need a query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from libs.chassis.telemetry import metrics
 
 OUTBOX_HOURS = 72
 INBOX_DAYS = 8
-"""Longer than the streams keep a message (7 days): a copy can come as long as the stream has it."""
+"""Longer than the 7 days of the streams: a message can be delivered again as long as its stream has it, and would be
+handled twice if the inbox had forgotten it."""
 CHUNK = 5000
 
 OLD_OUTBOX = text(
@@ -35,7 +36,7 @@ OLDEST_UNSENT = text(
 
 
 async def tidy(engine: Engine, service: str) -> None:
-    """Delete what is old enough, in short transactions, and read the gauges."""
+    """Delete old rows, a chunk per transaction so that locks are short, and set the gauges."""
     while await _forget(engine, OLD_OUTBOX, {"hours": OUTBOX_HOURS, "chunk": CHUNK}):
         pass
     while await _forget(engine, OLD_INBOX, {"days": INBOX_DAYS, "chunk": CHUNK}):

@@ -22,7 +22,7 @@ from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.problem import Problem
 
 MAX_BODY_BYTES = 256 * 1024
-"""Of a request, unless a service says something else of its path."""
+"""Of a request, unless the service sets another limit for its path."""
 PROBLEM = "application/problem+json"
 
 Scope = MutableMapping[str, Any]
@@ -32,14 +32,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class RefusedRequest(Exception):
-    """A refusal on its way to the client."""
+    """Raised in a route: the client gets the refusal as a problem."""
 
     def __init__(self, refused: Refused) -> None:
         self.refused = refused
 
 
 class CommandClient:
-    """What routes are given: commands are answered after their commit, reads see what is committed."""
+    """Sends a request's commands; each is answered after its commit."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -63,7 +63,7 @@ class CommandClient:
 
 
 async def _command_client(request: Request) -> CommandClient:
-    # A plain function would take each request through a thread.
+    # Async although it awaits nothing: FastAPI runs a plain function in a thread.
     return CommandClient(request)
 
 
@@ -116,7 +116,7 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
 
 
 class RequestMiddleware:
-    """ASGI middleware: bounds the body before anything reads it, and measures by route template."""
+    """ASGI middleware: refuses a body that is too large before anything reads it, and measures by route template."""
 
     def __init__(self, app: App, service: str, body_bytes: Mapping[str, int]) -> None:
         self._app = app
@@ -166,7 +166,7 @@ REFUSAL = {
 
 
 def described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description, in which every operation may be refused as this service refuses."""
+    """The OpenAPI description, with a problem as the default answer of every operation."""
     if app.openapi_schema is None:
         schema = FastAPI.openapi(app)
         problem = {**Problem.model_json_schema(), "additionalProperties": True}
@@ -182,7 +182,7 @@ def described(app: FastAPI) -> dict[str, Any]:
 
 
 def install(app: FastAPI, service: str, body_bytes: Mapping[str, int]) -> None:
-    """Give an application the answers that every service gives. `body_bytes`: by path, where they may be more."""
+    """Add the error answers, the body limit and `/metrics`. `body_bytes`: other limits of the body, by path."""
     app.openapi = partial(described, app)  # type: ignore[method-assign]
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -21,11 +21,11 @@ from libs.chassis.http import RefusedRequest
 T = TypeVar("T")
 
 COUNTED_AT_MOST = 1_000
-"""So many are counted one by one; for more, "more than" is enough."""
+"""Counting stops here; a larger total is given as "more than" this."""
 
 ROWS_AT_ONCE = 500
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""A spreadsheet takes a cell that begins with one of these for a formula, and obeys it."""
+"""Spreadsheets evaluate a cell that begins with one of these as a formula."""
 
 
 class Total(BaseModel):
@@ -36,7 +36,7 @@ class Total(BaseModel):
 
 
 class Page(BaseModel, Generic[T]):
-    """A part of a list. What is added while somebody turns pages moves nothing from one page to another."""
+    """A page of a list. Rows that are added meanwhile do not shift rows from one page to another."""
 
     items: list[T]
     next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
@@ -44,12 +44,12 @@ class Page(BaseModel, Generic[T]):
 
 
 def encode_cursor(id: UUID) -> str:
-    """Where a page ends, in a form that nobody is tempted to take apart."""
+    """The id of a page's last row as an opaque cursor."""
     return urlsafe_b64encode(id.bytes).decode().rstrip("=")
 
 
 def decode_cursor(after: str | None) -> UUID | None:
-    """The id that a cursor stands for. Raises RefusedRequest for what was never given out."""
+    """The id of a cursor. Raises RefusedRequest for text that is no cursor."""
     if after is None:
         return None
     try:
@@ -61,7 +61,7 @@ def decode_cursor(after: str | None) -> UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[T]):
-    """The rows of a page, where the next one begins, and how many there are on all of them."""
+    """The rows of a page, the cursor of the next one, and the total of all pages."""
 
     rows: Sequence[T]
     next: str | None
@@ -69,7 +69,7 @@ class Slice(Generic[T]):
 
 
 async def slice_page(rows: Sequence[T], limit: int, id_of: str, count: Callable[[], Awaitable[int]] | None) -> Slice[T]:
-    """The first `limit` of the rows, of which one more was asked for. `count`: see `counter`."""
+    """The first `limit` rows; the query asks for one more, which shows whether there is a next page."""
     shown, more = rows[:limit], len(rows) > limit
     total = None
     if count is not None:
@@ -79,7 +79,7 @@ async def slice_page(rows: Sequence[T], limit: int, id_of: str, count: Callable[
 
 
 def escape_formula(value: Any) -> str:
-    """A cell as text that no spreadsheet takes for a formula."""
+    """The cell as text; one that would be a formula gets an apostrophe."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in FORMULA else text
 
@@ -99,10 +99,10 @@ def as_csv(
     view: Callable[[Record], Sequence[Any]],
     name: str,
 ) -> StreamingResponse:
-    """Every row of a statement, all as they were at one moment, a few hundred at a time, however many there are."""
+    """Streams every row of a statement from one snapshot, a few hundred at a time."""
 
     async def content() -> AsyncIterator[str]:
-        # With the mark without which spreadsheets do not take it for UTF-8.
+        # A byte order mark: without it spreadsheets do not read the file as UTF-8.
         yield "\ufeff" + csv_lines([columns])
         async with transaction(engine) as db:
             async for rows in db.chunks(statement, ROWS_AT_ONCE, parameters):

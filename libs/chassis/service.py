@@ -35,16 +35,17 @@ log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 15.0
 REST_AFTER_ERROR_SECONDS = 1.0
 PING_SECONDS = 3
-"""A NATS server that is cut off or stands still is left for another after three of these; by default, six minutes."""
+"""A connection whose pings stay unanswered for three of these is dropped for another server; nats-py's default is six
+minutes."""
 
 Background = Callable[["Service"], Awaitable[None]]
-"""Work that a service does all the time, such as notify's senders; cancelled at the stop."""
+"""Work that runs as long as the service, such as notify's senders; cancelled when it stops."""
 
 
 class Service:
-    """Everything of one service in one process. Any number of processes of a service may run.
+    """One process of a service, of which any number may run.
 
-    `handled` is set after each commit of new messages, for background work that follows from them.
+    `handled` is set after each commit of new messages: background work that depends on them waits for it.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Service:
         log.info("stopped")
 
     async def _stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Take nothing new, end what runs, publish what was decided."""
+        """Accept nothing new, finish running work within the graceful timeout, and publish the outbox."""
         self.draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.graceful_timeout_seconds):
@@ -141,7 +142,7 @@ class Service:
         return client is not None and client.is_connected
 
     async def _messaging(self) -> None:
-        """Connect however long it takes: requests are accepted meanwhile, their facts wait in the outbox."""
+        """Connect to NATS, however long it takes, then relay. Until then facts of requests wait in the outbox."""
         while not await self._quietly(self.broker.start):
             await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
             if self._ended:
@@ -162,7 +163,7 @@ class Service:
             await asyncio.sleep(pause_seconds)
 
     async def _quietly(self, work: Callable[[], Awaitable[object]]) -> bool:
-        """Whether it went well; what went wrong is logged, and the loop around it goes on."""
+        """False when it raised, which is logged, so that the loop around it goes on."""
         try:
             await work()
         except Exception as error:

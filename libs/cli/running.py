@@ -1,4 +1,4 @@
-"""How a command runs, and how it tells what went wrong: a sentence and an exit code, no traceback."""
+"""Runs a command, and reports its errors as a sentence and an exit code instead of a traceback."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ UNDEFINED_TABLE = "42P01"
 
 
 class Refusal(Exception):
-    """What the command cannot do and why, in a sentence for the person at the terminal."""
+    """The command cannot do what it was asked; the text is a sentence for the operator."""
 
     exit_code = FAILED
 
 
 class WrongUse(Refusal):
-    """The command line, or a variable of the environment that the command needs, has to be put right."""
+    """The command line, or an environment variable that the command needs, is wrong."""
 
     exit_code = WRONG_USE
 
@@ -34,7 +34,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def report_errors(command: Callable[P, T]) -> Callable[P, T]:
-    """Wrong settings end a command with 2; an outage, and what it refuses, with 1."""
+    """A decorator: wrong settings and wrong use end a command with 2, refusals and outages with 1."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -53,7 +53,7 @@ def report_errors(command: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
-# Evaluated only when something went wrong, so that a command pays for no import that it does not use.
+# Called only after an error, so that a command does not import what it does not use.
 def _wrong_settings() -> type[Any]:
     from pydantic import ValidationError
 
@@ -77,7 +77,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _sentences(error: Any) -> str:
-    """A line for each variable, without its value: that may be a secret."""
+    """A line for each variable, without its value, which may be a secret."""
     lines = []
     for each in error.errors(include_input=False, include_url=False):
         field = str(each["loc"][0]) if each["loc"] else "settings"

@@ -1,4 +1,4 @@
-"""What the operator's commands need to know."""
+"""The settings of the operator's commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from libs.cli.running import WrongUse
 
 
 class OperatorSettings(BaseSettings):
-    """Every command reads only the ones that it needs, so none is required."""
+    """None is required: a command asks for those that it needs."""
 
     model_config = SettingsConfigDict(env_prefix="WANGGE_", env_file=".env", extra="ignore", frozen=True)
 

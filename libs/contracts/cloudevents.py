@@ -21,26 +21,26 @@ TRACEPARENT = "traceparent"
 
 
 class NotAMessage(Exception):
-    """The bytes on the bus are no message of these contracts: what is wrong, and what would be right."""
+    """The bytes are no message of these contracts; the text says what is wrong, and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message on its way: what NATS carries."""
+    """A message as NATS carries it: subject, headers and body."""
 
     subject: str
     headers: dict[str, str]
     body: bytes
 
     def content_id(self) -> UUID:
-        """The same for each copy of the content, whatever its `ce-id`; headers of NATS itself have no part."""
+        """A hash of subject, headers and body, without the headers that NATS adds: the same for every copy."""
         own = sorted((name, value) for name, value in self.headers.items() if not name.startswith("Nats-"))
         content = json.dumps([self.subject, own]).encode() + self.body
         return UUID(bytes=blake2b(content, digest_size=16).digest())
 
 
 def encode(message: Message, traceparent: str | None = None) -> Envelope:
-    """The message must be stamped: without an id no consumer could drop copies of it."""
+    """Raises ValueError for a message without an id: consumers need it to drop copies."""
     if message.id == UNSTAMPED:
         raise ValueError(f"{type(message).__name__} has no id yet")
     headers = {
@@ -73,7 +73,7 @@ def message_id(headers: Mapping[str, str]) -> UUID:
 
 
 def what_is_wrong(error: ValidationError) -> str:
-    """The first five fields that do not fit, without their values: those may be what must not be logged."""
+    """The first five fields that are wrong, without their values, which may be personal."""
     return "; ".join(
         f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
         for e in error.errors(include_input=False, include_url=False)[:5]
@@ -83,8 +83,8 @@ def what_is_wrong(error: ValidationError) -> str:
 def decode(subject: str, headers: Mapping[str, str], body: bytes) -> Message:
     """The message that the headers announce.
 
-    Raises NotAMessage for an unknown type or version, a body that is no JSON or does not fit, and for one
-    that contradicts its headers or subject.
+    Raises NotAMessage for an unknown type or version, for a body that is no JSON or has wrong fields, and when
+    id or subject differ between body and headers.
     """
     type_name = headers.get("ce-type", "")
     cls = known(type_name)

@@ -1,4 +1,4 @@
-"""What every message that crosses a service is: its identity, its subject and the registry of all of them."""
+"""The base of every message between services: its id, its subject, and the registry of all message classes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ class Value(BaseModel):
 
 
 class Message(Value):
-    """Anything with a subject: `wangge.<tenant>.<service>.<name>.v<version>`.
+    """A message with the subject `wangge.<tenant>.<service>.<name>.v<version>`.
 
-    `id` is the message's own identity, by which every consumer drops copies; `correlation_id` is shared by
-    everything that one report set off.
+    By its `id` every consumer drops copies; all messages that follow from one report share a `correlation_id`.
     """
 
     service: ClassVar[str]
@@ -98,7 +97,7 @@ class Event(Message):
 
 
 class Command(Message):
-    """A wish that another system may send; it is answered, and the same id or key has the same answer."""
+    """A request of another system, which is answered; sent again with the same id or key, it gets the same answer."""
 
     @classmethod
     def __pydantic_init_subclass__(

@@ -16,10 +16,10 @@ def stream_name(service: str) -> str:
 
 
 def facts_of(service: str) -> list[type[Message]]:
-    """Facts only: a stream that also held commands would answer a request in the service's place."""
+    """Facts only: if a stream also stored commands, its acknowledgement would arrive as the answer to the request."""
     return [cls for cls in all_messages() if issubclass(cls, Event) and cls.service == service]
 
 
 def stream_subjects(service: str) -> list[str]:
-    """Every version of a fact has a place in the stream, so that an old stream takes a new version."""
+    """One subject per fact for all its versions, so that a new version needs no change of the stream."""
     return sorted({f"wangge.*.{service}.{cls.message_name}.>" for cls in facts_of(service)})

@@ -1,7 +1,7 @@
 """PostgreSQL: the connections of a service, and the one open transaction that handlers are given.
 
 Statements go to asyncpg directly. SQLAlchemy describes the tables, migrates them, and reads `:names` in a statement; to
-let it execute as well takes two to three times the CPU of a short transaction (ADR 13).
+execute through it as well takes two to three times the CPU of a short transaction (ADR 13).
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300
 too long within a transaction: the state of the server or of this process, not of the message."""
 
 CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a broken connection raises; the last when the server has said farewell and its end has not arrived yet."""
+"""What a broken connection raises. InternalClientError: the server has ended the session, and the end of the TCP
+connection has not arrived yet."""
 
 IDLE_IN_TRANSACTION_SECONDS = 10.0
-"""A process that stands still in the middle of a transaction (stopped, swapped out, cut off) keeps its locks, and with
-them the relay's partitions and rows of orders, from every other replica: then the server ends its transaction."""
+"""The server ends a transaction in which nothing is sent for so long. A process that was stopped or cut off in the
+middle of one would otherwise keep its locks (the relay's partitions, rows of orders) from all other replicas."""
 
 ANSWER_SECONDS = 60.0
-"""A server that is cut off without a word would be waited for as long as TCP tries, which is for hours."""
+"""The longest wait for an answer. TCP itself would wait for hours for a server that was cut off without closing."""
 
 
 FREE_SECONDS = 30.0
@@ -41,7 +42,8 @@ FREE_SECONDS = 30.0
 CLOSING_SECONDS = 5.0
 CACHED_STATEMENTS = 500
 MOST_QUERIES = 2**62
-"""A connection is never replaced for its age: the next one would have to plan every statement anew."""
+"""asyncpg replaces a connection after so many queries; we do not want it to, since a new one plans every statement
+again."""
 
 Parameters: TypeAlias = Mapping[str, Any]
 Connection: TypeAlias = "asyncpg.Connection[Record] | PoolConnectionProxy[Record]"
@@ -60,7 +62,7 @@ class Record(asyncpg.Record):
 
 
 class Database:
-    """The open transaction of a batch. The chassis commits it; nothing else can."""
+    """The open transaction of a batch. It has no commit: only the chassis commits."""
 
     __slots__ = ("_connection",)
 
@@ -74,7 +76,7 @@ class Database:
     async def chunks(
         self, statement: TextClause, size: int, parameters: Parameters | None = None
     ) -> AsyncIterator[list[Record]]:
-        """Every row of a query, `size` at a time and all as they were at one moment: for what is too much at once."""
+        """Every row of a query, `size` at a time and from one snapshot: for a result too large for memory."""
         cursor = await self._connection.cursor(*_sent(statement, parameters))
         while rows := await cursor.fetch(size):
             yield rows
@@ -100,8 +102,8 @@ class Database:
     ) -> list[Any]:
         """Insert the rows in one round trip; all have the same columns.
 
-        `skip_existing` leaves rows alone that hurt a unique constraint; `returning` names a column whose values
-        come back for the rows that were inserted.
+        `skip_existing` skips rows that would violate a unique constraint; `returning` names a column whose values
+        are returned for the rows that were inserted.
         """
         if not rows:
             return []
@@ -110,7 +112,7 @@ class Database:
         return [row[0] for row in inserted]
 
     async def update(self, table: type[SQLModel], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> int:
-        """Set the other columns of the rows that `key` names, in one round trip; the number of rows that there were."""
+        """Set the other columns of the rows that `key` identifies, in one round trip; the number of rows found."""
         if not rows:
             return 0
         sql, jsons = _update_sql(table_of(table), tuple(key), tuple(rows[0]))
@@ -124,19 +126,19 @@ def _sent(statement: TextClause, parameters: Parameters | None) -> tuple[Any, ..
 
 @lru_cache(maxsize=2_000)
 def positional(statement: str) -> tuple[str, tuple[str, ...]]:
-    """The statement with `$1` for its first `:name`, as PostgreSQL is sent it, and the names in their sequence."""
+    """The statement with `$1`, `$2` … for its `:names`, as PostgreSQL takes it, and the names in that order."""
     compiled = text(statement).compile(dialect=dialect())  # type: ignore[no-untyped-call]
     return compiled.string, tuple(compiled.positiontup or ())
 
 
 def _touched(status: str) -> int:
-    """Of what PostgreSQL says of a statement: `INSERT 0 5`, `UPDATE 3`; nothing of the kind for others."""
+    """The number of rows from PostgreSQL's command tag, such as `INSERT 0 5` or `UPDATE 3`; 0 where it has none."""
     count = status.rpartition(" ")[2]
     return int(count) if count.isdigit() else 0
 
 
 def table_of(model: type[SQLModel]) -> Table:
-    """What SQLAlchemy knows of the table that a class describes."""
+    """The SQLAlchemy table of a SQLModel class."""
     table: Table = model.__table__  # type: ignore[attr-defined]
     return table
 
@@ -185,7 +187,7 @@ def _update_sql(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) ->
 
 
 class Engine:
-    """The connections to a database, each made when it is needed first. They are checked by use, not by a ping."""
+    """A pool of connections, each opened when it is first needed. None is pinged before use: a broken one raises."""
 
     def __init__(self, url: str, size: int, settings: Mapping[str, str], answer_seconds: float | None) -> None:
         self.url = url
@@ -219,7 +221,7 @@ class Engine:
         try:
             yield connection
         except (*CONNECTION_ERRORS, asyncio.CancelledError):
-            # A statement may be under way, or its answer still come: nobody else may use the connection.
+            # A statement may still run, or its answer still arrive, so the connection must not be used again.
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
             raise
@@ -242,7 +244,7 @@ async def _with_jsons(connection: Connection) -> None:
 
 
 async def _without_reset(connection: Connection) -> None:
-    """Nobody changes a session, so nothing is to be reset, which would be one more round trip for a transaction."""
+    """Instead of asyncpg's reset on release, a round trip per transaction: we change no setting of a session."""
 
 
 def connect(
@@ -280,15 +282,15 @@ async def transaction(engine: Engine) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def autocommit(engine: Engine) -> AsyncIterator[Database]:
-    """For one statement at a time: each is committed at once, and needs no round trips to begin and to end it."""
+    """Each statement is committed by itself, which saves the round trips of BEGIN and COMMIT."""
     async with engine.connection() as connection:
         yield Database(connection)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the error says something about the server or the network, and nothing about what was being done."""
+    """Whether the cause is the server or the network, so that the same work may succeed later."""
     if isinstance(error, asyncpg.InvalidCachedStatementError):
-        return True  # A migration has changed a table meanwhile: the next time the statement is planned anew.
+        return True  # A migration has changed a table: asyncpg plans the statement again at the next try.
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state.startswith("08") or state in RETRYABLE_STATES

@@ -1,4 +1,4 @@
-"""Identities: UUID version 7 (RFC 9562), so that rows that are made together lie together in an index."""
+"""Ids: UUID version 7 (RFC 9562), which begin with the time, so that new rows are neighbours in an index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def new_id() -> UUID:
 
 
 def first_id(moment: datetime) -> UUID:
-    """No identity that is made from that moment on is lower."""
+    """The lowest id that can be made at that moment or later."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 

@@ -15,7 +15,7 @@ LOCK = 0x6D696772
 
 
 async def migrate(url: str, service: str, revision: str = "head") -> str:
-    """Bring the database of a service to a version; the version it has then. One process at a time does it."""
+    """Migrate the database of a service under an advisory lock, so one process at a time; the version it has then."""
     engine = alembic_engine(url)
     try:
         async with engine.connect() as connection:
@@ -30,7 +30,7 @@ async def migrate(url: str, service: str, revision: str = "head") -> str:
 
 
 def alembic_engine(url: str) -> AsyncEngine:
-    """Alembic works through SQLAlchemy, and takes as long as it takes."""
+    """An engine of SQLAlchemy, which Alembic needs; no statement timeout, since a migration may take long."""
     return create_async_engine("postgresql+asyncpg://" + url.partition("://")[2], poolclass=NullPool)
 
 

@@ -1,4 +1,4 @@
-"""The chassis' own tables as migrations make them. Each service's chain runs these steps; a step never changes."""
+"""The DDL of the chassis' own tables. The first migration of each service runs it, so it must not change afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which schema a database has, and which one this code needs. Free of Alembic, which takes 14 MiB in a service."""
+"""Which schema a database has, and which one this code needs. Does not import Alembic, which takes 14 MiB of memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REVISION = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
 
 
 def known_versions(service: str) -> list[str]:
-    """The versions of the service's migrations, oldest first: the files' names are in that order."""
+    """The versions of the service's migrations, oldest first, which is the order of the files' names."""
     files = sorted((SERVICES_FOLDER / service / "migrations").glob("[0-9]*.py"))
     return [REVISION.findall(file.read_text(encoding="utf-8"))[0] for file in files]
 
@@ -30,9 +30,9 @@ async def version(engine: Engine) -> str | None:
 
 
 async def is_ready(engine: Engine, service: str) -> bool:
-    """Whether this code can run on the database: at its version, or at one that is newer than the code.
+    """Whether this code can run on the database: its version is the code's newest one, or unknown and so newer.
 
-    Migrations expand first, so old code runs on a newer schema, and going back needs no migration.
+    Migrations only add at first, so old code runs on a newer schema, and a rollback of the code needs no migration.
     """
     known, current = known_versions(service), await version(engine)
     return current is not None and (current == known[-1] or current not in known)

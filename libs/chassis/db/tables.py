@@ -18,7 +18,7 @@ class ChassisTable(SQLModel):
 
 
 class Inbox(ChassisTable, table=True):
-    """The messages whose effect is in the database. Rows outlive the stream's maximal age."""
+    """The ids of messages that were handled. Kept longer than the stream keeps messages, so every copy is known."""
 
     __tablename__ = "inbox"
     __table_args__ = (Index("inbox_received_at", "received_at"),)
@@ -28,7 +28,7 @@ class Inbox(ChassisTable, table=True):
 
 
 class Outbox(ChassisTable, table=True):
-    """The messages that a transaction decided to publish. Sent rows are kept for replay."""
+    """Facts that were committed, to be published by the relay. Sent rows are kept for a while, for a replay."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("outbox_unsent", "position", postgresql_where=text("sent_at IS NULL")),)
@@ -44,7 +44,7 @@ class Outbox(ChassisTable, table=True):
 
 
 class TimerRow(ChassisTable, table=True):
-    """What shall happen at a time of the domain. The row goes in the transaction in which it happens."""
+    """A timer of the domain's clock. The transaction that handles it deletes the row."""
 
     __tablename__ = "timers"
     __table_args__ = (Index("timers_due", "name", "due_at"),)

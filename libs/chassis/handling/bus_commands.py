@@ -1,4 +1,4 @@
-"""Commands that other systems send over NATS request/reply; answered after the commit, like those over HTTP."""
+"""Commands that other systems send over NATS request/reply. As over HTTP, the answer is sent after the commit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORKERS = 256
 
 
 def answer_over_bus(broker: NatsBroker, router: EventRouter, commands: Commands, telemetry: Telemetry) -> None:
-    """Subscribe, as one of the service's replicas, to every command that has a subject."""
+    """Subscribe to every command that has a subject, in a queue group with the service's other replicas."""
     for command in router.bus_commands:
         subscribe = broker.subscriber(
             command.subject_pattern(), queue=router.service, max_workers=WORKERS, decoder=_undecoded
@@ -32,7 +32,7 @@ def answer_over_bus(broker: NatsBroker, router: EventRouter, commands: Commands,
 def _answerer(
     command: type[Command], commands: Commands, telemetry: Telemetry
 ) -> Callable[[NatsMessage], Awaitable[bytes]]:
-    # A second parameter of the subscriber, even with a default, would be given the decoded body.
+    # One parameter only: FastStream passes the decoded body to a second one, even to one with a default.
     async def answer(message: NatsMessage) -> bytes:
         raw = message.raw_message
         try:

@@ -1,4 +1,4 @@
-"""Commands from HTTP and NATS: those that arrive together are committed together, and answered after that."""
+"""Commands from HTTP and NATS: those that arrive together run in one transaction, and are answered after its commit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class _Pending:
 
 
 class Commands:
-    """Runs commands in groups. A lone command is not delayed: a group is what came while the last one committed."""
+    """Runs commands in groups, one group of a type at a time.
+
+    A group is what arrived while the one before was committed, so a single command is not delayed.
+    """
 
     def __init__(
         self,

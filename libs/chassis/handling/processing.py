@@ -1,6 +1,7 @@
 """One batch of messages, one transaction: copies dropped, handlers run, facts recorded, then committed.
 
-When it fails the batch is halved until the guilty message is alone; that one is kept for a retry, the rest go on.
+When that fails the batch is bisected until the message that fails is alone. It is stored for a retry, and the others
+are handled.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Received:
 
 
 def in_waves(messages: Sequence[Message]) -> list[list[Message]]:
-    """Groups of one type, as few as possible, in which messages of one aggregate keep their order."""
+    """Groups of messages of one type. Handled one after the other, they keep the order of each aggregate."""
     waves: dict[tuple[int, type[Message]], list[Message]] = {}
     level_of: dict[str, tuple[int, type[Message]]] = {}
     for message in messages:
@@ -52,7 +53,7 @@ def in_waves(messages: Sequence[Message]) -> list[list[Message]]:
 
 
 class Processor:
-    """Handles what comes over the bus, and what was kept for later, for one service."""
+    """Handles messages from NATS, and those that are due for a retry, for one service."""
 
     def __init__(
         self,
@@ -72,15 +73,15 @@ class Processor:
         self._handled = handled
 
     async def process(self, envelopes: Sequence[Envelope]) -> None:
-        """When this returns each message is handled, kept for a retry, or parked: it may be acknowledged.
+        """When this returns each message is handled, stored for a retry, or parked, and may be acknowledged.
 
-        Raises when the database cannot be reached; then nothing may be acknowledged, and what was handled
-        before is dropped as a copy when it comes again.
+        Raises when the database cannot be reached. Then nothing may be acknowledged; messages of the batch that were
+        handled before are dropped as copies when they are delivered again.
         """
         await self._process([(e, 0, None) for e in envelopes], "messages")
 
     async def process_due(self, limit: int) -> int:
-        """Try kept messages again whose time has come; the number of them."""
+        """Handle up to `limit` messages whose retry is due; the number of them."""
         async with autocommit(self._engine) as db:
             due = await retries.lease_due(db, limit)
         if due:
@@ -88,7 +89,7 @@ class Processor:
         return len(due)
 
     async def _process(self, tried: Sequence[tuple[Envelope, int, UUID | None]], kind: str) -> None:
-        """Each envelope with the attempts that were made at it, and where it is kept."""
+        """Each envelope with the number of earlier attempts, and its id in `retries` if it is there."""
         started = time.perf_counter()
         received: dict[UUID, Received] = {}
         for e, attempts, kept_as in tried:
@@ -98,7 +99,7 @@ class Processor:
                     raise NotAMessage(f"{type(message).__name__} has no handler in {self._router.service}")
                 received.setdefault(message.id, Received(message, e, attempts, kept_as))
             except NotAMessage as error:
-                # Not under its own id, which may be that of a genuine message: neither may take the other's place.
+                # Stored under a hash of its content: the id that it claims may be that of a valid message.
                 await self._keep(RetryEntry(kept_as or e.content_id(), e, attempts + 1, str(error)), None)
         if received:
             await self._bisect(list(received.values()))
@@ -152,7 +153,7 @@ class Processor:
     async def _handle(
         self, db: Database, messages: Sequence[Message], spans: traces.Spans
     ) -> tuple[list[tuple[Message, str]], bool]:
-        """Run the handlers and record what follows; the messages that must wait and why, and whether facts follow."""
+        """Run the handlers and record their facts; the postponed messages with reasons, and whether facts followed."""
         waiting: list[tuple[Message, str]] = []
         facts: list[tuple[Event, outbox.Cause]] = []
         now = self._clock.now()
@@ -185,5 +186,5 @@ FORGET_INBOX = text("DELETE FROM inbox WHERE message_id = ANY(:ids)")
 
 
 def _entry(item: Received, reason: str) -> RetryEntry:
-    """After one more attempt that came to nothing."""
+    """The entry in `retries` after one more failed attempt."""
     return RetryEntry(item.kept_as or item.message.id, item.envelope, item.attempts + 1, reason)

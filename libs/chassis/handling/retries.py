@@ -1,7 +1,7 @@
-"""Messages that could not be handled: when they are tried again, and when they are given up.
+"""Messages that could not be handled: when they are tried again, and when they are parked.
 
-They wait in the database and not in NATS: a message that is delayed there counts against the consumer's
-pending acknowledgements, so that a few hundred bad ones would stop all that follow.
+They wait in the database and not in NATS. A delayed message in NATS counts against the consumer's limit of pending
+acknowledgements, so that a few hundred failing messages would stop the consumer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEASE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class RetryEntry:
-    """A message that is not handled yet; `attempts` are those that were made."""
+    """A message that is not handled yet, after `attempts` attempts."""
 
     id: UUID
     envelope: Envelope
@@ -34,10 +34,10 @@ class RetryEntry:
 
 
 def delay_after(attempts: int, *, waiting: bool) -> timedelta | None:
-    """How long to wait after so many attempts; None: give up.
+    """How long to wait after so many attempts; None: park it.
 
-    A message that failed is tried four more times. One that waits for another is tried for a day, since the
-    other may be held up by an outage.
+    A message that failed is tried four more times. A postponed one, which refers to something that has not arrived,
+    is tried for a day: what it waits for may be held up by an outage.
     """
     if attempts <= len(DELAYS):
         return DELAYS[attempts - 1]
@@ -46,7 +46,7 @@ def delay_after(attempts: int, *, waiting: bool) -> timedelta | None:
 
 
 def reason_of(error: BaseException) -> str:
-    """A reason without the values that the error was about: those may be personal."""
+    """A reason for logs and `wangge dlq`, without the values in the error, which may be personal."""
     if isinstance(error, PostgresError):
         return f"{type(error).__name__} {error.sqlstate} {error.constraint_name or ''}".strip()
     if isinstance(error, InterfaceError):
@@ -74,7 +74,7 @@ LEASE = text(
 
 
 async def store(db: Database, kept: RetryEntry, delay: timedelta | None) -> None:
-    """Keep a message for later, or park it where the delay is None."""
+    """Store a message for a retry after the delay, or park it when the delay is None."""
     await db.execute(
         STORE,
         {
@@ -90,7 +90,7 @@ async def store(db: Database, kept: RetryEntry, delay: timedelta | None) -> None
 
 
 async def lease_due(db: Database, limit: int) -> list[RetryEntry]:
-    """The messages whose time has come; should this process die, another has them after a minute."""
+    """Messages whose retry is due, leased for a minute: if this process dies, another takes them after that."""
     rows = await db.rows(LEASE, {"lease": LEASE_SECONDS, "limit": limit})
     return [RetryEntry(r.id, Envelope(r.subject, r.headers, bytes(r.body)), r.attempts, r.reason) for r in rows]
 

@@ -1,4 +1,4 @@
-"""Timers that survive restarts: rows with a domain time, handled in the transaction that deletes them."""
+"""Timers that survive restarts: rows with a due time of the domain, deleted in the transaction that handles them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DUE = text(
     ORDER BY due_at
     """
 )
-# An array, not IN: for a plan that holds for any limit PostgreSQL takes it for a tenth of the table.
+# = ANY(ARRAY(…)) and not IN: in a generic plan PostgreSQL estimates the subquery of IN as a tenth of the table.
 _FIRST = """
     name = :name AND key = ANY(ARRAY(
         SELECT key FROM timers WHERE name = :name AND due_at <= :now
@@ -74,24 +74,25 @@ async def cancel(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:
 
 
 async def forget(db: Database, timer: type[Timer], keys: Sequence[str]) -> None:
-    """Unset the timers, but those that a sweep has in hand: its handler must find that they mean nothing any more.
+    """Delete the timers, except those that a running sweep has locked: its handler must find them out of date.
 
-    So nothing waits, and a sweep of these timers may lock what the caller has locked already.
+    Locked rows are skipped, so the caller never waits for a sweep, which may itself wait for rows of the caller: no
+    deadlock.
     """
     if keys:
         await db.execute(FORGET, {"name": timer.__name__, "keys": list(keys)})
 
 
 async def hold(db: Database, timer: type[Timer], keys: Iterable[str]) -> None:
-    """Lock the timers before what they are about: a sweep has its timers first and then what its handler locks.
+    """Lock the timers, before any row that they are about. This is the lock order of a sweep.
 
-    The other way round a command and a sweep wait for one another until PostgreSQL ends one of them.
+    A command that locked in the other order could deadlock with a sweep.
     """
     await db.rows(HOLD, {"name": timer.__name__, "keys": sorted(keys)})
 
 
 class TimerSweep:
-    """Fires due timers: once in effect, in order of time per class, late rather than never."""
+    """Handles due timers, those of a class in the order of their time; each takes effect once, if need be late."""
 
     def __init__(self, engine: Engine, router: EventRouter, clock: Clock, wake_relay: Callable[[], None]) -> None:
         self._engine = engine
@@ -102,7 +103,7 @@ class TimerSweep:
     async def fire_due(self, limit: int) -> int:
         """Handle up to `limit` due timers of each class; the number of those that were handled.
 
-        Timers of a class that only another version of this service has are left to that one.
+        Timers of a class that this version of the service does not have are left for the version that has it.
         """
         if not self._router.timers:
             return 0

@@ -1,7 +1,8 @@
-"""Messages as NATS wants them on the wire, many at once: https://docs.nats.io/reference/reference-protocols/nats-protocol
+"""Many messages in one write, as bytes of the NATS protocol.
 
-nats-py checks and translates every header of every message for itself; the relay's headers are its own, and a batch
-leaves as one piece of bytes.
+https://docs.nats.io/reference/reference-protocols/nats-protocol
+
+nats-py writes one message at a time and checks every header of it; the relay's headers are made by us.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Outgoing = tuple[str, Mapping[str, str], bytes]
 
 
 def hpub(subject: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """One HPUB command. A line break in a value, which would begin a header of its own, becomes a space."""
+    """One HPUB command. A line break in a value becomes a space, since it would begin another header."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if lines.count("\r") + lines.count("\n") > 2 * len(headers):
         return hpub(subject, {name: value.translate(_LINE_BREAKS) for name, value in headers.items()}, body)
@@ -29,9 +30,9 @@ def hpub(subject: str, headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 async def publish(client: Client, messages: Iterable[Outgoing]) -> None:
-    """Hand the messages to the connection; they leave, in this order, with the next request on it at the latest.
+    """Write the messages to the connection's buffer, in this order; the next request flushes it at the latest.
 
-    Raises ConnectionClosedError while there is no connection: nothing is buffered for a later one.
+    Raises ConnectionClosedError without a connection: nothing is buffered until the next one.
     Raises MaxPayloadError for a body that the server does not take.
     """
     if not client.is_connected:

@@ -1,4 +1,4 @@
-"""Facts leave with the transaction that decided them: here they are written down, the relay publishes them."""
+"""The outbox: facts are inserted in the transaction that decided them; the relay publishes them after the commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTITIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a fact follows from: facts of one report share a correlation id and a trace."""
+    """The correlation id and trace that a fact takes over from the message that it follows from."""
 
     correlation_id: UUID | None = None
     traceparent: str | None = None
@@ -29,7 +29,7 @@ NO_CAUSE = Cause()
 
 
 class Causes:
-    """Which message of a batch set off which fact: the one that the fact names, or else the one about its case."""
+    """Finds the message of a batch that a fact follows from: by the fact's `cause_id`, or else by its case."""
 
     def __init__(self, messages: Iterable[Message], traceparent: Callable[[UUID], str | None]) -> None:
         self._traceparent = traceparent

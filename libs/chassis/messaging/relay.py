@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
 MAX_SINGLE_PUBLISHES = 8
-"""Up to so many rows go one by one: an atomic batch takes the server 5 ms, however small, and a message 1 ms."""
+"""Up to so many rows are published singly: an atomic batch takes the server 5 ms however small, a message 1 ms."""
 
 # In order of position, which only the index of unsent rows has: EXISTS alone would, by statistics from a time when
 # much was waiting, go through all that has been sent.
@@ -41,7 +41,7 @@ TAKE = text(
     SELECT array_agg(p) AS mine, set_config('synchronous_commit', 'off', true) FROM mine
     """
 )
-"""Nothing is lost with a turn's commit, so it does not wait for the disk: what a crash undoes is published again."""
+"""A turn's commit does not wait for the disk: if a crash loses it, the rows are published again with the same id."""
 LOCK = 0x77616E67
 
 ROWS = text(
@@ -67,18 +67,18 @@ class Relay:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """There are new rows; called after each commit in this process."""
+        """Called after each commit of facts in this process, so that they need not wait for the next poll."""
         self._woken.set()
 
     async def wait(self) -> None:
-        """Until there may be rows: woken, or the poll that finds what a crashed process left behind."""
+        """Until `wake` is called, or it is time for a poll, which finds rows of processes that crashed."""
         try:
             await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
         except TimeoutError:
             return
 
     async def drain(self) -> int:
-        """Publish until nothing is left that this replica may publish; the number of messages."""
+        """Publish all rows of the partitions that this replica gets; the number of messages."""
         if not self._woken.is_set() and not await self._any_unsent():
             return 0
         self._woken.clear()
@@ -89,7 +89,7 @@ class Relay:
         return total
 
     async def _any_unsent(self) -> bool:
-        """What a poll asks: one cheap query, no lock."""
+        """One cheap query without a lock, for a poll."""
         async with autocommit(self._engine) as db:
             return await db.one(UNSENT) is not None
 
@@ -107,7 +107,7 @@ class Relay:
         return len(rows)
 
     async def _publish(self, rows: Sequence[Record]) -> None:
-        # JetStream refuses a batch as a whole when it has seen one of its ids: one by one it drops just those.
+        # JetStream refuses a whole batch when it has seen one of the ids; of single messages it drops only that one.
         if len(rows) <= MAX_SINGLE_PUBLISHES or not await self._publish_atomically(rows):
             for wave in _waves(rows):
                 await asyncio.gather(*(self._publish_one(row) for row in wave))
@@ -152,7 +152,7 @@ class Relay:
 
 
 def _waves(rows: Sequence[Record]) -> list[list[Record]]:
-    """The rows in groups that may be in flight together: no aggregate is twice in one, so its order holds."""
+    """Groups of rows that may be published concurrently: each has an aggregate once at most, which keeps its order."""
     waves: list[list[Record]] = []
     seen: Counter[str] = Counter()
     for row in rows:

@@ -1,4 +1,4 @@
-"""The consumers of a service: FastStream batch subscribers with a pull loop that neither stalls nor dies."""
+"""The consumers of a service: FastStream's batch subscribers with a pull loop of our own."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Handle = Callable[[list[Msg]], Awaitable[None]]
 
 
 class BatchPuller(OwnPullSubscriber):
-    """Waits for one message, then takes what else is there, for 5 ms at most; a lone one is handled at once.
+    """Waits for one message, then fetches those that wait, for 5 ms at most. A single message is handled at once.
 
-    The loop it replaces waits until the batch is full or its time is up, so that a lone message is late; and it
-    catches `nats.errors.TimeoutError` where nats-py raises `asyncio.TimeoutError`, which ends its task. A batch goes
-    straight to `handle`: FastStream would resolve dependencies that there are none of, in a thread for each batch.
+    FastStream's loop waits until the batch is full or the time is up, which delays a single message. It also catches
+    `nats.errors.TimeoutError` where nats-py raises `asyncio.TimeoutError`, which ends its task. A batch is passed to
+    `handle` directly, without FastStream's dependency injection: we use none, and it costs a thread per batch.
     """
 
     handle: Handle
@@ -45,13 +45,13 @@ class BatchPuller(OwnPullSubscriber):
     idle: asyncio.Event
 
     async def bind(self) -> JetStreamContext.PullSubscription:
-        """Bind to the consumer that the topology has: subscribing by name would make one with other settings."""
+        """Bind to the consumer that `wangge topology apply` made; `pull_subscribe` would make another."""
         durable = self.config.durable_name
         assert durable is not None
         return await self.jetstream.pull_subscribe_bind(consumer=durable, stream=self.stream_label)
 
     async def finish(self) -> None:
-        """Take no more messages, and wait until those in hand are handled."""
+        """Stop fetching, and wait until the messages that were fetched are handled."""
         self.running = False
         await self.idle.wait()
 
@@ -87,14 +87,14 @@ class BatchPuller(OwnPullSubscriber):
                 await nak(messages)
 
     async def _give_back_latecomers(self) -> None:
-        """What the last request still brings, after its time was over, nobody would acknowledge for 30 s."""
+        """Nak what the last fetch brings after its timeout; otherwise it would be redelivered only after 30 s."""
         assert self.subscription is not None
         await asyncio.sleep(SWEEP_SECONDS * 4)
         await nak(nats_internals.take_pending(self.subscription))
 
 
 async def nak(messages: Sequence[Msg]) -> None:
-    """Give messages back, so that another replica has them after a second."""
+    """Have NATS deliver the messages again after a second, to any replica."""
     for message in messages:
         try:
             await message.nak(delay=NAK_SECONDS)
@@ -104,7 +104,7 @@ async def nak(messages: Sequence[Msg]) -> None:
 
 
 async def acknowledge(messages: Sequence[Msg]) -> None:
-    """What cannot be acknowledged comes again, and is dropped as a copy."""
+    """When this fails the messages are delivered again, and the inbox drops them as copies."""
     try:
         for message in messages:
             await message.ack()
@@ -135,7 +135,7 @@ def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, pr
             return
         await acknowledge(messages)
 
-    # FastStream starts only a subscriber that something is registered with.
+    # FastStream does not start a subscriber without a registered function.
     subscriber(handle)
     subscriber.handle = handle
     return subscriber

@@ -1,4 +1,4 @@
-"""Streams and consumers in JetStream: made and changed here, in one migration step, and nowhere else."""
+"""Streams and consumers in JetStream: only `wangge topology apply` makes or changes them, and services never do."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ async def _apply_consumer(js: JetStreamContext, stream: str, wanted: ConsumerCon
         present = None
     if present is not None and not _differs(present, replace(wanted, name=present.name)):
         return None
-    # An existing durable is only changed by an explicit create-or-update, never by subscribing to it.
+    # Subscribing never changes the settings of an existing consumer; `add_consumer` does.
     await js.add_consumer(stream, wanted)
     return f"consumer {stream} → {wanted.durable_name}"
 
 
 def _differs(present: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
-    """Whether a field that is wanted is not so; the server fills in many that nobody asked for."""
+    """Compares only the fields that are set in `wanted`: the server fills in many others."""
     return any(value is not None and getattr(present, name) != value for name, value in vars(wanted).items())

@@ -1,4 +1,4 @@
-"""What is counted and measured: for Prometheus at `/metrics`, and the same over OTLP where an endpoint is set."""
+"""Every metric of a service: for Prometheus at `/metrics`, and over OTLP where an endpoint is set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces. One runs from the report to the notification: `traceparent` travels in outbox and NATS."""
+"""Traces. A trace spans services, from the report to the notification: `traceparent` is a header of every message."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _sampled(traceparent: str | None) -> bool:
 class Spans:
     """The spans of one batch: one for the batch, and one in the trace of each message that is sampled.
 
-    A span costs 87 µs and a link 8 µs, so unsampled messages have neither.
+    A span costs 87 µs and a link 8 µs, so messages that are not sampled get neither.
     """
 
     def __init__(self, tracer: Tracer | None, name: str, envelopes: Mapping[UUID, Envelope]) -> None:
@@ -62,7 +62,7 @@ class Spans:
             )
 
     def traceparent(self, id: UUID) -> str | None:
-        """The parent for what the message sets off; without tracing here, what it came with."""
+        """The traceparent for facts that follow from the message: its span here, or the header that it came with."""
         span = self._spans.get(id)
         return _traceparent(span) if span else self._came.get(id)
 
@@ -97,7 +97,7 @@ class Telemetry:
 
     @contextmanager
     def span(self, name: str, traceparent: str | None, kind: SpanKind = SpanKind.SERVER) -> Iterator[str | None]:
-        """One span below `traceparent` (or a new trace); yields the traceparent for what follows."""
+        """A span that is a child of `traceparent`, or begins a trace; yields the traceparent of the span."""
         if self.tracer is None:
             yield traceparent
             return
