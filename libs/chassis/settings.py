@@ -1,4 +1,4 @@
-"""What an operator may set. Every field has a description; docs/settings.md is generated from them."""
+"""The settings of every service. docs/settings.md is generated from the descriptions of the fields."""
 
 from __future__ import annotations
 
@@ -41,14 +41,16 @@ class ServiceSettings(BaseSettings):
         ge=0,
         description="Time between SIGTERM, when /ready turns false, and the end of accepting requests.",
     )
-    graceful_timeout_seconds: float = Field(20.0, gt=0, description="Time that running work has to end at a stop.")
+    graceful_timeout_seconds: float = Field(
+        20.0, gt=0, description="Time that running work has to finish when the service stops."
+    )
     otlp_endpoint: str = Field("", description="OTLP/HTTP address for traces and metrics; empty switches them off.")
     trace_console: bool = Field(False, description="Write traces to standard output instead.")
-    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of reports whose trace is recorded.")
+    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of the reports that are traced.")
     clock_speed: float = Field(1.0, gt=0, description="Domain time per real time; other than 1 only in demonstrations.")
     clock_epoch: AwareDatetime = Field(
         datetime(2000, 1, 1, tzinfo=UTC),
-        description="Where domain time and real time agree when the speed is not 1.",
+        description="Moment at which domain time and real time are the same, when the speed is not 1.",
     )
 
     database_url: PostgresUrl

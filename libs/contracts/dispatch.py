@@ -1,4 +1,4 @@
-"""What the dispatch service tells about orders, the grid tree, the members and the responsibility list."""
+"""Facts of the dispatch service about orders, the grid tree, the members and the responsibility list."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class InspectionKind(StrEnum):
 
 
 class OrderDispatched(OrderEvent, fact="dispatched"):
-    """An order exists: which organisation answers, until when, and why (one sentence a rule)."""
+    """An order was made: the responsible organisation, the deadlines, and why (a sentence for each rule)."""
 
     case_no: str
     category: CategoryCode
@@ -69,14 +69,14 @@ class OrderDispatched(OrderEvent, fact="dispatched"):
     check_by: AwareDatetime
     because: tuple[str, ...]
     responsibility_version: int | None = Field(
-        None, description="Of the responsibility list that the order is made under; None where no row of it applies."
+        None, description="Version of the responsibility list at the time; None when no row of the list applies."
     )
 
 
 class OrderOffered(OrderEvent, fact="offered"):
-    """Members may claim the order; the first to do so has it.
+    """Members may claim the order, and the first who does gets it.
 
-    `offered_to` are all who may from now on, `newly_asked` those of them who had not been asked before.
+    `offered_to`: all who may claim it from now on; `newly_asked`: those of them whom it was not offered to before.
     """
 
     case_no: str
@@ -92,7 +92,7 @@ class OrderOffered(OrderEvent, fact="offered"):
 
 
 class OrderClaimed(OrderEvent, fact="claimed"):
-    """One member has taken the order."""
+    """A member has claimed the order."""
 
     member_id: MemberId
     org_id: OrgId
@@ -101,7 +101,7 @@ class OrderClaimed(OrderEvent, fact="claimed"):
 
 
 class OrderAssigned(OrderEvent, fact="assigned"):
-    """An organisation that answers for the order has given it to a member, who has it from now on."""
+    """A responsible organisation has given the order to a member."""
 
     case_no: str
     category_name: str
@@ -118,7 +118,7 @@ class OrderAssigned(OrderEvent, fact="assigned"):
 
 
 class OrderReturned(OrderEvent, fact="returned"):
-    """The member gives the order back, and says why."""
+    """The member has given the order back, for a reason."""
 
     member_id: MemberId
     org_id: OrgId
@@ -126,7 +126,7 @@ class OrderReturned(OrderEvent, fact="returned"):
 
 
 class OrderEscalated(OrderEvent, fact="escalated"):
-    """The order goes one level up; both organisations are told. Raised by hand, it is with nobody any more."""
+    """The order goes one level up, and both organisations are told. Raised by a member, it has no member any more."""
 
     cause: EscalationCause
     from_unit: GridCode
@@ -139,7 +139,7 @@ class OrderEscalated(OrderEvent, fact="escalated"):
 
 
 class OrderSentDown(OrderEvent, fact="sent_down"):
-    """An organisation hands the order to a unit below it, whose members hear of it; both organisations are told."""
+    """An organisation has handed the order to a unit below it, whose members are told; so are both organisations."""
 
     from_unit: GridCode
     from_org: OrgId
@@ -151,7 +151,7 @@ class OrderSentDown(OrderEvent, fact="sent_down"):
 
 
 class OrderCancelled(OrderEvent, fact="cancelled"):
-    """The order is not needed any more, because its case was voided or merged. Who had it, or might have, is told."""
+    """The case was voided or merged. `member_ids`: who had the order, or could have claimed it."""
 
     case_no: str
     member_ids: tuple[MemberId, ...]
@@ -159,14 +159,14 @@ class OrderCancelled(OrderEvent, fact="cancelled"):
 
 
 class OrderStarted(OrderEvent, fact="started"):
-    """The member who has claimed the order has begun."""
+    """The member who has the order has begun."""
 
     member_id: MemberId
     org_id: OrgId
 
 
 class ApprovalAsked(OrderEvent, fact="approval_asked"):
-    """The handler asks the organisation above for more time, for a clock that stands still, or appeals."""
+    """The handler asks the parent organisation for an extension or a suspension, or appeals."""
 
     case_no: str
     approval_id: UUID
@@ -178,7 +178,7 @@ class ApprovalAsked(OrderEvent, fact="approval_asked"):
 
 
 class ApprovalRefused(OrderEvent, fact="approval_refused"):
-    """What the handler asked for is not granted, and why."""
+    """The parent organisation has refused what the handler asked for."""
 
     case_no: str
     approval_id: UUID
@@ -190,7 +190,7 @@ class ApprovalRefused(OrderEvent, fact="approval_refused"):
 
 
 class OrderExtended(OrderEvent, fact="extended"):
-    """There is more time to handle the order, and to check it after that; `times` is 1 or 2."""
+    """The deadlines to handle and to check the order are later; `times` is 1 or 2."""
 
     case_no: str
     approval_id: UUID
@@ -203,7 +203,7 @@ class OrderExtended(OrderEvent, fact="extended"):
 
 
 class OrderSuspended(OrderEvent, fact="suspended"):
-    """The clock stands still, until the handler goes on or that time has come."""
+    """The clock is stopped until the handler resumes the order, or until `until`."""
 
     case_no: str
     approval_id: UUID
@@ -215,7 +215,7 @@ class OrderSuspended(OrderEvent, fact="suspended"):
 
 
 class OrderRescheduled(OrderEvent, fact="rescheduled"):
-    """The resident expects somebody at another time, and the deadlines have moved with it."""
+    """The resident has another appointment, and the deadlines have moved with it."""
 
     case_no: str
     appointment: Appointment
@@ -227,7 +227,7 @@ class OrderRescheduled(OrderEvent, fact="rescheduled"):
 
 
 class OrderResumed(OrderEvent, fact="resumed"):
-    """The clock goes on, with what was left of the time."""
+    """The clock runs again, with the time that was left when it was stopped."""
 
     case_no: str
     member_id: MemberId
@@ -237,7 +237,7 @@ class OrderResumed(OrderEvent, fact="resumed"):
 
 
 class AppealUpheld(OrderEvent, fact="appeal_upheld"):
-    """The order does not count for or against the organisation, and what was posted against the member is undone."""
+    """The order does not count for the organisation, and points that were taken from the member are restored."""
 
     case_no: str
     approval_id: UUID
@@ -248,7 +248,7 @@ class AppealUpheld(OrderEvent, fact="appeal_upheld"):
 
 
 class OrderSupervised(OrderEvent, fact="supervised"):
-    """A higher level wants it done: those whose turn it is are told what it says."""
+    """A higher level presses for the order: `member_ids`, whose turn it is, are sent its note."""
 
     case_no: str
     supervised_by: MemberId
@@ -259,7 +259,7 @@ class OrderSupervised(OrderEvent, fact="supervised"):
 
 
 class OrderHandled(OrderEvent, fact="handled"):
-    """The member says that it is done."""
+    """The member has handed the order in as done."""
 
     member_id: MemberId
     org_id: OrgId
@@ -269,7 +269,7 @@ class OrderHandled(OrderEvent, fact="handled"):
 
 
 class OrderChecked(OrderEvent, fact="checked"):
-    """Somebody else has looked: it is done, or it goes back to the member (`passed` false)."""
+    """Somebody else has checked the result: the order is done, or goes back to the member (`passed` false)."""
 
     passed: bool
     member_id: MemberId
@@ -285,14 +285,14 @@ class OrderChecked(OrderEvent, fact="checked"):
 
 
 class InspectionEvent(CaseEvent):
-    """A fact about somebody's looking on site: whether a report is true, or whether an order is really done."""
+    """A fact about an inspection on site: is a report true, or an order really done?"""
 
     inspection_id: UUID
     kind: InspectionKind
 
 
 class InspectionAssigned(InspectionEvent, fact="inspection_assigned"):
-    """A member shall go and look. `order_id` is the order to check; a report to verify has none yet."""
+    """A member is sent to inspect. `order_id`: the order to check; None when a report is to be verified."""
 
     case_no: str
     category_name: str
@@ -306,7 +306,7 @@ class InspectionAssigned(InspectionEvent, fact="inspection_assigned"):
 
 
 class InspectionLapsed(InspectionEvent, fact="inspection_lapsed"):
-    """The member has not looked in time: another is asked."""
+    """The member has not answered in time, and somebody else is asked."""
 
     case_no: str
     member_id: MemberId
@@ -314,7 +314,7 @@ class InspectionLapsed(InspectionEvent, fact="inspection_lapsed"):
 
 
 class InspectionRaised(InspectionEvent, fact="inspection_raised"):
-    """There is nobody (more) to ask: any member of the organisation above may look. `order_id`: as when assigned."""
+    """No member is left to ask: any member of the organisation above may inspect. `order_id`: as when assigned."""
 
     case_no: str
     category_name: str
@@ -326,14 +326,14 @@ class InspectionRaised(InspectionEvent, fact="inspection_raised"):
 
 
 class InspectionCancelled(InspectionEvent, fact="inspection_cancelled"):
-    """The member need not go: somebody else has looked, or the case is decided or over."""
+    """The member need not go: somebody else has answered, or the case is decided or over."""
 
     case_no: str
     member_id: MemberId
 
 
 class CaseVerified(InspectionEvent, fact="verified"):
-    """Somebody has looked on site whether the report is true, and says what they found."""
+    """A member has inspected on site whether the report is true."""
 
     case_no: str
     true_report: bool
@@ -363,7 +363,7 @@ class OrderOverdue(OrderEvent, fact="overdue"):
 
 
 class PatrolPlanned(Event, fact="patrol_planned", aggregate="campaign_id"):
-    """A round of a campaign has begun: so many units are to be visited. `unassigned` of them nobody was found for."""
+    """A round of a campaign has begun: `tasks` units are to be visited, `unassigned` of them by nobody yet."""
 
     campaign_id: UUID
     round_id: UUID
@@ -376,7 +376,7 @@ class PatrolPlanned(Event, fact="patrol_planned", aggregate="campaign_id"):
 
 
 class PatrolAssigned(Event, fact="patrol_assigned", aggregate="campaign_id"):
-    """Each of these members has so many tasks of a round; members with another number are in a fact of their own."""
+    """Each of `member_ids` has `tasks` tasks of a round. Members with another number of tasks are in another fact."""
 
     campaign_id: UUID
     round_id: UUID
@@ -389,7 +389,7 @@ class PatrolAssigned(Event, fact="patrol_assigned", aggregate="campaign_id"):
 
 
 class PatrolVisited(Event, fact="patrol_visited", aggregate="visit_id"):
-    """A member has been there. `first`: nobody had been in this round; `in_place`: in the unit, or near it."""
+    """A member has visited a unit. `first`: the first visit in this round; `in_place`: in the unit, or near it."""
 
     campaign_id: UUID
     round_id: UUID
@@ -404,7 +404,7 @@ class PatrolVisited(Event, fact="patrol_visited", aggregate="visit_id"):
 
 
 class PatrolMissed(Event, fact="patrol_missed", aggregate="campaign_id"):
-    """The time of a round is over, and these units below `unit` (or it itself) were not visited."""
+    """The time of a round is over. `missed`: `unit` or units below it that were not visited."""
 
     campaign_id: UUID
     round_id: UUID
@@ -422,7 +422,7 @@ class PatrolMissed(Event, fact="patrol_missed", aggregate="campaign_id"):
 
 
 class UnitChanged(Event, fact="unit_changed", aggregate="code"):
-    """A unit of the grid tree as it now is."""
+    """The present state of a unit of the grid tree."""
 
     code: GridCode
     level: Level
@@ -435,7 +435,7 @@ class UnitChanged(Event, fact="unit_changed", aggregate="code"):
 
 
 class MemberChanged(Event, fact="member_changed", aggregate="member_id"):
-    """A member as they now are; a contact travels only sealed to notify."""
+    """The present state of a member. The contact is sealed to notify."""
 
     member_id: MemberId
     member_name: str
@@ -447,9 +447,9 @@ class MemberChanged(Event, fact="member_changed", aggregate="member_id"):
 
 
 class MemberAbsent(Event, fact="member_absent", aggregate="member_id"):
-    """A member is away from now on and is offered nothing; what they have claimed is named to their organisation.
+    """A member is absent from now on and is offered nothing. Their organisation is told which orders they have.
 
-    The reason of an absence stays with the dispatch service.
+    The reason of an absence stays in the dispatch service.
     """
 
     member_id: MemberId
@@ -460,7 +460,7 @@ class MemberAbsent(Event, fact="member_absent", aggregate="member_id"):
 
 
 class CategoryChanged(Event, fact="category_changed", aggregate="category"):
-    """A row of the responsibility list as it now is, for the services that need its name or its policy."""
+    """The name and policy of a category, by the responsibility list that is in force."""
 
     category: CategoryCode
     name_zh: str

@@ -1,4 +1,4 @@
-"""What the incident service tells about reports and cases, and the command by which other systems report."""
+"""Facts of the incident service about reports and cases, and the command by which other systems report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 
 
 class EndReason(StrEnum):
-    """Why a report does not become a case, or a case should not have been one."""
+    """Why a report does not become a case, or why a case should not have been one."""
 
     NOT_OURS = "not_ours"
     UNCLEAR = "unclear"
@@ -32,7 +32,7 @@ class EndReason(StrEnum):
 
 
 class Grade(StrEnum):
-    """What the street says of how a case was handled: 优, 良, 中, 差."""
+    """The street's grade for how a case was handled: 优, 良, 中, 差."""
 
     EXCELLENT = "excellent"
     GOOD = "good"
@@ -41,7 +41,7 @@ class Grade(StrEnum):
 
 
 class CaseReported(CaseEvent, fact="reported"):
-    """Somebody said something. The only fact that carries the (sealed) contact of who said it."""
+    """A report was stored. This is the only fact with the reporter's contact, which is sealed."""
 
     case_no: str
     category: CategoryCode
@@ -51,7 +51,7 @@ class CaseReported(CaseEvent, fact="reported"):
 
 
 class CaseOpened(CaseEvent):
-    """What an order takes over from its case. `summary` has nothing that looks like a contact, and is shortened."""
+    """What an order copies from its case. `summary` is shortened, and has nothing that looks like a contact."""
 
     case_no: str
     category: CategoryCode
@@ -67,7 +67,7 @@ class CaseOpened(CaseEvent):
 
 
 class VerifyAsked(CaseEvent, fact="verify_asked"):
-    """The report becomes a case only when somebody has looked on site whether it is true: whom shall that be?"""
+    """The report must be verified on site before it becomes a case, and a member is to be sent there."""
 
     case_no: str
     category: CategoryCode
@@ -79,24 +79,24 @@ class VerifyAsked(CaseEvent, fact="verify_asked"):
 
 
 class CaseRegistered(CaseOpened, fact="registered"):
-    """The report is a case."""
+    """The report has become a case."""
 
-    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
+    verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
 class CaseRejected(CaseEvent, fact="rejected"):
-    """The report does not become a case, for a reason that the reporter is told."""
+    """The report does not become a case. The reporter is told the reason."""
 
     case_no: str
     category_name: str
     end_reason: EndReason
     note: str | None = None
     reporter_id: UUID | None = None
-    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
+    verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
 class CaseVoided(CaseEvent, fact="voided"):
-    """The case should not have been one. Its order, the opening `opening` of the case, is cancelled."""
+    """The case should not have been one. The order of its opening `opening` is cancelled."""
 
     case_no: str
     category_name: str
@@ -104,29 +104,29 @@ class CaseVoided(CaseEvent, fact="voided"):
     note: str | None = None
     opening: int | None = Field(None, ge=0, description="None: it was never registered, and has no order.")
     reporter_id: UUID | None = None
-    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
+    verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
 class CaseMerged(CaseEvent, fact="merged"):
-    """The case is the same as another, which survives; its reporter follows that one, its order is cancelled."""
+    """The case is a duplicate of another: its order is cancelled, and its reporter is told about the other case."""
 
     case_no: str
     into_case_id: UUID
     into_case_no: str
     opening: int | None = Field(None, ge=0, description="None: it was never registered, and has no order.")
     reporter_id: UUID | None = None
-    verify_asked: bool = Field(False, description="It waited to be verified; nobody needs to go there any more.")
+    verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
 class CaseUnmerged(CaseOpened, fact="unmerged"):
-    """The case is one of its own after all: it is registered, gets an order, and its reporter follows it again."""
+    """The case is separate from the other again: it is registered, gets an order, and its reporter is told."""
 
     from_case_id: UUID
     from_case_no: str
 
 
 class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):
-    """The resident expects somebody at another time. `changes` counts them: the latest holds."""
+    """The resident has another appointment. `changes` counts the changes: the highest number is the valid one."""
 
     case_no: str
     appointment: Appointment
@@ -145,7 +145,7 @@ class CaseResolved(CaseEvent, fact="resolved"):
 
 
 class CaseClosed(CaseEvent, fact="closed"):
-    """The result was checked. The reporter is asked how it was."""
+    """The result has passed the check. The reporter is asked for feedback."""
 
     case_no: str
     order_id: UUID
@@ -153,7 +153,7 @@ class CaseClosed(CaseEvent, fact="closed"):
 
 
 class CaseEvaluated(CaseEvent, fact="evaluated"):
-    """The reporter said how it was. The words stay with the incident service."""
+    """The reporter has given feedback. Its text stays in the incident service."""
 
     case_no: str
     order_id: UUID
@@ -161,9 +161,9 @@ class CaseEvaluated(CaseEvent, fact="evaluated"):
 
 
 class CaseStreetEvaluated(CaseEvent, fact="street_evaluated"):
-    """Somebody, for the street, graded how the organisation handled the case. The words stay with the incident service.
+    """The street has graded how the organisation handled the case. The text stays in the incident service.
 
-    Nobody has checked here that `by_member` is of the street committee: who counts grades does.
+    The incident service does not check that `by_member` is of the street committee; whoever counts grades must.
     """
 
     case_no: str
@@ -174,7 +174,7 @@ class CaseStreetEvaluated(CaseEvent, fact="street_evaluated"):
 
 
 class CaseReopened(CaseEvent, fact="reopened"):
-    """A closed case is worked on again: `times` is 1 or 2, the second goes to the street."""
+    """A closed case is opened again: `times` is 1 or 2, and the second time it goes to the street."""
 
     case_no: str
     order_id: UUID
@@ -185,7 +185,7 @@ class CaseReopened(CaseEvent, fact="reopened"):
 
 
 class ReportCase(Command, command="report"):
-    """Report something. `sender` and `key` name the report: sent again, it has the same answer."""
+    """Make a report. `sender` and `key` identify it: sent again, it gets the same answer."""
 
     sender: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     key: Key
@@ -201,7 +201,7 @@ class ReportCase(Command, command="report"):
 
 
 class Receipt(Value):
-    """The answer to a report, durable when it is given."""
+    """The answer to a report, which is stored by then."""
 
     case_id: UUID
     case_no: str

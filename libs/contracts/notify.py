@@ -1,4 +1,4 @@
-"""What the notify service tells: how each notification ended. Recipients are ids, never addresses."""
+"""Facts of the notify service: how each notification ended. Recipients are ids, never addresses."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class _Ended(Event):
 
 
 class NotificationDelivered(_Ended, fact="delivered", aggregate="delivery_id"):
-    """The channel took it."""
+    """The channel has accepted the notification."""
 
 
 class NotificationFailed(_Ended, fact="failed", aggregate="delivery_id"):
-    """The channel refused it for good, or every attempt was used up."""
+    """The channel has refused the notification for good, or every attempt has failed."""
 
     reason: str
 
 
 class NotificationSuppressed(_Ended, fact="suppressed", aggregate="delivery_id"):
-    """It was not sent, because the recipient wants it so or has no address for it."""
+    """The notification was not sent: the recipient does not want it, or has no address for the channel."""
 
     reason: str

@@ -1,4 +1,4 @@
-"""What the scoring service tells: points of members who signed up to serve, never of residents."""
+"""Facts of the scoring service: points of members, who signed up to serve, never of residents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from libs.contracts.message import Event, MemberId, OrgId
 
 
 class PointsPosted(Event, fact="points_posted", aggregate="member_id"):
-    """A rule moved points to a member and to the member's organisation."""
+    """A rule has given points to a member and to the member's organisation."""
 
     transaction_id: UUID
     member_id: MemberId
@@ -22,7 +22,7 @@ class PointsPosted(Event, fact="points_posted", aggregate="member_id"):
 
 
 class PointsReversed(Event, fact="points_reversed", aggregate="member_id"):
-    """The exact opposite of an earlier transaction."""
+    """A transaction was reversed by its exact opposite."""
 
     transaction_id: UUID
     reverses: UUID

@@ -1,4 +1,4 @@
-"""Words of the domain that appear in messages."""
+"""Values of the domain that appear in messages."""
 
 from __future__ import annotations
 
