@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StorageType, StreamConfig
 
-from deploy.local.servers import Servers
+from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis.messaging import nats_internals
 from libs.chassis.messaging.faststream_internals import OwnPullSubscriber, client_of
 
