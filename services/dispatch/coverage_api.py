@@ -18,7 +18,7 @@ from libs.chassis.http import DatabaseDep, RefusedRequest, not_found
 from libs.chassis.pages import csv_lines
 from libs.contracts.message import GridCode, Tenant
 from libs.contracts.values import Level
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.dispatch.domain.coverage import level_below, roll_up
 from services.dispatch.domain.street import Street
 from services.dispatch.streets_asked import street_asked
@@ -119,7 +119,7 @@ def _table(rows: Sequence[BaseModel], kind: type[BaseModel], format: str, name: 
 
 
 def _cells(values: Iterable[Any]) -> list[Any]:
-    return [v.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M") if isinstance(v, datetime) else v for v in values]
+    return [local_minutes(v) if isinstance(v, datetime) else v for v in values]
 
 
 def _missed(row: Record, street: Street) -> MissedView:

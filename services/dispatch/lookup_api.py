@@ -16,7 +16,7 @@ from libs.chassis.http import DatabaseDep, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Level
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.dispatch.domain.calendar import Light
 from services.dispatch.domain.escalation import within_community
 from services.dispatch.domain.order import Order, State
@@ -177,7 +177,7 @@ CSV_COLUMNS = (
 def _csv_line(row: Record) -> list[object]:
     """Times as the street reads them."""
     values = [getattr(row, name) for name in CSV_COLUMNS]
-    return [f"{v.astimezone(STREET_ZONE):%Y-%m-%d %H:%M}" if isinstance(v, datetime) else v for v in values]
+    return [local_minutes(v) if isinstance(v, datetime) else v for v in values]
 
 
 async def _shown(orders: Sequence[Order], tenant: str, request: Request, db: Database) -> list[OrderShown]:

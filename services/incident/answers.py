@@ -13,7 +13,7 @@ from libs.chassis.db.database import Record
 from libs.chassis.handlers import Answer, Done
 from libs.contracts.incident import EndReason, Grade
 from libs.contracts.values import Appointment, Registration, RequestKind
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.incident.domain.appointment import window
 from services.incident.domain.case import Move, State
 from services.incident.domain.feedback import FEEDBACK_DAYS
@@ -124,7 +124,7 @@ def csv_line(row: Record) -> list[Any]:
 
 
 def _in_the_street(time: datetime | None) -> str | None:
-    return f"{time.astimezone(STREET_ZONE):%Y-%m-%d %H:%M}" if time else None
+    return local_minutes(time) if time else None
 
 
 class Moved(BaseModel):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.values import Place, RequestKind
-from libs.street_time import STREET_ZONE
+from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.domain.calendar import NATIONAL
 from services.dispatch.domain.offering import NewCase, dispatch, widen
 from services.dispatch.domain.responsibility import (
@@ -22,7 +22,6 @@ from services.dispatch.domain.responsibility import (
     Responsibility,
     Situation,
     categories,
-    day_of,
     next_turn,
     select,
     tell,
@@ -201,7 +200,7 @@ def test_of_a_list_that_may_be_imported_one_row_applies_whatever_its_sequence(
     for each in rows:
         if not any(disagreements([Listed(n, r) for n, r in enumerate([*imported, each])], UNITS)):
             imported.append(each)
-    fitting = [r for r in imported if r.is_effective(day_of(at)) and r.condition.fits(case)]
+    fitting = [r for r in imported if r.is_effective(local_day(at)) and r.condition.fits(case)]
     ranks = [r.condition.rank(case) for r in fitting]
     assert len(set(ranks)) == len(ranks)
     assert applying(imported, case, at) == applying(imported[::-1], case, at)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.street_time import local_day
 from services.scoring.earning.domain.caps import CappedDay
-from services.scoring.ledger.domain import Because, Undo, local_day, postings, strongest
+from services.scoring.ledger.domain import Because, Undo, postings, strongest
 from services.scoring.rules.domain import Deed
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.stage import NOON

@@ -21,7 +21,7 @@ from deploy.local.morning.simulation import Simulation
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import PatrolPlanned
 from libs.contracts.incident import Receipt
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_day
 
 # Of domain time.
 BEGINS_AFTER, LASTS = timedelta(minutes=15), timedelta(minutes=150)
@@ -157,7 +157,7 @@ class Patrols:
             self._simulation.adopt(_as_planned(finding), receipt)
 
     async def _over(self, planned: PatrolPlanned) -> bool | None:
-        day = planned.planned_at.astimezone(STREET_ZONE).date()
+        day = local_day(planned.planned_at)
         rows = await self._dispatch.look("/v1/patrols/coverage", level="street", first=day.isoformat())
         return True if rows and not any(row["open"] for row in rows) else None
 

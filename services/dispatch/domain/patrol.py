@@ -11,7 +11,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import PatrolAssigned, PatrolMissed, PatrolPlanned
 from libs.contracts.values import MemberKind
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_day
 from libs.transitions import Label, Role, Table, Transition
 from services.dispatch.domain.campaign import Campaign, Item, units_of
 from services.dispatch.domain.street import Street
@@ -62,7 +62,7 @@ class Round:
     @property
     def day(self) -> date:
         """Of the street."""
-        return self.planned_at.astimezone(STREET_ZONE).date()
+        return local_day(self.planned_at)
 
 
 @dataclass(frozen=True, slots=True)

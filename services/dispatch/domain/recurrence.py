@@ -11,7 +11,7 @@ from itertools import dropwhile, islice
 
 from dateutil.rrule import rrule, rrulestr
 
-from libs.street_time import STREET_ZONE
+from libs.street_time import STREET_ZONE, local_day
 
 PARTS = {
     "DAILY": {"INTERVAL", "BYHOUR", "BYMINUTE"},
@@ -48,7 +48,7 @@ def occurrences(
     for at in later:
         if ends_at is not None and at >= ends_at:
             return
-        if at.astimezone(STREET_ZONE).date() not in exceptions:
+        if local_day(at) not in exceptions:
             yield at
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.values import Level, OrgKind, Registration, RequestKind
-from libs.street_time import STREET_ZONE
+from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.domain.calendar import Clocks
 
 FROM_EVER, FOR_EVER = date.min, date.max
@@ -143,7 +143,7 @@ class Selected:
 
 def select(category: str, rows: Iterable[Responsibility], case: Situation, at: datetime) -> Selected:
     """Of the rows of a category the most specific that fits the case at that moment."""
-    listed, day = list(rows), day_of(at)
+    listed, day = list(rows), local_day(at)
     fitting = [row for row in listed if row.is_effective(day) and row.condition.fits(case)]
     if fitting:
         row = min(fitting, key=lambda row: row.condition.rank(case))
@@ -154,13 +154,9 @@ def select(category: str, rows: Iterable[Responsibility], case: Situation, at: d
     return Selected(None, f"no row of category {category} applies to the case on {day}")
 
 
-def day_of(at: datetime) -> date:
-    return at.astimezone(STREET_ZONE).date()
-
-
 def next_turn(rows: Iterable[Responsibility], after: datetime) -> datetime | None:
     """The next moment at which a row begins to apply, or no longer does."""
-    day = day_of(after)
+    day = local_day(after)
     days = [row.effective_from for row in rows if row.effective_from > day]
     days += [row.effective_until + timedelta(1) for row in rows if day <= row.effective_until < FOR_EVER]
     return datetime.combine(min(days), time(), STREET_ZONE) if days else None
@@ -172,7 +168,7 @@ Told = tuple[str, str, str, Registration]
 
 def categories(rows: Iterable[Responsibility], at: datetime) -> dict[str, Told]:
     """What may be reported at a moment: rows of one category that apply at the same time agree on it."""
-    day = day_of(at)
+    day = local_day(at)
     return {r.category: (r.name_zh, r.name_en, r.area, r.registration) for r in rows if r.is_effective(day)}
 
 

@@ -12,19 +12,10 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from libs.contracts.values import Level, MemberKind, RequestKind
-from libs.street_time import STREET_ZONE
+from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.domain.calendar import NATIONAL, Calendar
 from services.dispatch.domain.gazetteer import Gazetteer, NamedPlace
-from services.dispatch.domain.responsibility import (
-    ALWAYS,
-    UNKNOWN,
-    Hours,
-    Responsibility,
-    Selected,
-    Situation,
-    day_of,
-    select,
-)
+from services.dispatch.domain.responsibility import ALWAYS, UNKNOWN, Hours, Responsibility, Selected, Situation, select
 from services.dispatch.domain.rules import NO_RULES, Rules
 from services.dispatch.domain.tree import GridTree, Unit
 
@@ -54,7 +45,7 @@ class Street:
         self, category: str, at: datetime, unit: str | None = None, request_kind: RequestKind | None = None
     ) -> Selected:
         """The row of the responsibility list for a case of the category there; no unit where nobody can tell it."""
-        if (always := self._always(category, day_of(at))) is not None:
+        if (always := self._always(category, local_day(at))) is not None:
             return always
         rows = self.responsibilities[category]
         units = tuple(above.code for above in self.ancestors(unit)) if unit is not None else ()
@@ -76,7 +67,7 @@ class Street:
 
     def is_listed(self, category: str, at: datetime) -> bool:
         """Whether a case of the category may be reported at that moment."""
-        return any(row.is_effective(day_of(at)) for row in self.responsibilities.get(category, ()))
+        return any(row.is_effective(local_day(at)) for row in self.responsibilities.get(category, ()))
 
     def ancestors(self, code: str) -> Iterable[Unit]:
         """The unit and those above it, from the bottom to the street."""

@@ -15,7 +15,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from libs.contracts.dispatch import PatrolVisited
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.dispatch.domain.borders import METRES_PER_DEGREE
 from services.dispatch.domain.campaign import AnswerKind, Item, Wrong
 from services.dispatch.domain.patrol import MOVES, Move, Round, State
@@ -144,9 +144,9 @@ def _wrong_member(said: RecordVisit, member: Member | None, street: Street) -> l
 
 def _wrong_time(of: Round, visited_at: datetime, now: datetime) -> list[Wrong]:
     if visited_at > now + CLOCKS_DIFFER:
-        return [Wrong("visited_at", f"it is later than now, {_local(now)}: is the clock of the phone right?")]
+        return [Wrong("visited_at", f"it is later than now, {local_minutes(now)}: is the clock of the phone right?")]
     if visited_at < of.planned_at - CLOCKS_DIFFER:
-        return [Wrong("visited_at", f"the round begins at {_local(of.planned_at)}")]
+        return [Wrong("visited_at", f"the round begins at {local_minutes(of.planned_at)}")]
     return []
 
 
@@ -220,7 +220,3 @@ def _distance(unit: str, longitude: float, latitude: float, street: Street) -> i
 
 def _borders_below(unit: str, street: Street) -> list[BaseGeometry]:
     return [b for at, b in enumerate(street.units.borders) if b is not None and _is_in(at, unit, street)]
-
-
-def _local(at: datetime) -> str:
-    return at.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")

@@ -13,7 +13,7 @@ from libs.cli.database import opened
 from libs.cli.options import Tenant
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.incident.domain.history import broken
 from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
 from services.incident.tables import audit, views
@@ -84,7 +84,7 @@ async def _verify(url: str, tenant: str | None, case_no: str | None) -> None:
 
 
 def _at(time: datetime | None) -> str:
-    return f"{time.astimezone(STREET_ZONE):%Y-%m-%d %H:%M}" if time else ""
+    return local_minutes(time) if time else ""
 
 
 def _plain(text: str) -> str:

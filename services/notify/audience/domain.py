@@ -47,7 +47,7 @@ from libs.contracts.incident import (
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.values import Appointment, Channel
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.notify.recipients.domain.reach import member, org
 
 
@@ -167,7 +167,7 @@ def parameters(fact: Event, rule: Rule) -> dict[str, str]:
 
 def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(STREET_ZONE).strftime("%Y-%m-%d %H:%M")
+        return local_minutes(value)
     if isinstance(value, Appointment):
         return f"{_as_text(value.starts_at)} – {_as_text(value.ends_at)}"
     if isinstance(value, tuple):

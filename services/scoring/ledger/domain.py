@@ -10,7 +10,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted, PointsReversed
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_day
 
 
 class Kind(StrEnum):
@@ -98,10 +98,6 @@ class Undo:
     def precedence(self) -> tuple[bool, datetime, UUID]:
         """An order keeps one undo: a reopening before a failed check, then the later. It covers what the other does."""
         return (self.because is Because.REOPENED, self.occurred_at, self.cause_id)
-
-
-def local_day(moment: datetime) -> date:
-    return moment.astimezone(STREET_ZONE).date()
 
 
 def take_back(transaction: Transaction, undo: Undo, new_id: Callable[[], UUID]) -> list[Transaction]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from services.scoring.ledger.domain import Kind, Transaction, Undo, local_day, take_back
+from libs.street_time import local_day
+from services.scoring.ledger.domain import Kind, Transaction, Undo, take_back
 from services.scoring.rules.domain import Deed, Earner, Earning, Rules, earnings
 
 
