@@ -19,7 +19,11 @@ from libs.cli.settings import OperatorSettings
 from libs.contracts.message import Command, Message
 from libs.contracts.services import SERVICES
 from libs.transitions import NEEDS, ROLES, Label, Table
-from services.dispatch.domain import approval, campaign, inspection, order, patrol
+from services.dispatch.approvals import domain as approval
+from services.dispatch.campaigns.domain import campaign
+from services.dispatch.inspections.domain import inspection
+from services.dispatch.orders.domain import order
+from services.dispatch.patrols.domain import patrol
 from services.incident.domain.case import TRANSITIONS
 from wangge import asyncapi
 from wangge.wiring import handled

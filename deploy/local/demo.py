@@ -17,7 +17,7 @@ from deploy.local.reconciliation import check, databases, summary, timelines
 from deploy.local.reconciliation.at_rest import wait_until_at_rest
 from deploy.local.run import run_command
 from deploy.local.system import TENANT, LocalSystem, clock_that_shows, empty
-from services.dispatch.domain.calendar import NATIONAL
+from services.dispatch.calendar.domain import NATIONAL
 
 FOLDER = Path(".wangge/demo")
 REPORTS = 600

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.dispatch import (
-    absence_api,
-    approval_api,
-    campaign_api,
-    coverage_api,
-    inspection_api,
-    lookup_api,
-    order_api,
-    responsibility_api,
-    routing_api,
-    visit_api,
-)
+from services.dispatch.absences import api as absences
+from services.dispatch.approvals import api as approvals
+from services.dispatch.campaigns import api as campaigns
+from services.dispatch.coverage import api as coverage
+from services.dispatch.dry_run import api as dry_run
+from services.dispatch.inspections import api as inspections
+from services.dispatch.order_lists import api as order_lists
+from services.dispatch.orders import api as orders
+from services.dispatch.patrols import api as patrols
+from services.dispatch.responsibility import api as responsibility
+from services.dispatch.street import api as street
 
 router = APIRouter()
-router.include_router(order_api.router)
-router.include_router(lookup_api.router)
-router.include_router(absence_api.router)
-router.include_router(approval_api.router)
-router.include_router(campaign_api.router)
-router.include_router(coverage_api.router)
-router.include_router(inspection_api.router)
-router.include_router(responsibility_api.router)
-router.include_router(routing_api.router)
-router.include_router(visit_api.router)
+for room in (
+    orders,
+    order_lists,
+    absences,
+    approvals,
+    campaigns,
+    coverage,
+    inspections,
+    responsibility,
+    street,
+    dry_run,
+):
+    router.include_router(room.router)
+router.include_router(patrols.router)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.dispatch import api, handlers, responsibility_api, senders
+from services.dispatch import api, handlers
+from services.dispatch.findings import sender
+from services.dispatch.responsibility.api import BODY_BYTES
 from services.dispatch.settings import Settings
 
 
@@ -12,6 +14,6 @@ def build() -> Service:
         Settings(),
         handlers.router,
         api.router,
-        background=(senders.report_findings,),
-        body_bytes=responsibility_api.BODY_BYTES,
+        background=(sender.report_findings,),
+        body_bytes=BODY_BYTES,
     )

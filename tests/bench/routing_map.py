@@ -23,8 +23,8 @@ import shapely
 from deploy.local.system import TENANT
 from libs.chassis.db.database import connect, transaction
 from libs.contracts.values import Place, Point
-from services.dispatch.domain.routing import Routed, ToDesk, route_all
-from services.dispatch.tables import streets
+from services.dispatch.routing.domain import RoutingRequest, Unrouted, route_all
+from services.dispatch.street import tables as streets
 from tests.bench.measure import memory_mib
 from tests.bench.place import categories
 from tests.bench.routing import BOX
@@ -62,10 +62,10 @@ def main(which: str, url: str, tenant: str, count: int) -> None:
     print(json.dumps(seen))
 
 
-def _cases(points: Points) -> list[Routed]:
+def _cases(points: Points) -> list[RoutingRequest]:
     known = categories()
     return [
-        Routed(known[n % len(known)], Place(point=Point(longitude=x, latitude=y)), NOON)
+        RoutingRequest(known[n % len(known)], Place(point=Point(longitude=x, latitude=y)), NOON)
         for n, (x, y) in enumerate(points)
     ]
 
@@ -78,8 +78,8 @@ async def service(url: str, tenant: str) -> Locate:
     await engine.close()
     street = replace(loaded[tenant], responsibilities=loaded[TENANT].responsibilities)
 
-    def locate(cases: list[Routed]) -> int:
-        return sum(not isinstance(routed, ToDesk) for routed in route_all(cases, street))
+    def locate(cases: list[RoutingRequest]) -> int:
+        return sum(not isinstance(routed, Unrouted) for routed in route_all(cases, street))
 
     return locate
 

@@ -11,7 +11,7 @@ import pytest
 from deploy.local.linghe import street
 from libs import sealing
 from services.dispatch.roster import importing as roster
-from services.dispatch.roster_files import NotARoster
+from services.dispatch.roster.files import NotARoster
 from tests.support.roster_folder import edit, edit_units, setting
 
 TENANT = "370784004"

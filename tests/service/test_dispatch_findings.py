@@ -12,7 +12,7 @@ from sqlalchemy import text
 from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.incident import CaseReported
 from libs.contracts.values import Registration, RequestKind
-from services.dispatch.tables import findings as finding_tables
+from services.dispatch.findings import tables as finding_tables
 from tests.support.patrols import TENANT, post, round_now, visit_of
 from tests.support.stage import MakeStage, Stage, until
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from libs.chassis.db.database import Database
 from libs.contracts.dispatch import OrderOffered
-from services.dispatch.desk import Desk
+from services.dispatch.orders.batch import OrderBatch
 from tests.support.dispatch import TENANT, act, registered
 from tests.support.stage import NOON, Stage, until
 
@@ -36,7 +36,7 @@ async def somebody_waits(db: Database) -> None:
 async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Stage, order_id: UUID) -> None:
     async def command() -> None:
         async with dispatch.database() as db:
-            await Desk.open(db, {order_id}, [(TENANT, "M1")], NOON)
+            await OrderBatch.open(db, {order_id}, [(TENANT, "M1")], NOON)
 
     async with dispatch.database() as sweep:
         await sweep.execute(text("DELETE FROM timers"))
@@ -49,7 +49,7 @@ async def test_a_command_waits_for_a_sweep_before_it_has_the_order(dispatch: Sta
 async def test_the_member_who_has_an_order_is_locked_with_it(dispatch: Stage, order_id: UUID) -> None:
     await act(dispatch, order_id, "claim", "M2")
     async with dispatch.database() as db:
-        await Desk.open(db, {order_id}, [(TENANT, "M1")], NOON)
+        await OrderBatch.open(db, {order_id}, [(TENANT, "M1")], NOON)
         with pytest.raises(PostgresError, match="could not obtain lock"):
             async with dispatch.database() as other:
                 await other.execute(text("SELECT 1 FROM members WHERE member_id = 'M2' FOR UPDATE NOWAIT"))

@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from libs.contracts.dispatch import PatrolAssigned, PatrolMissed, PatrolPlanned, PatrolVisited
 from libs.street_time import STREET_ZONE
-from services.dispatch.tables import findings as finding_tables
-from services.dispatch.tables import patrols as tables
+from services.dispatch.coverage import tables as coverage_tables
+from services.dispatch.findings import tables as finding_tables
+from services.dispatch.patrols import tables
 from tests.support.patrols import GRID, TENANT, UNITS, lapse_now, post, round_now, states, visit_of
 from tests.support.stage import Stage
 
@@ -177,8 +178,8 @@ def _look_ups(told: PatrolPlanned) -> list[tuple[Any, dict[str, Any]]]:
         (tables.LOCK_TASKS, {"rounds": [one], "units": [UNITS[0]]}),
         (tables.LAPSE, {"rounds": [one]}),
         (tables.VISITS_BY_KEY, {"tenants": [TENANT], "keys": ["phone-0"]}),
-        (tables.COVERAGE, days),
-        (tables.MISSED, days),
+        (coverage_tables.COVERAGE, days),
+        (coverage_tables.MISSED, days),
         (tables.TO_DO, {"tenant": TENANT, "member_id": "M1"}),
         (tables.OF_ROUND, {"tenant": TENANT, "round_id": one, "after": "", "limit": 10}),
         (tables.VISIT, {"tenant": TENANT, "visit_id": one}),

@@ -21,10 +21,11 @@ from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
 from libs.sealing import Opener, Sealer
-from services.dispatch.domain.street import Street
+from services.dispatch.grid import tables as grid_tables
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.importing import Changes, InUse
-from services.dispatch.tables import streets
+from services.dispatch.street import tables as streets
+from services.dispatch.street.domain.street import Street
 from tests.support.roster_folder import edit, edit_units, setting
 from tests.support.stage import NOON, fresh_database
 
@@ -81,7 +82,7 @@ async def version(engine: Engine) -> Any:
 async def test_the_whole_street_is_imported_and_told(
     engine: Engine, linghe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streets, "UNITS_AT_ONCE", 300)
+    monkeypatch.setattr(grid_tables, "UNITS_AT_ONCE", 300)
     changes = await imported(engine, linghe)
     assert changes.units.counts == (1001, 0, 0)
     assert changes.members.counts == (2303, 0, 0)
@@ -108,7 +109,7 @@ async def test_a_running_service_reads_only_the_units_that_have_changed(
     await imported(engine, folder)
     before = await known_street(engine)
     borders = before.units.map
-    monkeypatch.delattr(streets, "UNITS")  # the query for all of them
+    monkeypatch.delattr(grid_tables, "UNITS")  # the query for all of them
     edit_units(folder, lambda units: units[-1]["properties"].update(name="新微网格"))
     await imported(engine, folder)
     after = await known_street(engine)

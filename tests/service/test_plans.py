@@ -67,11 +67,11 @@ A_CHUNK = {
 
 READ_EVERYTHING = {
     "services.incident.tables.views.EXPORT": "every case that is wanted, into a file",
-    "services.dispatch.tables.orders.EXPORT": "every order that is wanted, into a file",
+    "services.dispatch.order_lists.tables.EXPORT": "every order that is wanted, into a file",
     "services.incident.tables.views.COUNTS": "counts every case of a street",
-    "services.dispatch.tables.orders.COUNTS": "counts every order of a street",
-    "services.dispatch.tables.orders.ROUTED": "every case of some days, to be routed by other rules",
-    "services.dispatch.tables.orders.ENDED_BY_LEVEL": "counts the orders that ended in a period",
+    "services.dispatch.order_lists.tables.COUNTS": "counts every order of a street",
+    "services.dispatch.order_lists.tables.ROUTED": "every case of some days, to be routed by other rules",
+    "services.dispatch.order_lists.tables.ENDED_BY_LEVEL": "counts the orders that ended in a period",
     "services.notify.deliveries.tables.COUNTS": "counts every delivery of a street",
     "services.notify.deliveries.tables.LATENCY": "percentiles over every case of a street",
     "services.scoring.ledger.tables.CHECK": "the audit: replays every posting of a street",
@@ -79,8 +79,8 @@ READ_EVERYTHING = {
 """Statements whose cost grows with what there is. None is issued while a case is handled."""
 
 ELSEWHERE = {
-    "services.dispatch.tables.roster": "an import, now and then",
-    "services.dispatch.tables.responsibilities": "an import of the list or a look at it, now and then",
+    "services.dispatch.roster.tables": "an import, now and then",
+    "services.dispatch.responsibility.tables": "an import of the list or a look at it, now and then",
     "services.incident.tables.audit": "an audit, now and then",
     "libs.chassis.db.schema_version": "once at the start",
     "libs.chassis.db.tables": "defaults of columns",

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import ApprovalKind
 from libs.street_time import STREET_ZONE
-from services.dispatch.domain import approval
-from services.dispatch.domain.approval import REASONS, Answered, Approval, Wish
-from services.dispatch.domain.order import Order, Refuse
+from services.dispatch.approvals import domain as approval
+from services.dispatch.approvals.domain import REASONS, Approval, ApprovalRequest, ApprovalResult
+from services.dispatch.orders.domain.order import Order, Refusal
 from tests.support.small_street import STREET
 
 M1, M5 = (STREET.members[m] for m in ("M1", "M5"))
@@ -25,14 +25,14 @@ REASON = {kind: next(iter(REASONS[kind])) for kind in ApprovalKind}
 
 def asked(
     order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY, earlier: tuple[Approval, ...] = ()
-) -> Answered | Refuse:
-    wish = Wish(kind, REASON[kind], "等待材料", amount)
+) -> ApprovalResult | Refusal:
+    wish = ApprovalRequest(kind, REASON[kind], "等待材料", amount)
     return approval.ask(order, M1, wish, earlier, new_id(), STREET, now)
 
 
-def granted(order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY) -> Answered:
+def granted(order: Order, kind: ApprovalKind, amount: int = 1, now: datetime = TUESDAY) -> ApprovalResult:
     pending = asked(order, kind, amount, now - timedelta(minutes=1))
-    assert isinstance(pending, Answered), pending
+    assert isinstance(pending, ApprovalResult), pending
     answered = approval.decide(pending.changed.order, pending.approval, M5, True, "", STREET, now)
-    assert isinstance(answered, Answered), answered
+    assert isinstance(answered, ApprovalResult), answered
     return answered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from libs.contracts.values import Level
-from services.dispatch.domain.campaign import AnswerKind, Item, Plan
+from services.dispatch.campaigns.domain.campaign import AnswerKind, Item, Plan
 from tests.support.small_street import ROOT
 
 PLAN = Plan(

@@ -10,9 +10,11 @@ from tempfile import TemporaryDirectory
 from deploy.local.linghe import street
 from libs import sealing
 from libs.chassis.db.database import connect, transaction
-from services.dispatch import proposed, roster_checks, roster_files
-from services.dispatch.domain.street import Street
+from services.dispatch.dry_run import street_from_roster as proposed
+from services.dispatch.roster import checks as roster_checks
+from services.dispatch.roster import files as roster_files
 from services.dispatch.roster import importing as roster
+from services.dispatch.street.domain.street import Street
 from tests.support.stage import KEYS
 
 TENANT = "370784004"

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from libs.chassis.db.ids import new_id
 from libs.contracts.values import Place, Point
-from services.dispatch.domain import work
-from services.dispatch.domain.offering import NewCase, dispatch
-from services.dispatch.domain.order import Changed, Decision, Order
-from services.dispatch.domain.routing import Routed, route_all
-from services.dispatch.domain.workload import Workload
+from services.dispatch.orders.domain import work
+from services.dispatch.orders.domain.offering import NewCase, dispatch
+from services.dispatch.orders.domain.order import Changed, Decision, Order
+from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.workload.domain import Workload
 from tests.support.small_street import STREET
 from tests.support.stage import NOON
 
@@ -20,7 +20,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 def new_order(reported_by: str | None = None) -> Order:
-    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
+    [routed] = route_all([RoutingRequest("11001", PLACE, NOON)], STREET)
     case = NewCase(new_id(), "20261123-000001", "11001", "路灯不亮", "路灯不亮", reported_by, PLACE)
     return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shapely
 
 from libs.contracts.values import Level, MemberKind, OrgKind, Place, Point, Registration
-from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
-from services.dispatch.domain.responsibility import Responsibility
-from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all
-from services.dispatch.domain.street import Member, Street
-from services.dispatch.domain.tree import GridTree, Unit
+from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
+from services.dispatch.grid.domain.tree import GridTree, Unit
+from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
+from services.dispatch.street.domain.responsibility import Responsibility
+from services.dispatch.street.domain.street import Member, Street
 from tests.support.stage import NOON
 
 ROOT = "370784004"
@@ -65,7 +65,7 @@ STREET = Street(
 )
 
 
-def routed(category: str, *, point: tuple[float, float] | None = None, name: str | None = None) -> Assign | ToDesk:
+def routed(category: str, *, point: tuple[float, float] | None = None, name: str | None = None) -> RoutedTo | Unrouted:
     place = Place(point=Point(longitude=point[0], latitude=point[1]) if point else None, name=name)
-    [decision] = route_all([Routed(category, place, NOON)], STREET)
+    [decision] = route_all([RoutingRequest(category, place, NOON)], STREET)
     return decision

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from libs.chassis.db.ids import new_id
-from services.dispatch.domain.campaign import Wrong, begin
-from services.dispatch.domain.patrol import Round, State, Task, plan_round
-from services.dispatch.domain.visit import Answer, RecordVisit, Visit, visit
+from services.dispatch.campaigns.domain.campaign import Wrong, begin
+from services.dispatch.patrols.domain.patrol import Round, State, Task, plan_round
+from services.dispatch.patrols.domain.visit import Answer, RecordVisit, Visit, visit
 from tests.support.campaigns import PLAN
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON

@@ -13,13 +13,14 @@ from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderHandled, OrderOffered, OrderRescheduled
 from libs.contracts.values import Appointment
 from libs.street_time import STREET_ZONE
-from services.dispatch.domain import approval, work
-from services.dispatch.domain.appointment import claim_deadline, handle_deadline, reschedule
-from services.dispatch.domain.calendar import NATIONAL, Clock, Light, TimeUnit
-from services.dispatch.domain.offering import NewCase, dispatch
-from services.dispatch.domain.order import Changed, Order, Refuse, State
-from services.dispatch.domain.routing import Routed, route_all
-from services.dispatch.domain.workload import Workload
+from services.dispatch.calendar.domain import NATIONAL, Clock, Light, TimeUnit
+from services.dispatch.orders.domain import suspension as approval
+from services.dispatch.orders.domain import work
+from services.dispatch.orders.domain.appointment import claim_deadline, handle_deadline, reschedule
+from services.dispatch.orders.domain.offering import NewCase, dispatch
+from services.dispatch.orders.domain.order import Changed, Order, Refusal, State
+from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import PLACE, changed
 from tests.support.small_street import STREET
 from tests.support.stage import NOON
@@ -39,7 +40,7 @@ def window(starts_at: datetime, hours: float = 2) -> Appointment:
 
 def order_for(appointment: Appointment | None) -> Order:
     """Registered on Monday at noon, to be claimed in 4 working hours and handled in 2 working days."""
-    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
+    [routed] = route_all([RoutingRequest("11001", PLACE, NOON)], STREET)
     case = NewCase(
         new_id(),
         "20261123-000001",
@@ -121,7 +122,7 @@ def test_a_suspension_before_the_window_takes_no_time_and_one_beyond_it_leaves_a
 
 def test_who_is_asked_knows_the_window_and_the_papers_before_they_claim() -> None:
     appointment = window(at(26, 9))
-    [routed] = route_all([Routed("11001", PLACE, NOON)], STREET)
+    [routed] = route_all([RoutingRequest("11001", PLACE, NOON)], STREET)
     case = NewCase(
         new_id(),
         "1",
@@ -144,7 +145,7 @@ def test_who_is_asked_knows_the_window_and_the_papers_before_they_claim() -> Non
 def test_no_paper_is_lost_when_an_errand_is_handed_in(returned: tuple[str, ...], wrong: str) -> None:
     claimed = changed(work.claim(order_for(None), M1, 0, LATER)).order
     refused = work.hand_in(claimed, M1, "办好了", 0, LATER, returned)
-    assert isinstance(refused, Refuse)
+    assert isinstance(refused, Refusal)
     assert refused.reason.endswith(wrong)
     [fact] = changed(work.hand_in(claimed, M1, "办好了", 0, LATER, PAPERS[::-1])).facts
     assert isinstance(fact, OrderHandled)

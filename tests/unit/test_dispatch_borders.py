@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point
 
-from services.dispatch.domain.borders import NEAREST_METRES, Borders
-from services.dispatch.domain.tree import as_array
+from services.dispatch.grid.domain.borders import NEAREST_METRES, Borders
+from services.dispatch.grid.domain.tree import as_array
 from tests.support.linghe_street import linghe
 
 ALL = linghe().units.borders

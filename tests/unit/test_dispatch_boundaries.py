@@ -22,31 +22,33 @@ from libs.contracts.dispatch import (
     RaiseReason,
 )
 from libs.contracts.values import Level
-from services.dispatch.domain import approval, escalation, offering, sending, work
-from services.dispatch.domain.approval import SUSPENDED_DAYS_AT_MOST, Answered, Approval, Wish
-from services.dispatch.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
-from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
-from services.dispatch.domain.campaign import AnswerKind, Item, what_is_wrong
-from services.dispatch.domain.coverage import roll_up
-from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
-from services.dispatch.domain.offering import (
+from services.dispatch.approvals import domain as approval
+from services.dispatch.approvals.domain import SUSPENDED_DAYS_AT_MOST, Approval, ApprovalRequest, ApprovalResult
+from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
+from services.dispatch.campaigns.domain.campaign import AnswerKind, Item, what_is_wrong
+from services.dispatch.campaigns.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked
+from services.dispatch.coverage.domain import roll_up
+from services.dispatch.grid.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
+from services.dispatch.grid.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
+from services.dispatch.grid.domain.tree import GridTree, Packed, as_array, pack
+from services.dispatch.inspections.domain import choosing as sending
+from services.dispatch.orders.domain import escalation, offering, suspension, work
+from services.dispatch.orders.domain.offering import (
     CANDIDATES_AT_MOST,
     DESK_CLOCKS,
     NewCase,
     candidates,
-    hearing_of,
+    plan_offer,
     who_may_be_asked,
 )
-from services.dispatch.domain.order import Order, Refuse, State
-from services.dispatch.domain.patrol import State as PatrolState
-from services.dispatch.domain.patrol import Task, assign, facts_of
-from services.dispatch.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked
-from services.dispatch.domain.responsibility import Condition
-from services.dispatch.domain.routing import Routed, route_all
-from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
-from services.dispatch.domain.visit import CLOCKS_DIFFER
-from services.dispatch.domain.visit import Found as VisitFound
-from services.dispatch.domain.workload import Workload
+from services.dispatch.orders.domain.order import Order, Refusal, State
+from services.dispatch.patrols.domain.patrol import State as PatrolState
+from services.dispatch.patrols.domain.patrol import Task, assign, facts_of
+from services.dispatch.patrols.domain.visit import CLOCKS_DIFFER
+from services.dispatch.patrols.domain.visit import Found as VisitFound
+from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.street.domain.responsibility import Condition
+from services.dispatch.workload.domain import Workload
 from tests.support.approvals import REASON, TUESDAY, asked, granted
 from tests.support.campaigns import PLAN
 from tests.support.orders import LATER, M1, M2, PLACE, changed, claimed, handled, new_order
@@ -80,21 +82,21 @@ def test_who_starts_or_hands_in_again_is_told_the_same_and_nothing_follows() -> 
 def test_who_does_not_have_the_order_neither_starts_it_nor_is_taken_to_have() -> None:
     started = changed(work.start(claimed(), M1, LATER)).order
     for member in (M2, None):
-        assert isinstance(work.start(claimed(), member, LATER), Refuse)
-        assert isinstance(work.start(started, member, LATER), Refuse)
-        assert isinstance(work.hand_in(handled(), member, "done", 0, LATER), Refuse)
+        assert isinstance(work.start(claimed(), member, LATER), Refusal)
+        assert isinstance(work.start(started, member, LATER), Refusal)
+        assert isinstance(work.hand_in(handled(), member, "done", 0, LATER), Refusal)
 
 
 def pending(kind: ApprovalKind, by: str = "M1") -> Approval:
     answered = asked(claimed(), kind)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ApprovalResult)
     return replace(answered.approval, asked_by=by)
 
 
 @pytest.mark.parametrize("other", [pending(SUSPENSION), pending(EXTENSION, by="M2")])
 def test_another_kind_of_wish_and_another_members_are_not_taken_for_ones_own(other: Approval) -> None:
     answered = asked(claimed(), EXTENSION, earlier=(other,))
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ApprovalResult)
     assert answered.approval.approval_id != other.approval_id
     assert (answered.approval.kind, answered.approval.asked_by) == (EXTENSION, "M1")
 
@@ -103,42 +105,42 @@ def test_another_kind_of_wish_and_another_members_are_not_taken_for_ones_own(oth
     ("days", "fits"), [(0, False), (1, True), (SUSPENDED_DAYS_AT_MOST, True), (SUSPENDED_DAYS_AT_MOST + 1, False)]
 )
 def test_a_suspension_is_for_one_day_to_the_most_there_may_be(days: int, fits: bool) -> None:
-    assert isinstance(asked(claimed(), SUSPENSION, days), Answered) == fits
+    assert isinstance(asked(claimed(), SUSPENSION, days), ApprovalResult) == fits
 
 
 def test_an_extension_may_be_as_long_as_the_order_had_at_first_and_until_the_time_is_over() -> None:
-    assert isinstance(asked(claimed(), EXTENSION, claimed().clocks.handle.amount), Answered)
-    assert isinstance(asked(claimed(), EXTENSION, now=claimed().handle_by), Answered)
+    assert isinstance(asked(claimed(), EXTENSION, claimed().clocks.handle.amount), ApprovalResult)
+    assert isinstance(asked(claimed(), EXTENSION, now=claimed().handle_by), ApprovalResult)
 
 
 def test_an_appeal_that_waits_is_no_appeal_that_was_decided() -> None:
     other = replace(pending(EXTENSION), kind=APPEAL, asked_by="M2")
-    assert isinstance(asked(claimed(), APPEAL, earlier=(other,)), Answered)
-    assert isinstance(asked(claimed(), APPEAL, earlier=(replace(other, state=approval.State.REFUSED),)), Refuse)
+    assert isinstance(asked(claimed(), APPEAL, earlier=(other,)), ApprovalResult)
+    assert isinstance(asked(claimed(), APPEAL, earlier=(replace(other, state=approval.State.REFUSED),)), Refusal)
     elsewhere = replace(other, kind=EXTENSION, state=approval.State.REFUSED)
-    assert isinstance(asked(claimed(), APPEAL, earlier=(elsewhere,)), Answered)
+    assert isinstance(asked(claimed(), APPEAL, earlier=(elsewhere,)), ApprovalResult)
 
 
 def test_at_the_street_it_decides_itself_what_is_asked() -> None:
-    wish = Wish(EXTENSION, REASON[EXTENSION], "等待材料", 1)
+    wish = ApprovalRequest(EXTENSION, REASON[EXTENSION], "等待材料", 1)
     answered = approval.ask(at_the_street(claimed()), M1, wish, (), new_id(), STREET, TUESDAY)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ApprovalResult)
     assert (answered.approval.unit, answered.approval.org_id) == (ROOT, f"P{ROOT}")
 
 
 def test_who_goes_on_again_is_told_the_same_and_only_they_go_on() -> None:
     suspended = granted(claimed(), SUSPENSION).changed.order
     for member in (M2, None):
-        assert isinstance(approval.resume(suspended, member, STREET, TUESDAY), Refuse)
-    resumed = changed(approval.resume(suspended, M1, STREET, TUESDAY)).order
-    again = changed(approval.resume(resumed, M1, STREET, TUESDAY))
+        assert isinstance(suspension.resume(suspended, member, STREET, TUESDAY), Refusal)
+    resumed = changed(suspension.resume(suspended, M1, STREET, TUESDAY)).order
+    again = changed(suspension.resume(resumed, M1, STREET, TUESDAY))
     assert (again.order, again.facts) == (resumed, ())
-    assert isinstance(approval.resume(claimed(), M1, STREET, TUESDAY), Refuse)
+    assert isinstance(suspension.resume(claimed(), M1, STREET, TUESDAY), Refusal)
 
 
 def test_the_end_of_a_suspension_that_is_over_changes_nothing() -> None:
     order = claimed()
-    ended = approval.time_up(order, STREET, TUESDAY)
+    ended = suspension.time_up(order, STREET, TUESDAY)
     assert (ended.order, ended.facts) == (order, ())
 
 
@@ -147,7 +149,7 @@ def test_above_the_street_there_is_no_level_and_nothing_is_told() -> None:
     up = escalation.escalate(order, EscalationCause.OVERDUE, STREET, FREE, LATER)
     assert (up.order, up.facts) == (order, ())
     raised = escalation.raise_by_hand(order, STREET_DESK, RaiseReason.BEYOND_MEANS, WITH_DESK, FREE, LATER)
-    assert isinstance(raised, Refuse)
+    assert isinstance(raised, Refusal)
     assert "highest level" in raised.reason
 
 
@@ -162,7 +164,7 @@ def test_what_is_over_is_neither_warned_of_nor_overdue_nor_moved() -> None:
         escalation.supervise(order, lead, "now", STREET, LATER),
         work.assign(order, lead, M2, "nearer", STREET, FREE, LATER),
     ):
-        assert isinstance(decision, Refuse)
+        assert isinstance(decision, Refusal)
 
 
 def test_a_category_without_a_row_has_the_clocks_of_the_desk() -> None:
@@ -183,7 +185,7 @@ def test_a_category_without_a_row_has_the_clocks_of_the_desk() -> None:
     ],
 )
 def test_the_explanation_counts_who_was_passed_over_and_why(category: str, loads: Workload, because: str) -> None:
-    said = hearing_of(routed(category, point=(119.005, 36.005)), STREET, loads).because
+    said = plan_offer(routed(category, point=(119.005, 36.005)), STREET, loads).because
     assert because in said
 
 
@@ -351,8 +353,8 @@ def test_what_did_not_end_at_the_street_ended_within_a_community(ended: dict[Lev
 
 def test_where_nobody_has_the_skill_the_explanation_says_so_and_anybody_is_asked() -> None:
     without = replace(STREET, members={m: member for m, member in STREET.members.items() if m != "M3"})
-    [unskilled] = route_all([Routed("11002", PLACE, NOON)], without)
-    assert "the nearest, nobody has plumber" in hearing_of(unskilled, without, FREE).because
+    [unskilled] = route_all([RoutingRequest("11002", PLACE, NOON)], without)
+    assert "the nearest, nobody has plumber" in plan_offer(unskilled, without, FREE).because
 
 
 def test_a_warning_tells_the_people_that_are_named_and_else_those_who_have_the_order() -> None:
@@ -371,7 +373,7 @@ def test_an_item_of_a_checklist_is_required_and_needs_no_photo_where_nothing_els
 
 def test_only_who_has_the_order_gives_it_back() -> None:
     for member in (M2, None):
-        assert isinstance(work.give_back(claimed(), member, "a crane is needed", STREET, FREE, LATER), Refuse)
+        assert isinstance(work.give_back(claimed(), member, "a crane is needed", STREET, FREE, LATER), Refusal)
 
 
 def test_a_level_of_which_an_area_has_no_unit_is_refused() -> None:

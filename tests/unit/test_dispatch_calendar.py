@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.street_time import STREET_ZONE
-from services.dispatch.domain.calendar import (
+from services.dispatch.calendar.domain import (
     NATIONAL,
     PUBLISHED_UNTIL,
     Calendar,

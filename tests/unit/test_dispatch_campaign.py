@@ -11,7 +11,7 @@ from libs.chassis.db.ids import new_id
 from libs.contracts.values import Level
 from libs.street_time import STREET_ZONE
 from libs.transitions import Impossible
-from services.dispatch.domain.campaign import (
+from services.dispatch.campaigns.domain.campaign import (
     Campaign,
     Move,
     Plan,
@@ -23,7 +23,7 @@ from services.dispatch.domain.campaign import (
     upcoming,
     what_is_wrong,
 )
-from services.dispatch.domain.recurrence import NoRecurrence, checked
+from services.dispatch.campaigns.domain.recurrence import NoRecurrence, checked
 from tests.support.campaigns import PLAN
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON

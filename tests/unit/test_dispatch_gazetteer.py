@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from libs.contracts.values import Level
-from services.dispatch.domain.gazetteer import Ambiguous, Found, Gazetteer, Unknown, plain, shortened
-from services.dispatch.domain.tree import GridTree, Unit
+from services.dispatch.grid.domain.gazetteer import Ambiguous, Found, Gazetteer, Unknown, plain, shortened
+from services.dispatch.grid.domain.tree import GridTree, Unit
 from tests.support.linghe_street import TENANT, linghe
 from tests.support.small_street import ROOT, UNITS
 

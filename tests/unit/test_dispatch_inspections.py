@@ -24,11 +24,13 @@ from libs.contracts.incident import VerifyAsked
 from libs.contracts.values import Place, Point, RequestKind
 from libs.street_time import STREET_ZONE
 from libs.transitions import Impossible
-from services.dispatch.domain import inspection, sending, work
-from services.dispatch.domain.inspection import MOVES, OPEN, Inspected, Inspection, Move, State
-from services.dispatch.domain.order import Order, Refuse
-from services.dispatch.domain.routing import Routed, route_all
-from services.dispatch.domain.workload import Workload
+from services.dispatch.inspections.domain import choosing as sending
+from services.dispatch.inspections.domain import inspection
+from services.dispatch.inspections.domain.inspection import MOVES, OPEN, Inspected, Inspection, Move, State
+from services.dispatch.orders.domain import work
+from services.dispatch.orders.domain.order import Order, Refusal
+from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, M2, changed, claimed, handled, new_order
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
@@ -55,7 +57,7 @@ def to_verify(reported_by: str | None = None, loads: Workload = FREE) -> Inspect
         summary="围墙倾斜",
         reported_by_member=reported_by,
     )
-    [routed] = route_all([Routed(case.category, case.place, case.occurred_at, case.request_kind)], STREET)
+    [routed] = route_all([RoutingRequest(case.category, case.place, case.occurred_at, case.request_kind)], STREET)
     return sending.ask_to_verify(new_id(), case, routed, STREET, loads)
 
 
@@ -178,9 +180,9 @@ def test_what_is_found_of_an_order_is_said_by_its_check() -> None:
 
 def test_a_check_is_for_who_was_sent_or_answers_for_the_order_and_its_failure_is_explained() -> None:
     order = handled()
-    assert isinstance(work.check(order, M4, True, STREET, LATER), Refuse)
-    assert isinstance(work.check(order, M4, False, STREET, LATER, note=" ", asked=("M4",)), Refuse)
-    assert isinstance(work.check(order, M1, True, STREET, LATER, asked=("M1",)), Refuse)
+    assert isinstance(work.check(order, M4, True, STREET, LATER), Refusal)
+    assert isinstance(work.check(order, M4, False, STREET, LATER, note=" ", asked=("M4",)), Refusal)
+    assert isinstance(work.check(order, M1, True, STREET, LATER, asked=("M1",)), Refusal)
     [fact] = changed(work.check(order, M4, False, STREET, LATER, note="灯罩未装", asked=("M4",))).facts
     assert isinstance(fact, OrderChecked)
     assert (fact.note, fact.checked_by) == ("灯罩未装", "M4")

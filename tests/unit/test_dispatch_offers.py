@@ -17,11 +17,11 @@ from libs.contracts.dispatch import (
     RaiseReason,
 )
 from libs.contracts.values import Level, Reach
-from services.dispatch.domain import escalation, work
-from services.dispatch.domain.absence import Absence, AbsenceReason, NotRecorded, record, tell
-from services.dispatch.domain.offering import LEASE_SHARE, choose, offer_without, widen
-from services.dispatch.domain.order import Order, Refuse, State
-from services.dispatch.domain.workload import Workload
+from services.dispatch.absences.domain import Absence, AbsenceReason, NotRecorded, absence_fact, record
+from services.dispatch.orders.domain import escalation, work
+from services.dispatch.orders.domain.offering import LEASE_SHARE, choose, offer_without, widen
+from services.dispatch.orders.domain.order import Order, Refusal, State
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, M2, M3, changed, claimed, new_order
 from tests.support.small_street import ROOT, STREET
 
@@ -80,7 +80,7 @@ def test_the_offers_of_who_goes_away_move_to_others() -> None:
     [fact] = moved.facts
     assert isinstance(fact, OrderOffered)
     assert (fact.offered_to, fact.newly_asked) == (("M2", "M3", "M5"), ("M5",))
-    assert isinstance(work.claim(moved.order, M1, 0, LATER), Refuse)
+    assert isinstance(work.claim(moved.order, M1, 0, LATER), Refusal)
 
 
 def test_an_organisation_that_answers_gives_an_order_to_a_member_from_whoever_has_it() -> None:
@@ -111,7 +111,7 @@ def test_an_order_is_not_assigned(
     organiser: object, member: object, reason: str, workload: object, because: str
 ) -> None:
     refused = work.assign(claimed(), organiser, member, reason, STREET, workload, LATER)  # type: ignore[arg-type]
-    assert isinstance(refused, Refuse)
+    assert isinstance(refused, Refusal)
     assert because in refused.reason
 
 
@@ -127,8 +127,8 @@ def test_an_organisation_raises_an_order_by_hand_and_it_is_with_nobody_then() ->
 def test_at_the_street_nobody_raises_an_order_any_further() -> None:
     order = replace(new_order(), unit=ROOT, level=Level.STREET)
     lead = replace(M1, org_id=STREET.root.org_id)
-    assert isinstance(escalation.raise_by_hand(order, lead, RaiseReason.DANGEROUS, STREET, FREE, LATER), Refuse)
-    assert isinstance(escalation.raise_by_hand(new_order(), M3, RaiseReason.DANGEROUS, STREET, FREE, LATER), Refuse)
+    assert isinstance(escalation.raise_by_hand(order, lead, RaiseReason.DANGEROUS, STREET, FREE, LATER), Refusal)
+    assert isinstance(escalation.raise_by_hand(new_order(), M3, RaiseReason.DANGEROUS, STREET, FREE, LATER), Refusal)
 
 
 def test_an_order_is_sent_down_to_a_unit_below_and_offered_there() -> None:
@@ -138,9 +138,9 @@ def test_an_order_is_sent_down_to_a_unit_below_and_offered_there() -> None:
     assert isinstance(fact, OrderSentDown)
     assert isinstance(offered, OrderOffered)
     assert (fact.from_unit, fact.to_unit, offered.offered_to[0]) == (f"{ROOT}201", f"{ROOT}20102", "M3")
-    assert isinstance(escalation.send_down(order, LEAD, f"{ROOT}201", "能处置", STREET, FREE, LATER), Refuse)
-    assert isinstance(escalation.send_down(order, LEAD, f"{ROOT}20201", "能处置", STREET, FREE, LATER), Refuse)
-    assert isinstance(escalation.send_down(order, M1, f"{ROOT}20102", "能处置", STREET, FREE, LATER), Refuse)
+    assert isinstance(escalation.send_down(order, LEAD, f"{ROOT}201", "能处置", STREET, FREE, LATER), Refusal)
+    assert isinstance(escalation.send_down(order, LEAD, f"{ROOT}20201", "能处置", STREET, FREE, LATER), Refusal)
+    assert isinstance(escalation.send_down(order, M1, f"{ROOT}20102", "能处置", STREET, FREE, LATER), Refusal)
 
 
 def test_small_matters_that_stay_in_the_community_are_a_share_of_all() -> None:
@@ -168,6 +168,6 @@ def test_an_absence_that_is_over_or_of_a_stranger_is_not_recorded() -> None:
 
 
 def test_the_organisation_of_who_is_absent_hears_what_they_have_claimed_and_not_why_they_are_away() -> None:
-    fact = tell(away(0, 2), M1, [claimed()], LATER)
+    fact = absence_fact(away(0, 2), M1, [claimed()], LATER)
     assert (fact.org_id, fact.case_nos) == (M1.org_id, ("20261123-000001",))
     assert "leave" not in fact.model_dump_json()

@@ -19,9 +19,9 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.values import Level
 from libs.street_time import STREET_ZONE
-from services.dispatch.domain import escalation, work
-from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Move, Refuse, State
-from services.dispatch.domain.workload import Workload
+from services.dispatch.orders.domain import escalation, work
+from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Move, Refusal, State
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, M2, changed, claimed, handled, new_order
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
@@ -40,7 +40,7 @@ def test_the_first_claim_wins_and_the_second_hears_why() -> None:
     first = changed(work.claim(new_order(), M1, 0, LATER))
     assert [type(f) for f in first.facts] == [OrderClaimed]
     second = work.claim(first.order, M2, 0, LATER)
-    assert isinstance(second, Refuse)
+    assert isinstance(second, Refusal)
     assert second.allowed == MOVES.allowed(State.CLAIMED)
     assert "hand_in (the member who has it, with the evidence" in second.reason
 
@@ -52,24 +52,24 @@ def test_who_claims_again_what_they_have_is_told_the_same_and_nothing_follows() 
 
 
 def test_a_member_at_the_workload_limit_cannot_claim() -> None:
-    assert isinstance(work.claim(new_order(), M1, M1.workload_limit, LATER), Refuse)
+    assert isinstance(work.claim(new_order(), M1, M1.workload_limit, LATER), Refusal)
 
 
 def test_a_member_whom_it_is_not_offered_to_cannot_claim() -> None:
-    assert isinstance(work.claim(new_order(), STREET.members["M4"], 0, LATER), Refuse)
-    assert isinstance(work.claim(new_order(), None, 0, LATER), Refuse)
+    assert isinstance(work.claim(new_order(), STREET.members["M4"], 0, LATER), Refusal)
+    assert isinstance(work.claim(new_order(), None, 0, LATER), Refusal)
 
 
 def test_handing_in_needs_the_evidence_that_the_list_asks_for() -> None:
-    assert isinstance(work.hand_in(claimed(), M1, " ", 0, LATER), Refuse)
-    assert isinstance(work.hand_in(claimed(), M2, "done", 0, LATER), Refuse)
+    assert isinstance(work.hand_in(claimed(), M1, " ", 0, LATER), Refusal)
+    assert isinstance(work.hand_in(claimed(), M2, "done", 0, LATER), Refusal)
     [fact] = changed(work.hand_in(claimed(), M1, "done", 0, LATER)).facts
     assert isinstance(fact, OrderHandled)
     assert fact.on_time
 
 
 def test_a_member_does_not_check_their_own_work() -> None:
-    assert isinstance(work.check(handled(), M1, True, STREET, LATER), Refuse)
+    assert isinstance(work.check(handled(), M1, True, STREET, LATER), Refusal)
 
 
 def test_a_failed_check_is_rework_and_is_counted() -> None:
@@ -92,7 +92,7 @@ def test_an_order_that_is_given_back_is_offered_to_others() -> None:
     assert [type(f) for f in back.facts] == [OrderReturned, OrderOffered]
     assert "M1" not in back.order.offered_to
     assert back.order.member_id is None
-    assert isinstance(work.give_back(claimed(), M1, " ", STREET, Workload(), LATER), Refuse)
+    assert isinstance(work.give_back(claimed(), M1, " ", STREET, Workload(), LATER), Refusal)
 
 
 def test_when_everybody_near_has_given_it_back_it_goes_one_level_up() -> None:

@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import ApprovalKind, CancelCause
-from services.dispatch.domain import approval, escalation, offering, work
-from services.dispatch.domain.approval import ORDER_MOVES, REASONS, Approval, Wish
-from services.dispatch.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refuse, State
-from services.dispatch.domain.workload import Workload
+from services.dispatch.approvals import domain as approval
+from services.dispatch.approvals.domain import ORDER_MOVES, REASONS, Approval, ApprovalRequest
+from services.dispatch.orders.domain import escalation, offering, suspension, work
+from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refusal, State
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import new_order
 from tests.support.small_street import STREET
 from tests.support.stage import NOON
@@ -37,7 +38,7 @@ class Paths(RuleBasedStateMachine):
         """The table allows it and it leads to the target, or the refusal says what is possible."""
         row = MOVES.get(self.order.state, move)
         match decision:
-            case Refuse(reason, allowed):
+            case Refusal(reason, allowed):
                 assert reason
                 assert allowed == MOVES.allowed(self.order.state)
                 if row is None:
@@ -70,7 +71,7 @@ class Paths(RuleBasedStateMachine):
             Move.START: lambda: work.start(self.order, member, self.now),
             Move.HAND_IN: lambda: work.hand_in(self.order, member, "已处置", 1, self.now),
             Move.GIVE_BACK: lambda: work.give_back(self.order, member, "缺设备", STREET, Workload(), self.now),
-            Move.RESUME: lambda: approval.resume(self.order, member, STREET, self.now),
+            Move.RESUME: lambda: suspension.resume(self.order, member, STREET, self.now),
         }
         self.meet(do, ways[do](), repeats=True)
 
@@ -89,10 +90,10 @@ class Paths(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(ApprovalKind), amount=st.integers(0, 3))
     def ask(self, kind: ApprovalKind, amount: int) -> None:
         member = STREET.members[self.order.member_id] if self.order.member_id else None
-        wish = Wish(kind, next(iter(REASONS[kind])), "等待材料", amount)
+        wish = ApprovalRequest(kind, next(iter(REASONS[kind])), "等待材料", amount)
         earlier = [each for of_kind in self.approvals.values() for each in of_kind]
         answered = approval.ask(self.order, member, wish, earlier, new_id(), STREET, self.now)
-        if isinstance(answered, Refuse):
+        if isinstance(answered, Refusal):
             self.meet(ORDER_MOVES[kind], answered)
             return
         assert MOVES.get(self.order.state, ORDER_MOVES[kind]) is not None
@@ -107,7 +108,7 @@ class Paths(RuleBasedStateMachine):
         kind = data.draw(st.sampled_from([k for k, asked in self.approvals.items() if asked]))
         asked = self.approvals[kind][-1]
         answered = approval.decide(self.order, asked, ABOVE, approve, "不属实", STREET, self.now)
-        if isinstance(answered, Refuse):
+        if isinstance(answered, Refusal):
             assert answered.allowed == MOVES.allowed(self.order.state)
             return
         if approve:
@@ -122,7 +123,7 @@ class Paths(RuleBasedStateMachine):
         ways: dict[Move, Callable[[], Decision]] = {
             Move.WARN: lambda: escalation.warn(self.order, self.now),
             Move.LAPSE: lambda: escalation.lapse(self.order, STREET, Workload(), self.now),
-            Move.TIME_UP: lambda: approval.time_up(self.order, STREET, self.now),
+            Move.TIME_UP: lambda: suspension.time_up(self.order, STREET, self.now),
             Move.SUPERVISE: lambda: escalation.supervise(self.order, ABOVE, "请抓紧", STREET, self.now),
         }
         self.meet(what, ways[what]())

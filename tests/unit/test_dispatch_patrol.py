@@ -12,12 +12,12 @@ from libs.contracts.dispatch import PatrolAssigned, PatrolPlanned
 from libs.contracts.incident import Receipt
 from libs.contracts.problem import Problem
 from libs.contracts.values import Level, MemberKind
-from services.dispatch.domain.campaign import AnswerKind, Item
-from services.dispatch.domain.coverage import level_below, roll_up
-from services.dispatch.domain.finding import DELAYS, AskAgain, NotACase, Reported, after
-from services.dispatch.domain.patrol import State, Task, assign, facts_of, missed
-from services.dispatch.domain.street import Street
-from services.dispatch.domain.visit import Answer, Found, fingerprint, metres_off, wrong_answers
+from services.dispatch.campaigns.domain.campaign import AnswerKind, Item
+from services.dispatch.coverage.domain import level_below, roll_up
+from services.dispatch.findings.domain import DELAYS, AskAgain, NotACase, Reported, next_outcome
+from services.dispatch.patrols.domain.patrol import State, Task, assign, facts_of, missed
+from services.dispatch.patrols.domain.visit import Answer, Found, fingerprint, metres_off, wrong_answers
+from services.dispatch.street.domain.street import Street
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
 from tests.support.visits import FIRST, ROUND, SECOND, TASKS, THIRD, refused, said, visited
@@ -188,11 +188,11 @@ def problem(status: int) -> bytes:
 
 def test_a_finding_becomes_a_case_or_hears_why_not() -> None:
     receipt = Receipt(case_id=new_id(), case_no="20261123-000001", tracking_code="7ZK3M0Q9XV2BD")
-    assert after(receipt.model_dump_json().encode(), 1) == Reported(receipt.case_id, receipt.case_no)
-    assert after(problem(422), 1) == NotACase("Unknown category: there is none")
+    assert next_outcome(receipt.model_dump_json().encode(), 1) == Reported(receipt.case_id, receipt.case_no)
+    assert next_outcome(problem(422), 1) == NotACase("Unknown category: there is none")
 
 
 @pytest.mark.parametrize("answer", [None, b"", b"{}", problem(503), problem(500)])
 def test_without_an_answer_incident_is_asked_again_for_ever(answer: bytes | None) -> None:
-    assert after(answer, 1) == AskAgain(DELAYS[0])
-    assert after(answer, 1000) == AskAgain(DELAYS[-1])
+    assert next_outcome(answer, 1) == AskAgain(DELAYS[0])
+    assert next_outcome(answer, 1000) == AskAgain(DELAYS[-1])

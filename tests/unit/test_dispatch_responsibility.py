@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from libs.contracts.values import Place, RequestKind
 from libs.street_time import STREET_ZONE, local_day
-from services.dispatch.domain.calendar import NATIONAL
-from services.dispatch.domain.offering import NewCase, dispatch, widen
-from services.dispatch.domain.responsibility import (
+from services.dispatch.calendar.domain import NATIONAL
+from services.dispatch.orders.domain.offering import NewCase, dispatch, widen
+from services.dispatch.responsibility.file import Listed, disagreements
+from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.street.domain.responsibility import (
     FOR_EVER,
     FROM_EVER,
     Condition,
@@ -22,13 +24,11 @@ from services.dispatch.domain.responsibility import (
     Responsibility,
     Situation,
     categories,
+    category_facts,
     next_turn,
     select,
-    tell,
 )
-from services.dispatch.domain.routing import Routed, route_all
-from services.dispatch.domain.workload import Workload
-from services.dispatch.responsibility_file import Listed, disagreements
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import new_order
 from tests.support.small_street import ROOT, STREET, row
 from tests.support.stage import NOON
@@ -113,7 +113,7 @@ def test_who_takes_reports_hears_of_what_comes_changes_and_goes_and_of_nothing_e
     ]
     rows = [ends, begins, *renamed, row("11004")]
     later = datetime(2027, 1, 1, tzinfo=STREET_ZONE)
-    told = tell(ROOT, categories(rows, NOON), categories(rows, later), later)
+    told = category_facts(ROOT, categories(rows, NOON), categories(rows, later), later)
     assert [(fact.category, fact.name_zh, fact.active) for fact in told] == [
         ("11001", "路灯不亮", False),
         ("11002", "路灯不亮", True),
@@ -126,7 +126,7 @@ def test_an_order_is_made_under_the_row_for_its_place_and_says_so() -> None:
     street = replace(STREET, responsibilities={"11001": [row("11001"), special]})
     for name, points, version in (("大儒林", 5, 1), ("儒林", 9, 4)):
         place = Place(name=name)
-        [routed] = route_all([Routed("11001", place, NOON)], street)
+        [routed] = route_all([RoutingRequest("11001", place, NOON)], street)
         case = NewCase(new_order().case_id, "20261123-000001", "11001", "路灯不亮", "", None, place)
         order = dispatch(new_order().order_id, case, routed, street, Workload(), NOON).order
         assert (order.points, order.responsibility_version) == (points, version)
@@ -134,7 +134,7 @@ def test_an_order_is_made_under_the_row_for_its_place_and_says_so() -> None:
 
 
 def test_an_order_goes_on_with_the_skills_it_was_made_with() -> None:
-    [routed] = route_all([Routed("11002", Place(name="儒林"), NOON)], STREET)
+    [routed] = route_all([RoutingRequest("11002", Place(name="儒林"), NOON)], STREET)
     case = NewCase(new_order().case_id, "20261123-000001", "11002", "水管", "", None, Place(name="儒林"))
     order = dispatch(new_order().order_id, case, routed, STREET, Workload(), NOON).order
     changed = replace(STREET, responsibilities={})

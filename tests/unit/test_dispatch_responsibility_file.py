@@ -14,12 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
+from libs import spreadsheet
 from libs.contracts.values import Level, Registration, RequestKind
-from services.dispatch import responsibility_file, spreadsheet
-from services.dispatch.domain.calendar import Clock, Clocks, TimeUnit
-from services.dispatch.domain.responsibility import ANSWERING, FOR_EVER, FROM_EVER, Condition, Hours, Responsibility
-from services.dispatch.responsibility_columns import COLUMNS, OPTIONAL
-from services.dispatch.responsibility_file import NotAList
+from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
+from services.dispatch.responsibility import file as responsibility_file
+from services.dispatch.responsibility.domain.columns import COLUMNS, OPTIONAL
+from services.dispatch.responsibility.file import NotAList
+from services.dispatch.street.domain.responsibility import (
+    ANSWERING,
+    FOR_EVER,
+    FROM_EVER,
+    Condition,
+    Hours,
+    Responsibility,
+)
 
 ROOT = "370784004"
 UNITS = (ROOT, f"{ROOT}201")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from libs.contracts.values import Level
-from services.dispatch.domain.offering import candidates, choose
-from services.dispatch.domain.routing import ToDesk
-from services.dispatch.domain.workload import Workload
+from services.dispatch.orders.domain.offering import candidates, choose
+from services.dispatch.routing.domain import Unrouted
+from services.dispatch.workload.domain import Workload
 from tests.support.small_street import ROOT, STREET, routed
 
 
@@ -26,7 +26,7 @@ def test_a_point_just_outside_goes_to_the_nearest_and_says_how_far_it_was() -> N
 
 def test_a_point_far_outside_goes_to_the_street_desk() -> None:
     decision = routed("11001", point=(100.0, 20.0))
-    assert isinstance(decision, ToDesk)
+    assert isinstance(decision, Unrouted)
     assert decision.unit.code == ROOT
 
 
@@ -43,7 +43,7 @@ def test_a_name_that_contains_another_is_not_taken_for_it() -> None:
 
 def test_a_name_of_two_places_is_not_guessed() -> None:
     decision = routed("11001", name="老村")
-    assert isinstance(decision, ToDesk)
+    assert isinstance(decision, Unrouted)
     assert decision.because[0] == f"“老村” may be 东村 ({ROOT}203) or 西村 ({ROOT}204)"
     assert [(c.code, c.path) for c in decision.candidates] == [
         (f"{ROOT}203", "凌河街道 › 一社区 › 东村"),
@@ -53,7 +53,7 @@ def test_a_name_of_two_places_is_not_guessed() -> None:
 
 def test_an_unknown_name_goes_to_the_desk_and_says_so() -> None:
     decision = routed("11001", name="别的地方")
-    assert isinstance(decision, ToDesk)
+    assert isinstance(decision, Unrouted)
     assert "别的地方" in decision.because[0]
 
 
@@ -65,7 +65,7 @@ def test_the_responsibility_list_says_at_which_level_a_case_starts() -> None:
 
 def test_a_category_without_a_row_goes_to_the_desk() -> None:
     decision = routed("99999", point=(119.015, 36.005))
-    assert isinstance(decision, ToDesk)
+    assert isinstance(decision, Unrouted)
     assert decision.responsibility is None
 
 

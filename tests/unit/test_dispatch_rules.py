@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from libs.contracts.values import Level, OrgKind, Place, Point, RequestKind
-from services.dispatch.domain.replay import Replayed
-from services.dispatch.domain.routing import Assign, Routed, ToDesk, route_all
-from services.dispatch.domain.rules import Rule, Rules
-from services.dispatch.domain.street import Street
+from services.dispatch.dry_run.domain import Replayed
+from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
+from services.dispatch.street.domain.rules import Rule, Rules
+from services.dispatch.street.domain.street import Street
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
 
@@ -63,9 +63,9 @@ TABLE: list[tuple[str, str, str | tuple[float, float], str, int | None, str]] = 
 ]
 
 
-def asked(category: str, kind: str, where: str | tuple[float, float]) -> Routed:
+def asked(category: str, kind: str, where: str | tuple[float, float]) -> RoutingRequest:
     at = Place(name=where) if isinstance(where, str) else Place(point=Point(longitude=where[0], latitude=where[1]))
-    return Routed(category, at, NOON, RequestKind(kind))
+    return RoutingRequest(category, at, NOON, RequestKind(kind))
 
 
 @pytest.mark.parametrize(("category", "kind", "where", "unit", "number", "said"), TABLE)
@@ -74,17 +74,17 @@ def test_the_first_rule_that_matches_decides_and_then_the_list(
 ) -> None:
     [routed] = route_all([asked(category, kind, where)], RULED)
     assert routed.unit.code == unit
-    assert (routed.rule if isinstance(routed, Assign) else None) == number
+    assert (routed.rule if isinstance(routed, RoutedTo) else None) == number
     assert said in "; ".join(routed.because)
-    assert isinstance(routed, ToDesk) == (unit == ROOT)
+    assert isinstance(routed, Unrouted) == (unit == ROOT)
 
 
 def test_where_point_and_name_disagree_the_point_decides_and_says_so() -> None:
     place = Place(point=Point(longitude=IN_FIRST[0], latitude=IN_FIRST[1]), name="大儒林村")
-    [routed] = route_all([Routed("11001", place, NOON)], STREET)
+    [routed] = route_all([RoutingRequest("11001", place, NOON)], STREET)
     assert routed.unit.code == FIRST_MICRO
     assert routed.because[1] == f"“大儒林村” is 大儒林村 ({BIG_RULIN}), but the point decides"
-    [agreeing] = route_all([Routed("11001", place.model_copy(update={"name": "儒林村"}), NOON)], STREET)
+    [agreeing] = route_all([RoutingRequest("11001", place.model_copy(update={"name": "儒林村"}), NOON)], STREET)
     assert not any("decides" in line for line in agreeing.because)
 
 

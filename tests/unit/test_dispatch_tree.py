@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from libs.contracts.values import Level
-from services.dispatch.domain.tree import GridTree, Packed, as_array, pack
+from services.dispatch.grid.domain.tree import GridTree, Packed, as_array, pack
 from tests.support.small_street import BORDERS, ROOT, UNITS
 
 TREE = GridTree.of(UNITS, BORDERS)

@@ -39,6 +39,11 @@ PLANTED = {
         "deploy/local/linghe/street.py",
         "import deploy.local.system",
     ),
+    "dispatch: rooms from top to bottom": (
+        "services/dispatch/orders/handlers.py",
+        "import services.dispatch.inspections.inspecting",
+    ),
+    "dispatch: within a room": ("services/dispatch/approvals/tables.py", "import services.dispatch.approvals.api"),
     "scoring: rooms from top to bottom": ("services/scoring/rules/api.py", "import services.scoring.ledger.api"),
     "scoring: within a room": ("services/scoring/ledger/tables.py", "import services.scoring.ledger.api"),
     "notify: rooms from top to bottom": (

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from deploy.local.reconciliation.check import Check, Found, Rows
 from deploy.local.reconciliation.outcomes import TimelineEntry, entries_by_order
-from services.dispatch.domain.calendar import NATIONAL, TimeUnit
+from services.dispatch.calendar.domain import NATIONAL, TimeUnit
 from services.incident.domain.feedback import FEEDBACK_TIME
 
 LATE = timedelta(hours=2)

@@ -16,14 +16,14 @@ from libs.cli.database import opened
 from libs.cli.options import Tenant
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from services.dispatch import responsibility_file, responsibility_list
-from services.dispatch.domain.responsibility import Responsibility
-from services.dispatch.domain.street import Street
-from services.dispatch.responsibility_file import NotAList, cells
-from services.dispatch.responsibility_list import ListChange
-from services.dispatch.tables import responsibilities as list_tables
-from services.dispatch.tables import streets as street_tables
-from services.dispatch.tables.responsibilities import key_of
+from services.dispatch.responsibility import file as responsibility_file
+from services.dispatch.responsibility import importing as responsibility_list
+from services.dispatch.responsibility.file import NotAList, cells
+from services.dispatch.responsibility.importing import ListChange
+from services.dispatch.street import tables as street_tables
+from services.dispatch.street.domain.responsibility import Responsibility
+from services.dispatch.street.domain.street import Street
+from services.dispatch.street.tables import key_of
 
 commands = typer.Typer()
 
@@ -75,7 +75,7 @@ def export_file(
 async def _rows(url: str, tenant: str) -> list[Responsibility]:
     async with opened(url) as db:
         await _street(db, tenant)
-        return sorted(await list_tables.rows_now(db, tenant), key=key_of)
+        return sorted(await street_tables.rows_now(db, tenant), key=key_of)
 
 
 async def _street(db: Database, tenant: str) -> Street:

@@ -16,9 +16,9 @@ from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.sealing import Sealer
 from services.dispatch.roster import importing as roster
+from services.dispatch.roster.checks import Roster
+from services.dispatch.roster.files import NotARoster
 from services.dispatch.roster.importing import Changes, InUse
-from services.dispatch.roster_checks import Roster
-from services.dispatch.roster_files import NotARoster
 
 commands = typer.Typer()
 

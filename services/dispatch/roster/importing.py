@@ -14,11 +14,16 @@ from libs.chassis.messaging import outbox
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
 from libs.sealing import Sealer
-from services.dispatch import responsibility_list, roster_checks, roster_files
-from services.dispatch.responsibility_list import ListChange
-from services.dispatch.roster_checks import Roster, Row
-from services.dispatch.tables import roster as roster_tables
-from services.dispatch.tables.rows import CalendarDayRow, HoursRow, MemberRow, PlaceRow, RoutingRuleRow, UnitRow
+from services.dispatch.calendar.tables import CalendarDayRow, HoursRow
+from services.dispatch.grid.tables import PlaceRow, UnitRow
+from services.dispatch.responsibility import importing as responsibility_list
+from services.dispatch.responsibility.importing import ListChange
+from services.dispatch.roster import checks as roster_checks
+from services.dispatch.roster import files as roster_files
+from services.dispatch.roster import tables as roster_tables
+from services.dispatch.roster.checks import Roster, Row
+from services.dispatch.street import tables as street_tables
+from services.dispatch.street.tables import MemberRow, RoutingRuleRow
 
 
 class InUse(Exception):
@@ -88,7 +93,7 @@ async def import_roster(
     await _refuse_what_is_in_use(db, roster.tenant, changes)
     if preview or not changes:
         return changes
-    version = await roster_tables.next_version(db, roster.tenant)
+    version = await street_tables.next_version(db, roster.tenant)
     for table, difference in (
         (UnitRow, changes.units.stamped(version)),
         (MemberRow, changes.members),

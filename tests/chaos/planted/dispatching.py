@@ -10,10 +10,11 @@ from typing import Any
 from libs.chassis.db.database import Database
 from libs.chassis.handling import timers
 from libs.contracts.incident import CaseReopened
-from services.dispatch import desk, handlers
-from services.dispatch.domain import escalation, work
-from services.dispatch.domain.order import Changed, Order, State
-from services.dispatch.tables import orders
+from services.dispatch import handlers
+from services.dispatch.orders import batch
+from services.dispatch.orders import tables as orders
+from services.dispatch.orders.domain import escalation, work
+from services.dispatch.orders.domain.order import Changed, Order, State
 from tests.chaos.planted.bugs import Patches, bug
 from tests.chaos.statements.cases import ORDERED
 from tests.chaos.statements.commands import NOTED
@@ -42,7 +43,7 @@ def workload_kept(patches: Patches) -> None:
 
         return only_more
 
-    patches.set(desk, "_workload_change", make)
+    patches.set(batch, "_workload_change", make)
 
 
 @bug("dispatch", "a check that fails ends the order", STANDS)

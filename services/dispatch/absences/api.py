@@ -1,0 +1,65 @@
+"""Absences over HTTP: recorded, listed, ended."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+
+from libs.chassis.db.ids import new_id
+from libs.chassis.http import CommandsDep, DatabaseDep
+from libs.contracts.message import MemberId, Tenant
+from services.dispatch.absences import tables as absence_tables
+from services.dispatch.absences.domain import Absence, AbsenceReason, EndAbsence, RecordAbsence
+
+router = APIRouter(tags=["absences"])
+
+
+class AbsenceBody(BaseModel):
+    """Who is away, from when until when, and why."""
+
+    tenant: Tenant
+    member_id: MemberId = Field(examples=["M0001"])
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+    reason: AbsenceReason
+
+
+class AbsenceView(BaseModel):
+    absence_id: UUID
+    member_id: str
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+    reason: AbsenceReason
+
+
+@router.post("/v1/absences", status_code=201)
+async def record_absence(body: AbsenceBody, commands: CommandsDep) -> AbsenceView:
+    """请假. Nothing is offered to the member meanwhile, and it ends by itself. Recorded twice it is the same."""
+    absence = Absence(new_id(), body.tenant, body.member_id, body.from_at, body.until_at, body.reason)
+    return _view(await commands.send(RecordAbsence(absence)))
+
+
+@router.get("/v1/absences")
+async def list_absences(
+    request: Request,
+    db: DatabaseDep,
+    tenant: Tenant,
+    member_id: MemberId | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> list[AbsenceView]:
+    """The absences that go on or are still to come."""
+    now = request.app.state.clock.now()
+    return [_view(each) for each in await absence_tables.of_street(db, tenant, member_id, now, limit)]
+
+
+@router.delete("/v1/absences/{absence_id}")
+async def end_absence(absence_id: UUID, tenant: Tenant, commands: CommandsDep) -> AbsenceView:
+    """The member is back earlier, or does not go at all."""
+    return _view(await commands.send(EndAbsence(tenant, absence_id)))
+
+
+def _view(absence: Absence) -> AbsenceView:
+    return AbsenceView.model_validate(absence, from_attributes=True)

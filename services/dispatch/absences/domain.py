@@ -1,0 +1,82 @@
+"""A member who is away for some time: asked for nothing, and their orders are named to their organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from libs.contracts.dispatch import MemberAbsent
+from services.dispatch.orders.domain.order import Order
+from services.dispatch.street.domain.street import Member
+
+
+class AbsenceReason(StrEnum):
+    """请假, 培训, 公务, 借调: no more is asked, and nothing about anybody's health."""
+
+    LEAVE = "leave"
+    TRAINING = "training"
+    OTHER_DUTY = "other_duty"
+    SECONDED = "seconded"
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """From `from_at` until just before `until_at`."""
+
+    absence_id: UUID
+    tenant: str
+    member_id: str
+    from_at: datetime
+    until_at: datetime
+    reason: AbsenceReason
+
+
+@dataclass(frozen=True, slots=True)
+class NotRecorded:
+    """Why an absence cannot be recorded."""
+
+    reason: str
+
+
+def record(wanted: Absence, member: Member | None, others: Iterable[Absence], now: datetime) -> Absence | NotRecorded:
+    """The absence as it is kept: asked for twice it is the same. `others` are the member's that are not over."""
+    if member is None:
+        return NotRecorded(f"{wanted.member_id} is not a member of this street")
+    if wanted.until_at <= max(now, wanted.from_at):
+        return NotRecorded("an absence ends after it begins, and not before now")
+    for other in others:
+        if (other.from_at, other.until_at, other.reason) == (wanted.from_at, wanted.until_at, wanted.reason):
+            return other
+        if other.from_at < wanted.until_at and wanted.from_at < other.until_at:
+            return NotRecorded(f"{wanted.member_id} is absent from {other.from_at} until {other.until_at} already")
+    return wanted
+
+
+def absence_fact(absence: Absence, member: Member, claimed: Iterable[Order], now: datetime) -> MemberAbsent:
+    """The member is away now; somebody else may have to be given what they have claimed."""
+    left = sorted(claimed, key=lambda order: order.order_id)
+    return MemberAbsent(
+        tenant=absence.tenant,
+        occurred_at=now,
+        member_id=member.member_id,
+        org_id=member.org_id,
+        until=absence.until_at,
+        order_ids=tuple(order.order_id for order in left),
+        case_nos=tuple(order.case_no for order in left),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAbsence:
+    absence: Absence
+
+
+@dataclass(frozen=True, slots=True)
+class EndAbsence:
+    """The member is back, or does not go."""
+
+    tenant: str
+    absence_id: UUID

@@ -1,0 +1,183 @@
+"""A campaign (专项行动): which units are visited when, by whom, and what is looked at there. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from libs.contracts.values import Level, MemberKind
+from libs.transitions import Impossible, Label, Role, Table, Transition
+from services.dispatch.campaigns.domain.recurrence import NoRecurrence, checked, next_occurrences
+from services.dispatch.grid.domain.tree import DEPTH
+from services.dispatch.street.domain.street import Street
+
+LONGEST_AGO = timedelta(days=3660)
+SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=10), timedelta(days=31)
+
+
+class AnswerKind(StrEnum):
+    YES_NO = "yes_no"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a checklist: what is looked at, how it is answered, and whether a photo shows it."""
+
+    name: str
+    kind: AnswerKind
+    required: bool = True
+    photo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What people say about a campaign. `areas`: every unit of `level` in them is visited; `kinds` empty: by anybody.
+
+    `window`: so long after its beginning a round may be done. `exceptions`: days of the street without a round.
+    """
+
+    name_zh: str
+    name_en: str
+    areas: tuple[str, ...]
+    level: Level
+    recurrence: str
+    begins_at: datetime
+    ends_at: datetime | None
+    exceptions: tuple[date, ...]
+    window: timedelta
+    kinds: tuple[MemberKind, ...]
+    checklist: tuple[Item, ...]
+    category: str
+
+
+class State(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class Move(StrEnum):
+    CHANGE = "change"
+    PAUSE = "pause"
+    RESUME = "resume"
+    END = "end"
+    EXHAUST = "exhaust"
+
+
+MOVES: Table[State, Move] = Table(
+    Label("campaign", "专项行动"),
+    {State.RUNNING: "进行中", State.PAUSED: "已暂停", State.ENDED: "已结束"},
+    (
+        Transition(Move.CHANGE, "调整", (State.RUNNING, State.PAUSED), None, Role.STREET),
+        Transition(Move.PAUSE, "暂停", (State.RUNNING,), State.PAUSED, Role.STREET),
+        Transition(Move.RESUME, "恢复", (State.PAUSED,), State.RUNNING, Role.STREET),
+        Transition(Move.END, "结束", (State.RUNNING, State.PAUSED), State.ENDED, Role.STREET),
+        Transition(Move.EXHAUST, "到期结束", (State.RUNNING,), State.ENDED, Role.CLOCK),
+    ),
+)
+"""After its last round a campaign ends by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """`next_at`: when its next round begins; None while it is paused, and when there is none any more."""
+
+    campaign_id: UUID
+    tenant: str
+    plan: Plan
+    state: State
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A field of a plan that does not fit, and what would be right."""
+
+    field: str
+    wrong: str
+
+
+def begin(campaign_id: UUID, tenant: str, plan: Plan, now: datetime) -> Campaign:
+    """A new campaign. Rounds that would have begun before now are not made up for."""
+    return _onwards(Campaign(campaign_id, tenant, plan, State.RUNNING, None), now)
+
+
+def move(campaign: Campaign, what: Move, now: datetime, plan: Plan | None = None) -> Campaign | Impossible:
+    """Change (with a plan), pause, resume or end it; rounds that have begun go on as they were planned."""
+    found = MOVES.find(campaign.state, what)
+    if isinstance(found, Impossible):
+        return found
+    return _onwards(replace(campaign, state=found.leads(campaign.state), plan=plan or campaign.plan), now)
+
+
+def after_round(campaign: Campaign, began_at: datetime) -> Campaign:
+    """The campaign when the round that began then is planned. What fell due meanwhile comes next, late and in order."""
+    return _onwards(campaign, began_at)
+
+
+def _onwards(campaign: Campaign, after: datetime) -> Campaign:
+    if campaign.state is not State.RUNNING:
+        return replace(campaign, next_at=None)
+    found = upcoming(campaign.plan, after, 1)
+    return replace(campaign, next_at=found[0]) if found else replace(campaign, next_at=None, state=State.ENDED)
+
+
+def upcoming(plan: Plan, after: datetime, count: int) -> list[datetime]:
+    """When the next rounds begin."""
+    return next_occurrences(plan.recurrence, plan.begins_at, plan.ends_at, plan.exceptions, after, count)
+
+
+def units_of(plan: Plan, street: Street) -> list[str]:
+    """The units that a round visits, by code: all of the plan's level in its areas."""
+    tree = street.units
+    areas = frozenset(map(tree.index, plan.areas))
+    inside = (at for at in tree.indexes_of(plan.level) if not areas.isdisjoint(tree.indexes_above(at)))
+    return [tree.unit(at).code for at in inside]
+
+
+def what_is_wrong(plan: Plan, street: Street, now: datetime) -> list[Wrong]:
+    """Every field that does not fit the street or the others; nothing when the campaign can be."""
+    return [*_wrong_units(plan, street), *_wrong_times(plan, now), *_wrong_checklist(plan, street, now)]
+
+
+def _wrong_units(plan: Plan, street: Street) -> Iterator[Wrong]:
+    unknown = [code for code in plan.areas if code not in street.units]
+    for code in unknown:
+        yield Wrong("areas", f"the street {street.tenant} has no unit {code}; units are named by their codes")
+    above = [c for c in plan.areas if c not in unknown and DEPTH[street.units[c].level] > DEPTH[plan.level]]
+    for code in above:
+        yield Wrong("level", f"{code} is a {street.units[code].level}, in which there is no {plan.level}")
+    if not unknown and not above and not units_of(plan, street):
+        yield Wrong("level", f"there is no {plan.level} in {', '.join(plan.areas)}")
+
+
+def _wrong_times(plan: Plan, now: datetime) -> Iterator[Wrong]:
+    if not SHORTEST_WINDOW <= plan.window <= LONGEST_WINDOW:
+        yield Wrong("window_minutes", f"a round may be done for {SHORTEST_WINDOW} at least, {LONGEST_WINDOW} at most")
+    if plan.begins_at < now - LONGEST_AGO:
+        yield Wrong("begins_at", f"{LONGEST_AGO.days} days ago at most: every round since then is counted")
+        return
+    if plan.ends_at is not None and plan.ends_at <= plan.begins_at:
+        yield Wrong("ends_at", "it must be later than begins_at")
+        return
+    try:
+        checked(plan.recurrence, plan.begins_at)
+    except NoRecurrence as error:
+        yield Wrong("recurrence", str(error))
+        return
+    if not upcoming(plan, now, 1):
+        yield Wrong("ends_at", "no round would begin any more: ends_at is over, or before the next one")
+
+
+def _wrong_checklist(plan: Plan, street: Street, now: datetime) -> Iterator[Wrong]:
+    names = Counter(item.name for item in plan.checklist)
+    for twice in (name for name, count in names.items() if count > 1):
+        yield Wrong("checklist", f"{twice} is there twice; each item has a name of its own")
+    if not street.is_listed(plan.category, now):
+        yield Wrong("category", f"{plan.category} is not in the responsibility list of the street {street.tenant}")

@@ -1,0 +1,131 @@
+"""Coverage over HTTP: how much of what was planned was visited, and what was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from libs.chassis.db.database import Database, Record
+from libs.chassis.handlers import Refused
+from libs.chassis.http import DatabaseDep, RefusedRequest, not_found
+from libs.chassis.pages import csv_lines
+from libs.contracts.message import GridCode, Tenant
+from libs.contracts.values import Level
+from libs.street_time import local_minutes
+from services.dispatch.coverage import tables
+from services.dispatch.coverage.domain import level_below, roll_up
+from services.dispatch.street.domain.street import Street
+from services.dispatch.street.lookup import street_or_404
+
+router = APIRouter(tags=["patrols"])
+
+DAYS_AT_MOST = 31
+AS_TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
+class CoverageView(BaseModel):
+    """Of a day and a unit; `planned` is the sum of `visited`, `late`, `missed` and `open`."""
+
+    day: date
+    unit: str
+    unit_name: str
+    level: Level
+    planned: int
+    visited: int
+    late: int
+    missed: int
+    open: int
+    percent: float
+
+
+class MissedView(BaseModel):
+    day: date
+    unit: str
+    unit_name: str
+    org_id: str
+    member_id: str | None
+    campaign_id: UUID
+    name_zh: str
+    name_en: str
+    planned_at: datetime
+    visit_by: datetime
+
+
+class Days(BaseModel):
+    """Days of the street; one, when only the first is said."""
+
+    tenant: Tenant
+    first: date
+    last: date | None = None
+    under: GridCode | None = Field(None, description="The unit whose part of the tree is meant; the street without it.")
+    campaign_id: UUID | None = None
+    format: Literal["json", "csv"] = Field("json", description="csv: a table for a spreadsheet.")
+
+    def until(self) -> date:
+        return self.last or self.first
+
+
+DaysAsked = Annotated[Days, Query()]
+
+
+class CoverageAsked(Days):
+    level: Level | None = Field(None, description="Rolled up to this level; the one below `under` without it.")
+
+
+@router.get("/v1/patrols/coverage", response_model=list[CoverageView], responses=AS_TABLE)
+async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: DatabaseDep) -> Response:
+    """覆盖率: visited of planned, by day, rolled up the grid tree."""
+    street, under = await _where(db, asked)
+    level = asked.level or level_below(street.units[under].level)
+    counts = await tables.coverage(db, asked.tenant, asked.first, asked.until(), asked.campaign_id)
+    covered = [CoverageView(**asdict(each), percent=each.percent) for each in roll_up(counts, street, under, level)]
+    return _table(covered, CoverageView, asked.format, "coverage")
+
+
+@router.get("/v1/patrols/missed", response_model=list[MissedView], responses=AS_TABLE)
+async def list_missed(asked: DaysAsked, db: DatabaseDep) -> Response:
+    """Every task that nobody has visited when its time was over."""
+    street, under = await _where(db, asked)
+    rows = await tables.missed(db, asked.tenant, asked.first, asked.until(), asked.campaign_id)
+    views = [_missed(row, street) for row in rows if street.is_below(row.unit, under)]
+    return _table(views, MissedView, asked.format, "missed")
+
+
+async def _where(db: Database, asked: Days) -> tuple[Street, str]:
+    street = await street_or_404(db, asked.tenant)
+    under = asked.under or asked.tenant
+    if under not in street.units:
+        raise not_found(f"the street {asked.tenant} has no unit {under}")
+    if not timedelta(0) <= asked.until() - asked.first < timedelta(days=DAYS_AT_MOST):
+        detail = f"last: it is {asked.first} or later, and {DAYS_AT_MOST} days at most are shown at once"
+        raise RefusedRequest(Refused(422, "Invalid request", detail))
+    return street, under
+
+
+def _table(rows: Sequence[BaseModel], kind: type[BaseModel], format: str, name: str) -> Response:
+    """As JSON, or as CSV that a spreadsheet opens: with a byte order mark, and times of the street."""
+    if format == "json":
+        return JSONResponse([row.model_dump(mode="json") for row in rows])
+    lines = csv_lines([list(kind.model_fields), *(_cells(row.model_dump().values()) for row in rows)])
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(lines.encode("utf-8-sig"), headers=headers, media_type="text/csv; charset=utf-8")
+
+
+def _cells(values: Iterable[Any]) -> list[Any]:
+    return [local_minutes(v) if isinstance(v, datetime) else v for v in values]
+
+
+def _missed(row: Record, street: Street) -> MissedView:
+    unit = street.units[row.unit]
+    return MissedView(
+        unit_name=unit.name,
+        org_id=unit.org_id,
+        **{name: getattr(row, name) for name in MissedView.model_fields if name not in ("unit_name", "org_id")},
+    )

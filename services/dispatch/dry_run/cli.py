@@ -1,0 +1,81 @@
+"""`wangge routing replay`: which past cases would go elsewhere by a folder that is not imported yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from libs.cli.database import opened
+from libs.cli.options import Tenant, check_tenant
+from libs.cli.running import Refusal, report_errors, run
+from libs.cli.settings import OperatorSettings
+from services.dispatch.dry_run import street_from_roster as proposed
+from services.dispatch.dry_run.domain import Replayed
+from services.dispatch.order_lists import tables as order_lists
+from services.dispatch.roster import checks as roster_checks
+from services.dispatch.roster import files as roster_files
+from services.dispatch.roster.files import NotARoster
+from services.dispatch.street import tables as streets
+from services.dispatch.street.domain.street import Street
+
+REPLAYED_AT_ONCE = 1000
+UNITS_AT_MOST = 50
+NO_DIGEST_KEY = b""
+"""Contacts are read with the members, and looked at by nobody."""
+
+commands = typer.Typer()
+
+
+@commands.command("replay")
+@report_errors
+def replay_folder(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The street as it would be.")],
+    tenant: Tenant,
+    days: Annotated[int, typer.Option(min=1, max=366, help="So many days back.")] = 30,
+    shown: Annotated[int, typer.Option(min=0, max=1000, help="So many of the cases that differ.")] = 10,
+) -> None:
+    """Say which cases of the last days would go elsewhere if the folder were imported; change nothing."""
+    check_tenant(tenant)
+    try:
+        wanted = proposed.street_of(roster_checks.roster(roster_files.read(folder), tenant, NO_DIGEST_KEY))
+    except NotARoster as error:
+        raise Refusal(str(error)) from None
+    since = datetime.now(UTC) - timedelta(days=days)
+    _show(run(_replay(OperatorSettings().database_url("dispatch"), tenant, wanted, since, shown)), days)
+
+
+async def _replay(url: str, tenant: str, wanted: Street, since: datetime, shown: int) -> Replayed:
+    replayed = Replayed(shown)
+    async with opened(url) as db:
+        present = (await streets.streets_for(db, [tenant])).get(tenant)
+        if present is None:
+            raise Refusal(f"There is no street {tenant} here.")
+        async for cases in order_lists.routed(db, tenant, since, REPLAYED_AT_ONCE):
+            replayed.add(cases, present, wanted)
+    return replayed
+
+
+def _show(replayed: Replayed, days: int) -> None:
+    console = Console(markup=False, highlight=False)
+    console.print(f"{replayed.cases} cases of {days} days, {replayed.differing} of which would go elsewhere.")
+    if replayed.differing:
+        console.print(_moves("level", replayed.levels.most_common()))
+        console.print(_moves("unit", replayed.units.most_common(UNITS_AT_MOST)))
+    for case in replayed.first:
+        console.print(f"{case.case_no} {case.category}: {case.before} → {case.after}")
+        console.print(f"  now:  {'; '.join(case.because_before)}")
+        console.print(f"  then: {'; '.join(case.because_after)}")
+    console.print("Nothing was changed.")
+
+
+def _moves(what: str, moves: Sequence[tuple[tuple[str, str], int]]) -> Table:
+    table = Table(f"{what} now", "then", "cases")
+    for (before, after), cases in moves:
+        table.add_row(before, after, str(cases))
+    return table

@@ -1,0 +1,138 @@
+"""Whether reports are true: somebody is sent to look, and says what they found; and the clock of every inspection."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.handling import timers
+from libs.contracts.incident import CaseRejected, VerifyAsked
+from libs.contracts.message import Event
+from libs.transitions import Impossible
+from services.dispatch.inspections import inspecting, tables
+from services.dispatch.inspections import tables as inspection_tables
+from services.dispatch.inspections.domain import choosing as sending
+from services.dispatch.inspections.domain.inspection import AnswerInspection, Inspected, State, verify
+from services.dispatch.inspections.inspecting import InspectionClock
+from services.dispatch.orders import tables as order_tables
+from services.dispatch.orders.batch import OrderBatch
+from services.dispatch.orders.domain import work
+from services.dispatch.orders.domain.commands import CheckOrder, HandInOrder
+from services.dispatch.orders.domain.offering import ANYBODY
+from services.dispatch.orders.domain.order import Decision, Order
+from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.street import tables as street_tables
+from services.dispatch.street.domain.street import Member, Street
+from services.dispatch.workload.domain import Workload
+
+router = EventRouter("dispatch")
+
+
+@router.on(VerifyAsked)
+async def send_to_verify(cases: Batch[VerifyAsked], db: Database) -> list[Event]:
+    """A case that has an order already was decided about before this was heard of."""
+    streets = await street_tables.streets_for(db, {case.tenant for case in cases})
+    decided = await order_tables.of_openings(db, {(case.tenant, case.case_id, 0) for case in cases})
+    here: defaultdict[str, list[VerifyAsked]] = defaultdict(list)
+    for case in cases:
+        if case.tenant not in streets:
+            cases.postpone(case, f"the street {case.tenant} has no grid tree yet")
+        elif (case.tenant, case.case_id, 0) not in decided:
+            here[case.tenant].append(case)
+    routed = [
+        (case, to)
+        for tenant, mine in here.items()
+        for case, to in zip(mine, route_all([_routed(c) for c in mine], streets[tenant]), strict=True)
+    ]
+    places = ((c.tenant, to.unit.code, to.responsibility.skills if to.responsibility else ANYBODY) for c, to in routed)
+    loads = await inspecting.loads_near(db, places, streets, cases.now)
+    asked: list[Inspected] = []
+    for case, to in routed:
+        asked.append(sending.ask_to_verify(new_id(), case, to, streets[case.tenant], loads[case.tenant]))
+        inspecting.count(asked[-1].inspection, loads)
+    return [fact for each in await inspecting.begin(db, asked) for fact in each.facts]
+
+
+@router.on(CaseRejected)
+async def stop_verifying(cases: Batch[CaseRejected], db: Database) -> list[Event]:
+    return await inspecting.stop_verifying(db, cases, cases.postpone, cases.now)
+
+
+@router.answers(AnswerInspection)
+async def answer_inspections(commands: Batch[AnswerInspection], db: Database) -> list[Answer]:
+    found = await tables.by_id(db, (c.inspection_id for c in commands))
+    streets = await street_tables.streets_for(db, {each.tenant for each in found.values()})
+    changed: list[Inspected] = []
+    answers: list[Answer] = []
+    for c in commands:
+        asked = found.get(c.inspection_id)
+        if asked is None or asked.tenant != c.tenant:
+            answers.append(Refused(404, "Not found", f"there is no inspection {c.inspection_id} in this street"))
+            continue
+        street = streets[asked.tenant]
+        member = street.members.get(c.member_id)
+        match verify(asked, member, c.true_report, c.note, c.photos, street, commands.now):
+            case Impossible(reason, allowed):
+                extra = {"state": asked.state, "allowed": [t.shown() for t in allowed]}
+                answers.append(Refused(409, "Not possible now", reason, extra))
+            case Inspected(after, facts) as answered:
+                if facts:
+                    changed.append(answered)
+                found[c.inspection_id] = after
+                answers.append(Done(after, facts))
+    await inspecting.record(db, changed)
+    return answers
+
+
+@router.due(InspectionClock)
+async def pass_on(clocks: Batch[InspectionClock], db: Database) -> list[Event]:
+    """Who has not looked in time is not asked any more."""
+    found = await tables.by_id(db, (clock.inspection_id for clock in clocks))
+    over = [
+        each
+        for clock in clocks
+        if (each := found.get(clock.inspection_id)) is not None
+        and (each.state, each.due_at) == (State.ASSIGNED, clock.due_at)
+    ]
+    streets = await street_tables.streets_for(db, {each.tenant for each in over})
+    loads = await inspecting.loads_near(db, ((i.tenant, i.unit, i.skills) for i in over), streets, clocks.now)
+    changed: list[Inspected] = []
+    for each in over:
+        changed.append(sending.lapse(each, streets[each.tenant], loads[each.tenant], clocks.now))
+        inspecting.count(changed[-1].inspection, loads)
+    facts = await inspecting.record(db, changed)
+    await timers.schedule(db, inspecting.clocks_of(changed))
+    return facts
+
+
+def _routed(case: VerifyAsked) -> RoutingRequest:
+    return RoutingRequest(case.category, case.place, case.occurred_at, case.request_kind)
+
+
+@router.answers(HandInOrder)
+async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
+    def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return work.hand_in(order, member, c.note, len(c.photos), commands.now, c.documents_returned)
+
+    batch = await OrderBatch.open_for(db, commands)
+    answers = batch.carry_out(commands, decide)
+    await batch.record(db)
+    done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
+    await order_tables.record_evidence(db, done)
+    return await inspecting.check_handed_in(db, answers, batch.streets, commands.now)
+
+
+@router.answers(CheckOrder)
+async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
+    batch = await OrderBatch.open_for(db, commands)
+    sent = await inspection_tables.open_checks(db, batch.orders)
+
+    def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        asked = sent[order.order_id].asked if order.order_id in sent else ()
+        return work.check(order, member, c.passed, street, commands.now, note=c.note, asked=asked)
+
+    answers = batch.carry_out(commands, decide)
+    await batch.record(db)
+    return await inspecting.conclude_checks(db, sent, commands, answers)

@@ -1,0 +1,199 @@
+"""What members do with orders over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from libs.chassis.http import CommandsDep
+from libs.contracts.dispatch import RaiseReason
+from libs.contracts.message import GridCode, MemberId, Tenant
+from libs.contracts.values import Documents, Level, Reach
+from services.dispatch.orders.domain.commands import (
+    AssignOrder,
+    CheckOrder,
+    ClaimOrder,
+    GiveBackOrder,
+    HandInOrder,
+    RaiseOrder,
+    ResumeOrder,
+    SendOrderDown,
+    StartOrder,
+    SuperviseOrder,
+)
+from services.dispatch.orders.domain.order import Order, State
+
+router = APIRouter(tags=["orders"])
+
+
+class OrderView(BaseModel):
+    """An order as staff see it."""
+
+    order_id: UUID
+    case_id: UUID
+    case_no: str
+    category: str
+    category_name: str
+    summary: str
+    state: State
+    unit: str
+    level: Level
+    org_id: str
+    member_id: str | None
+    offered_to: list[str]
+    reach: Reach
+    evidence: str
+    claim_by: datetime
+    handle_by: datetime
+    check_by: datetime
+    handled_at: datetime | None
+    extended_times: int
+    suspended_until: datetime | None
+    in_kpis: bool
+    rework_count: int
+    opening: int
+    because: list[str]
+    appointment_starts_at: datetime | None
+    appointment_ends_at: datetime | None
+    documents: list[str] = Field(description="Papers that the resident hands over, or that the member must bring.")
+    responsibility_version: int | None
+
+
+Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
+
+
+class ByMember(BaseModel):
+    tenant: Tenant = Field(examples=["370784004"])
+    member_id: MemberId = Field(examples=["M0001"])
+
+
+class ClaimBody(ByMember):
+    """Who claims."""
+
+
+class StartBody(ByMember):
+    """Who begins."""
+
+
+class HandInBody(ByMember):
+    """What was done, with the evidence that the responsibility list asks for."""
+
+    note: str = Field("", max_length=2000, examples=["Lamp replaced, works"])
+    photos: Photos = Field([])
+    documents_returned: Documents = Field((), description="Every document of the order: the resident has them again.")
+
+
+class GiveBackBody(ByMember):
+    """Why the member cannot do it."""
+
+    reason: str = Field(min_length=1, max_length=500, examples=["A crane is needed"])
+
+
+class AssignBody(ByMember):
+    """Who of an answering organisation gives the order to whom, and why."""
+
+    to_member: MemberId = Field(examples=["M0002"])
+    reason: str = Field(min_length=1, max_length=500, examples=["The member who had it is absent"])
+
+
+class RaiseBody(ByMember):
+    """Who of an answering organisation raises the order, and why."""
+
+    reason: RaiseReason
+
+
+class SendDownBody(ByMember):
+    """Who of an answering organisation sends the order down, where to, and why."""
+
+    unit: GridCode = Field(examples=["370784004201"])
+    reason: str = Field(
+        min_length=1, max_length=500, examples=["The village can do it with the equipment of the street"]
+    )
+
+
+class CheckBody(ByMember):
+    """What somebody else found when they looked."""
+
+    passed: bool
+    note: str = Field("", max_length=500, description="Needed where it did not pass: what is missing.")
+    photos: Photos = Field([])
+
+
+@router.post("/v1/orders/{order_id}/claim")
+async def claim(order_id: UUID, body: ClaimBody, commands: CommandsDep) -> OrderView:
+    """接单. Exactly one member has it; who is first. The same member may ask again."""
+    return view(await commands.send(ClaimOrder(body.tenant, order_id, body.member_id)))
+
+
+@router.post("/v1/orders/{order_id}/start")
+async def start(order_id: UUID, body: StartBody, commands: CommandsDep) -> OrderView:
+    """开始处置. The member begins."""
+    return view(await commands.send(StartOrder(body.tenant, order_id, body.member_id)))
+
+
+@router.post("/v1/orders/{order_id}/hand-in")
+async def hand_in(order_id: UUID, body: HandInBody, commands: CommandsDep) -> OrderView:
+    """处置反馈. It is done, and waits to be checked."""
+    photos, returned = tuple(body.photos), body.documents_returned
+    return view(await commands.send(HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned)))
+
+
+@router.post("/v1/orders/{order_id}/give-back")
+async def give_back(order_id: UUID, body: GiveBackBody, commands: CommandsDep) -> OrderView:
+    """回退. The next candidates hear of it, or the level above."""
+    return view(await commands.send(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/assign")
+async def assign(order_id: UUID, body: AssignBody, commands: CommandsDep) -> OrderView:
+    """指派. An organisation that answers for the order gives it to a member, from whoever has it."""
+    return view(await commands.send(AssignOrder(body.tenant, order_id, body.member_id, body.to_member, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/raise")
+async def raise_order(order_id: UUID, body: RaiseBody, commands: CommandsDep) -> OrderView:
+    """上交. An organisation that answers for the order hands it to the level above."""
+    return view(await commands.send(RaiseOrder(body.tenant, order_id, body.member_id, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/send-down")
+async def send_down(order_id: UUID, body: SendDownBody, commands: CommandsDep) -> OrderView:
+    """下派. An organisation that answers for the order hands it to a unit below."""
+    return view(await commands.send(SendOrderDown(body.tenant, order_id, body.member_id, body.unit, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/check")
+async def check(order_id: UUID, body: CheckBody, commands: CommandsDep) -> OrderView:
+    """核查. Who was asked to look, or another of an answering organisation, says: done, or rework."""
+    found = CheckOrder(body.tenant, order_id, body.member_id, body.passed, body.note, tuple(body.photos))
+    return view(await commands.send(found))
+
+
+def view(order: Order) -> OrderView:
+    return OrderView.model_validate(order, from_attributes=True)
+
+
+class ResumeBody(ByMember):
+    """Who goes on."""
+
+
+class SuperviseBody(ByMember):
+    """What the higher level wants."""
+
+    note: str = Field(min_length=1, max_length=500, examples=["请今天内处置并反馈"])
+
+
+@router.post("/v1/orders/{order_id}/resume")
+async def resume(order_id: UUID, body: ResumeBody, commands: CommandsDep) -> OrderView:
+    """恢复. The handler goes on with a suspended order, and its clock with what was left."""
+    return view(await commands.send(ResumeOrder(body.tenant, order_id, body.member_id)))
+
+
+@router.post("/v1/orders/{order_id}/supervise")
+async def supervise(order_id: UUID, body: SuperviseBody, commands: CommandsDep) -> OrderView:
+    """督办. A higher level wants it done; those whose turn it is are told."""
+    return view(await commands.send(SuperviseOrder(body.tenant, order_id, body.member_id, body.note)))

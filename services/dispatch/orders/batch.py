@@ -1,0 +1,172 @@
+"""The orders of a batch of messages: locked, decided one after the other, and recorded together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import ClassVar, TypeVar
+from uuid import UUID
+
+from libs.chassis.db.database import Database
+from libs.chassis.handlers import Answer, Batch, Done, Refused, Timer
+from libs.chassis.handling import timers
+from libs.contracts.values import Stage
+from services.dispatch.orders import tables as order_tables
+from services.dispatch.orders.domain.commands import AboutOrder
+from services.dispatch.orders.domain.offering import who_may_be_asked
+from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, State
+from services.dispatch.street import tables as street_tables
+from services.dispatch.street.domain.street import Member, Street
+from services.dispatch.workload import tables as workload_tables
+from services.dispatch.workload.domain import Workload
+
+CandidateFinder = Callable[[Order, Street], Iterable[str]]
+"""The members whom a decision about the order may offer it to: their load is read with it."""
+
+C = TypeVar("C", bound=AboutOrder)
+Decide = Callable[[C, Order, Member | None, Street, Workload], Decision | Refused]
+
+
+class OrderClock(Timer):
+    """Amber, then red, for the stage that an order is in; for a suspended one, which is in none, the end of that."""
+
+    key_field: ClassVar[str] = "order_id"
+
+    order_id: UUID
+    stage: Stage | None
+    stage_ends_at: datetime
+
+
+def clock_of(order: Order, street: Street) -> OrderClock | None:
+    """The next time that somebody must hear of the order, if nothing happens."""
+    due_at, running = order.due_at(), order.running
+    if due_at is None:
+        return None
+    next_at = running.amber_at(street.calendar) if running else due_at
+    return OrderClock(due_at=next_at, order_id=order.order_id, stage=order.stage, stage_ends_at=due_at)
+
+
+class OfferLease(Timer):
+    """The end of an offer of an order. Each offer has a timer of its own, so that setting one waits for no sweep."""
+
+    key_field: ClassVar[str] = "offer"
+
+    order_id: UUID
+    offers: int
+
+    @property
+    def offer(self) -> str:
+        return f"{self.order_id}/{self.offers}"
+
+
+def lease_of(order: Order) -> OfferLease | None:
+    if order.state is not State.OFFERED or order.lease_ends_at is None:
+        return None
+    return OfferLease(due_at=order.lease_ends_at, order_id=order.order_id, offers=order.offers)
+
+
+def no_members(_: Order, __: Street) -> Iterable[str]:
+    return ()
+
+
+def members_near(order: Order, street: Street) -> Iterable[str]:
+    """Where the order is, and one level up."""
+    return who_may_be_asked(order.unit, order.skills, street)
+
+
+class OrderBatch:
+    """The orders of a batch, locked, and what becomes of them."""
+
+    def __init__(self, found: dict[UUID, Order], streets: Mapping[str, Street], workload: dict[str, Workload]) -> None:
+        self.orders = found
+        self.streets = streets
+        self.workload = workload
+        self.next_clocks: list[OrderClock] = []
+        self._before = dict(found)
+
+    @classmethod
+    async def open(
+        cls,
+        db: Database,
+        ids: set[UUID],
+        members: Iterable[workload_tables.MemberKey],
+        now: datetime,
+        asked: CandidateFinder = no_members,
+    ) -> OrderBatch:
+        """Locks clocks, then orders, then the members whose load may change: everywhere in this sequence."""
+        await timers.hold(db, OrderClock, map(str, ids))
+        found = await order_tables.orders_by_id(db, ids)
+        having = {(order.tenant, order.member_id) for order in found.values() if order.member_id is not None}
+        streets = await street_tables.streets_for(db, {order.tenant for order in found.values()})
+        others = {(order.tenant, m) for order in found.values() for m in asked(order, streets[order.tenant])}
+        return cls(found, streets, await workload_tables.workload_of(db, others, now, lock={*members, *having}))
+
+    @classmethod
+    async def open_for(cls, db: Database, commands: Batch[C], asked: CandidateFinder = no_members) -> OrderBatch:
+        """The orders that the commands are about, with the members who ask or are named."""
+        named = {(c.tenant, m) for c in commands for m in (c.member_id, getattr(c, "to_member", None)) if m}
+        return await cls.open(db, {c.order_id for c in commands}, named, commands.now, asked)
+
+    def keep(self, order: Order) -> None:
+        before = self.orders[order.order_id]
+        self.orders[order.order_id] = order
+        for who, change in _workload_change(before, order).items():
+            loads = self.workload.setdefault(order.tenant, Workload())
+            loads[who] = loads.get(who, 0) + change
+
+    def carry_out(self, commands: Batch[C], decide: Decide[C]) -> list[Answer]:
+        """Decide one after the other; each sees what the ones before it have changed."""
+        answers: list[Answer] = []
+        for command in commands:
+            order = self.orders.get(command.order_id)
+            if order is None or order.tenant != command.tenant:
+                answers.append(Refused(404, "Not found", f"there is no order {command.order_id} in this street"))
+                continue
+            street = self.streets[order.tenant]
+            member = street.members.get(command.member_id)
+            match decide(command, order, member, street, self.workload.get(order.tenant, Workload())):
+                case Refusal(reason, allowed):
+                    extra = {"state": order.state, "allowed": [t.shown() for t in allowed]}
+                    answers.append(Refused(409, "Not possible now", reason, extra))
+                case Refused() as refused:
+                    answers.append(refused)
+                case Changed() as changed:
+                    self.keep(changed.order)
+                    answers.append(Done(changed.order, changed.facts))
+        return answers
+
+    async def record(self, db: Database) -> None:
+        changed = [o for id, o in self.orders.items() if o != self._before[id]]
+        await order_tables.update_orders(db, [(self._before[o.order_id], o) for o in changed])
+        totals: Counter[workload_tables.MemberKey] = Counter()
+        for order in changed:
+            for member, change in _workload_change(self._before[order.order_id], order).items():
+                totals[(order.tenant, member)] += change
+        await workload_tables.add_open_orders(db, totals)
+        moved = [o for o in changed if o.due_at() != self._before[o.order_id].due_at()]
+        clocks = [clock for order in moved if (clock := clock_of(order, self.streets[order.tenant]))]
+        ended = [str(order.order_id) for order in moved if order.due_at() is None]
+        await timers.cancel(db, OrderClock, ended)
+        leases = [(lease_of(self._before[o.order_id]), lease_of(o)) for o in changed]
+        await timers.forget(db, OfferLease, [before.key for before, after in leases if before and before != after])
+        await timers.schedule(db, [*clocks, *self.next_clocks, *(after for _, after in leases if after)])
+
+
+async def carry_out(
+    commands: Batch[C], db: Database, decide: Decide[C], asked: CandidateFinder = no_members
+) -> list[Answer]:
+    """Load what the commands are about, decide one after the other, record what became of it."""
+    batch = await OrderBatch.open_for(db, commands, asked)
+    answers = batch.carry_out(commands, decide)
+    await batch.record(db)
+    return answers
+
+
+def _workload_change(before: Order, after: Order) -> Counter[str]:
+    """An order weighs on the member who has it until it is handed in."""
+    change: Counter[str] = Counter()
+    for order, weight in ((before, -1), (after, 1)):
+        if order.member_id is not None and order.state in (State.CLAIMED, State.HANDLING):
+            change[order.member_id] += weight
+    return change

@@ -1,0 +1,197 @@
+"""What pushes an order: a warning when time runs out, one level up or down, by lapse or by hand, supervision (督办)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from libs.contracts.dispatch import (
+    DeadlineNear,
+    EscalationCause,
+    OrderEscalated,
+    OrderOverdue,
+    OrderSentDown,
+    OrderSupervised,
+    RaiseReason,
+)
+from libs.contracts.values import Level
+from services.dispatch.orders.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
+from services.dispatch.orders.domain.order import (
+    STAGE_OF,
+    Changed,
+    Decision,
+    Move,
+    Order,
+    Refusal,
+    State,
+    about,
+    move_to,
+    refuse,
+)
+from services.dispatch.street.domain.authority import answers_for
+from services.dispatch.street.domain.street import Member, Street
+from services.dispatch.workload.domain import Workload
+
+
+def escalate(
+    order: Order,
+    cause: EscalationCause,
+    street: Street,
+    workload: Workload,
+    now: datetime,
+    *,
+    reason: RaiseReason | None = None,
+    by_member: str | None = None,
+) -> Changed:
+    """One level up. Who has claimed it keeps it; an unclaimed order is offered to the members of that level."""
+    here = street.units[order.unit]
+    above = street.units.get(here.parent) if here.parent else None
+    if above is None:
+        return Changed(order, ())
+    raised = replace(order, unit=above.code, level=above.level, org_id=above.org_id, moved_at=now)
+    fact = OrderEscalated(
+        **about(order, now),
+        cause=cause,
+        from_unit=here.code,
+        from_org=here.org_id,
+        to_unit=above.code,
+        to_org=above.org_id,
+        to_level=above.level,
+        reason=reason,
+        by_member=by_member,
+    )
+    if raised.state is not State.OFFERED:
+        return Changed(raised, (fact,))
+    # Somebody new is asked: whom it was offered to before has let the time pass.
+    without = (*order.given_back_by, *order.offered_to)
+    near = candidates(above.code, ANYBODY, street)
+    raised = replace(
+        raised,
+        claim_by=new_claim_by(order, street, now),
+        stage_began_at=now,
+        spent=timedelta(0),
+    )
+    again = tuple(m for m in order.offered_to if m not in workload.absent)
+    offered = offer(raised, choose(near, street, workload, without) or again, street, now)
+    return Changed(offered.order, (fact, *offered.facts))
+
+
+def raise_by_hand(
+    order: Order, member: Member | None, reason: RaiseReason, street: Street, workload: Workload, now: datetime
+) -> Decision:
+    """An organisation that answers for the order hands it to the level above, from whoever has it."""
+    to = move_to(order, Move.RAISE)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or not answers_for(member, order.unit, street):
+        return refuse(order, "only a member of an organisation that answers for the order raises it")
+    if street.units[order.unit].parent is None:
+        return refuse(order, "the street is the highest level")
+    now = order.next_moment(now)
+    free = order.begin(to, now, member_id=None)
+    return escalate(free, EscalationCause.BY_HAND, street, workload, now, reason=reason, by_member=member.member_id)
+
+
+def send_down(
+    order: Order, member: Member | None, unit: str, reason: str, street: Street, workload: Workload, now: datetime
+) -> Decision:
+    """An organisation that answers for the order hands it to a unit below, where it is offered anew."""
+    to = move_to(order, Move.SEND_DOWN)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or not answers_for(member, order.unit, street):
+        return refuse(order, "only a member of an organisation that answers for the order sends it down")
+    if not reason.strip():
+        return refuse(order, "a reason is needed to send an order down")
+    here, below = street.units[order.unit], street.units.get(unit)
+    if below is None or below.code == here.code or not street.is_below(unit, here.code):
+        return refuse(order, f"{unit} is no unit below {here.name} ({here.code})")
+    now = order.next_moment(now)
+    sent = order.begin(
+        to,
+        now,
+        member_id=None,
+        unit=below.code,
+        level=below.level,
+        org_id=below.org_id,
+        claim_by=new_claim_by(order, street, now),
+    )
+    fact = OrderSentDown(
+        **about(order, now),
+        from_unit=here.code,
+        from_org=here.org_id,
+        to_unit=below.code,
+        to_org=below.org_id,
+        to_level=below.level,
+        reason=reason.strip(),
+        by_member=member.member_id,
+    )
+    near = candidates(below.code, order.skills, street)
+    offered = offer(sent, choose(near, street, workload, order.given_back_by), street, now)
+    return Changed(offered.order, (fact, *offered.facts))
+
+
+def within_community(ended: Mapping[Level, int]) -> str | None:
+    """The share of orders that did not end at the street, in percent with two decimals; None where there are none."""
+    everything = sum(ended.values())
+    return f"{Decimal(100 * (everything - ended.get(Level.STREET, 0))) / everything:.2f}" if everything else None
+
+
+def warn(order: Order, now: datetime, people: Sequence[str] | None = None) -> Changed:
+    """Amber: 80 % of the stage's time is over. `people`: whose turn it is, where it is not who has the order."""
+    running = order.running
+    if running is None:
+        return Changed(order, ())
+    fact = DeadlineNear(
+        **about(order, now),
+        stage=STAGE_OF[order.state],
+        due_at=running.due_at,
+        org_id=order.org_id,
+        member_ids=order.people if people is None else tuple(people),
+    )
+    return Changed(order, (fact,))
+
+
+def lapse(
+    order: Order, street: Street, workload: Workload, now: datetime, people: Sequence[str] | None = None
+) -> Changed:
+    """Red: the stage's time is over. The level above has it from now on."""
+    running = order.running
+    if running is None:
+        return Changed(order, ())
+    now = order.next_moment(now)
+    overdue = OrderOverdue(
+        **about(order, now),
+        stage=STAGE_OF[order.state],
+        due_at=running.due_at,
+        org_id=order.org_id,
+        unit=order.unit,
+        member_ids=order.people if people is None else tuple(people),
+    )
+    up = escalate(order, EscalationCause.OVERDUE, street, workload, now)
+    return Changed(up.order, (overdue, *up.facts))
+
+
+def supervise(order: Order, member: Member | None, note: str, street: Street, now: datetime) -> Decision:
+    """A member of a higher level wants it done; those whose turn it is are told. At the street, the street itself."""
+    to = move_to(order, Move.SUPERVISE)
+    if isinstance(to, Refusal):
+        return to
+    here = street.units[order.unit]
+    if member is None or not answers_for(member, here.parent or here.code, street):
+        return refuse(order, "a member of a higher level supervises an order")
+    if not note.strip():
+        return refuse(order, "a note is needed: those who are told shall know what is wanted")
+    now = order.next_moment(now)
+    fact = OrderSupervised(
+        **about(order, now),
+        case_no=order.case_no,
+        supervised_by=member.member_id,
+        supervised_by_org=member.org_id,
+        org_id=order.org_id,
+        member_ids=order.people,
+        note=note.strip(),
+    )
+    return Changed(replace(order, moved_at=now), (fact,))

@@ -1,0 +1,241 @@
+"""What members do with an order: claim it, start, hand it in, check it, give it back, or are given it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from libs.contracts.dispatch import (
+    CancelCause,
+    EscalationCause,
+    OrderAssigned,
+    OrderCancelled,
+    OrderChecked,
+    OrderClaimed,
+    OrderHandled,
+    OrderReturned,
+    OrderStarted,
+)
+from services.dispatch.orders.domain.escalation import escalate
+from services.dispatch.orders.domain.offering import candidates, choose, new_claim_by, offer
+from services.dispatch.orders.domain.order import (
+    HELD,
+    Changed,
+    Decision,
+    Move,
+    Order,
+    Refusal,
+    State,
+    about,
+    move_to,
+    refuse,
+)
+from services.dispatch.street.domain.authority import answers_for
+from services.dispatch.street.domain.street import Member, Street
+from services.dispatch.workload.domain import Workload
+
+
+def claim(order: Order, member: Member | None, workload: int, now: datetime) -> Decision:
+    """Exactly one claim wins: the order is claimed after the first."""
+    if member is not None and order.state is State.CLAIMED and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, Move.CLAIM)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or member.member_id not in order.offered_to:
+        return refuse(order, "the order is offered to other members")
+    if workload >= member.workload_limit:
+        return refuse(order, f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
+    now = order.next_moment(now)
+    claimed = order.begin(to, now, member_id=member.member_id, held_by=(*order.held_by, member.member_id))
+    fact = OrderClaimed(
+        **about(order, now),
+        member_id=member.member_id,
+        org_id=member.org_id,
+        category=order.category,
+        handle_by=order.handle_by,
+    )
+    return Changed(claimed, (fact,))
+
+
+def start(order: Order, member: Member | None, now: datetime) -> Decision:
+    """The member begins. Who hands in without having said so has begun, too."""
+    if member is not None and order.state is State.HANDLING and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, Move.START)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or order.member_id != member.member_id:
+        return refuse(order, "another member has claimed the order")
+    now = order.next_moment(now)
+    fact = OrderStarted(**about(order, now), member_id=member.member_id, org_id=member.org_id)
+    return Changed(replace(order, state=to, moved_at=now), (fact,))
+
+
+def hand_in(
+    order: Order, member: Member | None, note: str, photos: int, now: datetime, returned: Collection[str] = ()
+) -> Decision:
+    """The member says it is done, with the evidence that the list asks for and with all papers given back."""
+    if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, Move.HAND_IN)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or order.member_id != member.member_id:
+        return refuse(order, "another member has claimed the order")
+    if order.evidence == "photo" and not photos:
+        return refuse(order, "a photo of the result is needed: the responsibility list asks for it")
+    if order.evidence in ("note", "photo") and not note.strip():
+        return refuse(order, "a note on what was done is needed")
+    if missing := [d for d in order.documents if d not in returned]:
+        return refuse(order, f"documents_returned must name every document of the order; missing: {', '.join(missing)}")
+    if strange := [d for d in returned if d not in order.documents]:
+        return refuse(order, f"documents_returned names what the order does not have: {', '.join(strange)}")
+    now = order.next_moment(now)
+    handled = order.begin(to, now, handled_at=now)
+    fact = OrderHandled(
+        **about(order, now),
+        member_id=member.member_id,
+        org_id=member.org_id,
+        category=order.category,
+        on_time=now <= order.handle_by,
+        documents_returned=order.documents,
+    )
+    return Changed(handled, (fact,))
+
+
+def check(
+    order: Order,
+    checker: Member | None,
+    passed: bool,
+    street: Street,
+    now: datetime,
+    *,
+    note: str = "",
+    asked: Collection[str] = (),
+) -> Decision:
+    """Somebody who did not do it looks whether it is done; else it goes back to the member (rework).
+
+    `asked` are the members who were sent to look; besides them, those of an organisation that answers for the order.
+    """
+    to = move_to(order, Move.PASS_CHECK if passed else Move.FAIL_CHECK)
+    if isinstance(to, Refusal):
+        return to
+    if checker is None:
+        return refuse(order, "the checker is not a member of this street")
+    if checker.member_id == order.member_id:
+        return refuse(order, "a member does not check their own work")
+    if checker.member_id not in asked and not answers_for(checker, order.unit, street):
+        return refuse(
+            order, "only a member who was asked, or one of an organisation that answers for the order, checks it"
+        )
+    if not passed and not note.strip():
+        return refuse(order, "a note is needed: whoever has to do it again shall know what is missing")
+    now = order.next_moment(now)
+    assert order.member_id is not None
+    assert order.handled_at is not None
+    fact = OrderChecked(
+        **about(order, now),
+        passed=passed,
+        member_id=order.member_id,
+        org_id=street.members[order.member_id].org_id,
+        checked_by=checker.member_id,
+        checked_by_org=checker.org_id,
+        category=order.category,
+        points=order.points,
+        on_time=order.handled_at <= order.handle_by,
+        own_report=order.reported_by_member == order.member_id,
+        in_kpis=order.in_kpis,
+        note="" if passed else note.strip(),
+    )
+    rework_count = order.rework_count + (not passed)
+    return Changed(order.begin(to, now, rework_count=rework_count), (fact,))
+
+
+def give_back(
+    order: Order, member: Member | None, reason: str, street: Street, workload: Workload, now: datetime
+) -> Decision:
+    """The member cannot do it: the next candidates hear of it, or the level above when there is none."""
+    to = move_to(order, Move.GIVE_BACK)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or order.member_id != member.member_id:
+        return refuse(order, "another member has claimed the order")
+    if not reason.strip():
+        return refuse(order, "a reason is needed to give an order back")
+    now = order.next_moment(now)
+    given_back_by = (*order.given_back_by, member.member_id)
+    again = order.begin(to, now, member_id=None, given_back_by=given_back_by)
+    returned = OrderReturned(
+        **about(order, now), member_id=member.member_id, org_id=member.org_id, reason=reason.strip()
+    )
+    next_members = choose(candidates(order.unit, order.skills, street), street, workload, given_back_by)
+    if not next_members:
+        up = escalate(again, EscalationCause.RETURNED, street, workload, now)
+        return Changed(up.order, (returned, *up.facts))
+    offered = offer(replace(again, claim_by=new_claim_by(order, street, now)), next_members, street, now)
+    return Changed(offered.order, (returned, *offered.facts))
+
+
+def assign(
+    order: Order,
+    organiser: Member | None,
+    member: Member | None,
+    reason: str,
+    street: Street,
+    workload: Workload,
+    now: datetime,
+) -> Decision:
+    """An organisation that answers for the order gives it to a member, from whoever has it."""
+    if member is not None and order.state in HELD and order.member_id == member.member_id:
+        return Changed(order, ())
+    to = move_to(order, Move.ASSIGN)
+    if isinstance(to, Refusal):
+        return to
+    if organiser is None or not answers_for(organiser, order.unit, street):
+        return refuse(order, "only a member of an organisation that answers for the order assigns it")
+    if not reason.strip():
+        return refuse(order, "a reason is needed to assign an order")
+    if member is None:
+        return refuse(order, "whom it shall be assigned to is not a member of this street")
+    if member.member_id in workload.absent:
+        return refuse(order, f"{member.member_id} is absent")
+    open_orders = workload.get(member.member_id, 0)
+    if open_orders >= member.workload_limit:
+        return refuse(
+            order, f"{member.member_id} has {open_orders} open orders, and {member.workload_limit} is the limit"
+        )
+    now = order.next_moment(now)
+    held_by = (*order.held_by, member.member_id)
+    if order.state is State.OFFERED:
+        assigned = order.begin(to, now, member_id=member.member_id, held_by=held_by)
+    else:
+        assigned = replace(order, member_id=member.member_id, held_by=held_by, moved_at=now)
+    fact = OrderAssigned(
+        **about(order, now),
+        case_no=order.case_no,
+        category_name=order.category_name,
+        unit_name=street.units[order.unit].name,
+        member_id=member.member_id,
+        org_id=member.org_id,
+        taken_from=order.member_id,
+        assigned_by=organiser.member_id,
+        assigned_by_org=organiser.org_id,
+        reason=reason.strip(),
+        handle_by=order.handle_by,
+        appointment=order.appointment,
+        documents=order.documents,
+    )
+    return Changed(assigned, (fact,))
+
+
+def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:
+    """The case does not need the order any more. Who has it, or to whom it is offered, is told."""
+    to = move_to(order, Move.CANCEL)
+    if isinstance(to, Refusal):
+        return to
+    now = order.next_moment(now)
+    cancelled = order.begin(to, now, suspended_at=None, suspended_until=None)
+    fact = OrderCancelled(**about(order, now), case_no=order.case_no, member_ids=order.people, because=because)
+    return Changed(cancelled, (fact,))

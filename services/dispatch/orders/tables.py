@@ -1,0 +1,151 @@
+"""Orders: every query on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Interval, SmallInteger, Text, text
+from sqlmodel import Field
+
+from libs.chassis.db.database import Database, Record
+from libs.contracts.values import Level, Place, Reach, RequestKind
+from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
+from services.dispatch.orders.domain.order import Order, State
+from services.dispatch.table import DispatchTable, json_column, select, text_column, time_column
+
+
+class OrderRow(DispatchTable, table=True):
+    __tablename__ = "orders"
+
+    order_id: UUID = Field(primary_key=True)
+    tenant: str = text_column()
+    case_id: UUID
+    case_no: str = text_column()
+    category: str = text_column()
+    category_name: str = text_column()
+    summary: str = text_column()
+    state: str = text_column()
+    unit: str = text_column()
+    level: str = text_column()
+    org_id: str = text_column()
+    member_id: str | None = Field(sa_column=Column(Text))
+    offered_to: list[str] = json_column()
+    reach: str = text_column()
+    offers: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    lease_ends_at: datetime | None = time_column(nullable=True)
+    given_back_by: list[str] = json_column()
+    held_by: list[str] = json_column()
+    reported_by_member: str | None = Field(sa_column=Column(Text))
+    place: dict[str, Any] = json_column()
+    evidence: str = text_column()
+    points: int
+    claim_by: datetime = time_column()
+    handle_by: datetime = time_column()
+    check_by: datetime = time_column()
+    clocks: dict[str, Any] = json_column()
+    stage_began_at: datetime = time_column()
+    moved_at: datetime = time_column()
+    spent: timedelta = Field(sa_column=Column(Interval, nullable=False))
+    extended_times: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    suspended_times: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    suspended_at: datetime | None = time_column(nullable=True)
+    suspended_until: datetime | None = time_column(nullable=True)
+    in_kpis: bool
+    handled_at: datetime | None = time_column(nullable=True)
+    note: str = text_column()
+    photos: list[str] = json_column()
+    rework_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    opening: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    because: list[str] = json_column()
+    appointment_starts_at: datetime | None = time_column(nullable=True)
+    appointment_ends_at: datetime | None = time_column(nullable=True)
+    documents: list[str] = json_column()
+    appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    request_kind: str = text_column()
+    responsibility_version: int | None
+    skills: list[str] = json_column()
+
+
+async def insert_orders(db: Database, orders: Sequence[Order]) -> set[UUID]:
+    """The ids of those that are new: a case has one order for each time that it was opened."""
+    rows = [{**_row(order), "note": "", "photos": []} for order in orders]
+    return set(await db.insert(OrderRow, rows, skip_existing=True, returning="order_id"))
+
+
+async def update_orders(db: Database, changes: Sequence[tuple[Order, Order]]) -> None:
+    """Each order as it was read and as it is now: what none of them has changed is not written."""
+    names = {name for before, now in changes for name in _ORDER_FIELDS if getattr(before, name) != getattr(now, name)}
+    names.add("order_id")
+    await db.update(OrderRow, ["order_id"], [{n: v for n, v in _row(now).items() if n in names} for _, now in changes])
+
+
+async def record_evidence(db: Database, evidence: Mapping[UUID, tuple[str, Sequence[str]]]) -> None:
+    rows = [{"order_id": o, "note": note, "photos": list(photos)} for o, (note, photos) in evidence.items()]
+    await db.update(OrderRow, ["order_id"], rows)
+
+
+_ORDER_FIELDS = tuple(f.name for f in fields(Order))
+
+
+def _row(order: Order) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in _ORDER_FIELDS} | {"skills": sorted(order.skills)}
+
+
+def order_of(row: Record) -> Order:
+    values = {name: getattr(row, name) for name in _ORDER_FIELDS}
+    for name in ("offered_to", "given_back_by", "held_by", "because", "documents"):
+        values[name] = tuple(values[name])
+    clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
+    typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
+    values |= {name: of(values[name]) for name, of in typed.items()}
+    return Order(**{**values, "clocks": clocks, "place": Place.model_validate(values["place"])})
+
+
+_BY_ID = "WHERE order_id = ANY(CAST(:ids AS uuid[])) ORDER BY order_id"
+BY_ID = select(OrderRow, _BY_ID)
+LOCK_BY_ID = select(OrderRow, f"{_BY_ID} FOR UPDATE")
+
+
+async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) -> dict[UUID, Order]:
+    """The orders, locked until the transaction ends; in one sequence everywhere, against deadlocks."""
+    rows = await db.rows(LOCK_BY_ID if lock else BY_ID, {"ids": sorted(set(ids))})
+    return {row.order_id: order_of(row) for row in rows}
+
+
+OPENINGS = text(
+    """
+    SELECT * FROM orders WHERE (tenant, case_id, opening) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[]), CAST(:openings AS smallint[])))
+    """
+)
+
+
+async def of_openings(db: Database, openings: Collection[tuple[str, UUID, int]]) -> dict[tuple[str, UUID, int], Order]:
+    """By (tenant, case, opening) the order that was made when the case was opened for that time, not locked."""
+    tenants, cases, numbers = zip(*openings, strict=True) if openings else ((), (), ())
+    parameters = {"tenants": list(tenants), "cases": list(cases), "openings": list(numbers)}
+    return {(r.tenant, r.case_id, r.opening): order_of(r) for r in await db.rows(OPENINGS, parameters)}
+
+
+OF_ABSENT = text(
+    """
+    SELECT o.order_id FROM unnest(CAST(:tenants AS text[]), CAST(:members AS text[])) AS away (tenant, member_id)
+        CROSS JOIN LATERAL (
+            SELECT order_id FROM orders WHERE orders.tenant = away.tenant AND state = 'offered'
+                AND offered_to @> jsonb_build_array(away.member_id)
+            UNION ALL
+            SELECT order_id FROM orders WHERE orders.tenant = away.tenant AND orders.member_id = away.member_id
+                AND state IN ('claimed', 'handling')) o
+    """
+)
+
+
+async def orders_of_absent(db: Database, members: Iterable[tuple[str, str]]) -> set[UUID]:
+    """The ids of the orders that one of the members (tenant, member_id) is offered or has claimed."""
+    away = sorted(members)
+    rows = await db.rows(OF_ABSENT, {"tenants": [t for t, _ in away], "members": [m for _, m in away]})
+    return {row.order_id for row in rows}

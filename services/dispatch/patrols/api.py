@@ -1,0 +1,262 @@
+"""Visits over HTTP: what members report from their patrols."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from libs.chassis.db.database import Record
+from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, RefusedRequest, not_found
+from libs.contracts.incident import Key, Text
+from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
+from libs.contracts.values import Point
+from services.dispatch.campaigns.api import ChangeBody, ItemBody
+from services.dispatch.campaigns.bodies import Moment, Name, Photos, Storable
+from services.dispatch.campaigns.domain import campaign as domain
+from services.dispatch.campaigns.handlers import not_fitting
+from services.dispatch.patrols import tables
+from services.dispatch.patrols.domain.patrol import assign
+from services.dispatch.patrols.domain.visit import Answer, Found, RecordVisit
+from services.dispatch.street.lookup import street_or_404
+
+router = APIRouter(tags=["patrols"])
+
+VISITS_AT_MOST = 200
+
+
+class AnswerBody(BaseModel):
+    """What was found for one item of the checklist."""
+
+    item: Name
+    value: bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=2000), Storable]
+    photos: Photos = []
+
+
+class FindingBody(BaseModel):
+    """What is to become a case."""
+
+    description: Annotated[Text, Storable] = Field(examples=["楼道堆放杂物，堵塞消防通道。"])
+    category: CategoryCode | None = None
+    point: Point | None = None
+    photos: Photos = []
+
+
+class VisitBody(BaseModel):
+    """Who was where, when, and what was found there."""
+
+    key: Key = Field(description="Names the visit: sent again, it has the same answer.")
+    round_id: UUID
+    unit: GridCode
+    member_id: MemberId = Field(examples=["M0001"])
+    visited_at: Moment
+    point: Point
+    answers: list[AnswerBody] = Field([], max_length=50)
+    findings: list[FindingBody] = Field([], max_length=20)
+
+    def command(self, tenant: str) -> RecordVisit:
+        return RecordVisit(
+            tenant=tenant,
+            key=self.key,
+            round_id=self.round_id,
+            unit=self.unit,
+            member_id=self.member_id,
+            visited_at=self.visited_at.astimezone(UTC),
+            point=(self.point.longitude, self.point.latitude),
+            answers=tuple(Answer(a.item, a.value, tuple(a.photos)) for a in self.answers),
+            findings=tuple(
+                Found(
+                    f.description,
+                    f.category,
+                    (f.point.longitude, f.point.latitude) if f.point else None,
+                    tuple(f.photos),
+                )
+                for f in self.findings
+            ),
+        )
+
+
+class OneVisitBody(VisitBody):
+    tenant: Tenant = Field(examples=["370784004"])
+
+
+class VisitsBody(BaseModel):
+    """What a phone has kept while it had no network."""
+
+    tenant: Tenant = Field(examples=["370784004"])
+    visits: list[VisitBody] = Field(min_length=1, max_length=VISITS_AT_MOST)
+
+
+class VisitReceipt(BaseModel):
+    """How the visit counts. `metres_off` none: the unit has no border."""
+
+    visit_id: UUID
+    first: bool
+    on_time: bool
+    in_place: bool
+    metres_off: int | None
+    finding_ids: list[UUID]
+
+
+class VisitResult(BaseModel):
+    """The answer to one of several visits: the receipt, or why there is none."""
+
+    key: str
+    status: int
+    receipt: VisitReceipt | None = None
+    problem: str | None = None
+
+
+class FindingView(BaseModel):
+    """`state`: pending, reported (then it has a case) or refused (for a reason)."""
+
+    finding_id: UUID
+    category: str
+    description: str
+    photos: list[str]
+    state: str
+    case_id: UUID | None
+    case_no: str | None
+    reason: str | None
+
+
+class VisitView(BaseModel):
+    visit_id: UUID
+    round_id: UUID
+    unit: str
+    member_id: str
+    visited_at: datetime
+    received_at: datetime
+    longitude: float
+    latitude: float
+    metres_off: int | None
+    in_place: bool
+    on_time: bool
+    first: bool
+    answers: list[AnswerBody]
+    findings: list[FindingView]
+
+
+@router.post("/v1/patrols/visits", status_code=201)
+async def record_visit(body: OneVisitBody, commands: CommandsDep) -> VisitReceipt:
+    """巡查. Late ones are kept and counted late, those from elsewhere are kept and flagged."""
+    return VisitReceipt(**await commands.send(body.command(body.tenant)))
+
+
+@router.post("/v1/patrols/visits/batch")
+async def record_visits(body: VisitsBody, commands: CommandsDep) -> list[VisitResult]:
+    """Several at once, each with an answer of its own, in their order."""
+    return list(await asyncio.gather(*(_one_of(body.tenant, each, commands) for each in body.visits)))
+
+
+async def _one_of(tenant: str, body: VisitBody, commands: CommandClient) -> VisitResult:
+    try:
+        receipt = await commands.send(body.command(tenant))
+    except RefusedRequest as refused:
+        return VisitResult(key=body.key, status=refused.refused.status, problem=refused.refused.detail)
+    return VisitResult(key=body.key, status=201, receipt=VisitReceipt(**receipt))
+
+
+@router.get("/v1/patrols/visits/{visit_id}")
+async def show_visit(visit_id: UUID, tenant: Tenant, db: DatabaseDep) -> VisitView:
+    """The visit, and the cases that its findings have become."""
+    found = await tables.visit_with_findings(db, tenant, visit_id)
+    if found is None:
+        raise not_found(f"there is no visit {visit_id} in {tenant}")
+    return _visit(*found)
+
+
+@router.get("/v1/patrols/rounds/{round_id}/tasks/{unit}/visits")
+async def list_visits(round_id: UUID, unit: GridCode, tenant: Tenant, db: DatabaseDep) -> list[VisitView]:
+    """Every visit that was made for a task."""
+    return [_visit(*each) for each in await tables.visits_of(db, tenant, round_id, unit)]
+
+
+def _visit(row: Record, findings: Sequence[Record]) -> VisitView:
+    shown = [FindingView.model_validate(f, from_attributes=True) for f in findings]
+    return VisitView(**{**row, "findings": shown})
+
+
+class Preview(BaseModel):
+    """What would happen: the next rounds, the units of each, and those for whom nobody was found."""
+
+    occurrences: list[datetime]
+    units: int
+    members: int
+    unassigned: list[str]
+
+
+@router.post("/v1/campaigns/preview")
+async def preview(
+    body: ChangeBody, db: DatabaseDep, request: Request, count: Annotated[int, Query(ge=1, le=100)] = 10
+) -> Preview:
+    """The next rounds of such a campaign. Nothing is made."""
+    street, now, plan = await street_or_404(db, body.tenant), request.app.state.clock.now(), body.plan()
+    if wrong := domain.what_is_wrong(plan, street, now):
+        raise RefusedRequest(not_fitting(wrong))
+    tasks = assign(domain.units_of(plan, street), plan.kinds, street)
+    return Preview(
+        occurrences=domain.upcoming(plan, now, count),
+        units=len(tasks),
+        members=len({t.member_id for t in tasks if t.member_id}),
+        unassigned=[t.unit for t in tasks if t.member_id is None],
+    )
+
+
+class RoundView(BaseModel):
+    round_id: UUID
+    campaign_id: UUID
+    name_zh: str
+    name_en: str
+    planned_at: datetime
+    visit_by: datetime
+
+
+class TaskView(RoundView):
+    """One unit to visit in a round."""
+
+    unit: str
+    day: date
+    member_id: str | None
+    state: str
+
+
+class ToDoView(TaskView):
+    checklist: list[ItemBody]
+
+
+@router.get("/v1/campaigns/{campaign_id}/rounds")
+async def list_rounds(
+    campaign_id: UUID,
+    tenant: Tenant,
+    db: DatabaseDep,
+    before: Moment = datetime(2099, 12, 31, tzinfo=UTC),
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[RoundView]:
+    """Its rounds, the latest first."""
+    rows = await tables.rounds_of(db, tenant, campaign_id, before, limit)
+    return [RoundView.model_validate(row, from_attributes=True) for row in rows]
+
+
+@router.get("/v1/patrols/rounds/{round_id}/tasks")
+async def list_tasks(
+    round_id: UUID,
+    tenant: Tenant,
+    db: DatabaseDep,
+    after: Annotated[str, Query(pattern=r"^[0-9]{0,16}$", description="The last unit of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+) -> list[TaskView]:
+    """巡查任务 of a round, by unit."""
+    rows = await tables.tasks_of(db, tenant, round_id, after, limit)
+    return [TaskView.model_validate(row, from_attributes=True) for row in rows]
+
+
+@router.get("/v1/members/{member_id}/patrols")
+async def list_to_do(member_id: MemberId, tenant: Tenant, db: DatabaseDep) -> list[ToDoView]:
+    """What the member has yet to visit, with the checklists."""
+    return [ToDoView.model_validate(row, from_attributes=True) for row in await tables.to_do(db, tenant, member_id)]

@@ -1,0 +1,134 @@
+"""Which organisation answers for a case, and why. Pure: no I/O, clock or randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from libs.contracts.values import Place, RequestKind
+from services.dispatch.grid.domain.borders import Located
+from services.dispatch.grid.domain.gazetteer import Ambiguous, Candidate, Found, Unknown
+from services.dispatch.grid.domain.tree import Unit
+from services.dispatch.street.domain.responsibility import ANSWERED, Responsibility
+from services.dispatch.street.domain.rules import Rule
+from services.dispatch.street.domain.street import Street
+
+Explanation = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedTo:
+    """The lowest unit that may answer, and the row of the responsibility list that says so.
+
+    `rule` is the number of the routing rule that decided instead.
+    """
+
+    unit: Unit
+    responsibility: Responsibility
+    because: Explanation
+    rule: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unrouted:
+    """Nothing leads to one unit: the street's desk decides. `candidates`: what the name of the place may mean."""
+
+    unit: Unit
+    responsibility: Responsibility | None
+    because: Explanation
+    candidates: tuple[Candidate, ...] = ()
+
+
+class RoutingRequest(NamedTuple):
+    """What of a case decides where it goes; `at` is when it was registered."""
+
+    category: str
+    place: Place
+    at: datetime
+    request_kind: RequestKind | None = None
+
+
+class _Where(NamedTuple):
+    """The unit of the place by its index, None where it is not certain."""
+
+    unit: int | None
+    because: Explanation
+    candidates: tuple[Candidate, ...] = ()
+
+
+def route_all(cases: Sequence[RoutingRequest], street: Street) -> list[RoutedTo | Unrouted]:
+    """Route many at once: all points are looked up in one query of the map."""
+    points = {n: (p.longitude, p.latitude) for n, case in enumerate(cases) if (p := case.place.point)}
+    located = dict(zip(points, street.units.map.locate(list(points.values())), strict=True))
+    return [route(case, located.get(n), street) for n, case in enumerate(cases)]
+
+
+def route(case: RoutingRequest, located: Located | None, street: Street) -> RoutedTo | Unrouted:
+    """The first rule that matches decides; the same case and street always have the same answer."""
+    where = _where(case.place, located, street)
+    code = street.units.unit(where.unit).code if where.unit is not None else None
+    selected = street.responsibility(case.category, case.at, code, case.request_kind)
+    because, row = (*where.because, selected.because), selected.row
+    if row is None:
+        return Unrouted(street.root, None, because, where.candidates)
+    rule = street.rules.first(case.category, row.area, case.request_kind, where.unit, street.units)
+    if rule is not None:
+        return _by_rule(rule, where.unit, row, because, street)
+    if where.unit is None:
+        return Unrouted(street.root, row, because, where.candidates)
+    unit = street.units.unit(street.units.above(where.unit, row.start_level))
+    because += (
+        f"{row.name_zh} starts at {row.start_level}: {unit.name} ({unit.code})",
+        f"{unit.org_name} answers for it",
+    )
+    return RoutedTo(unit, row, because)
+
+
+def _by_rule(rule: Rule, at: int | None, row: Responsibility, because: Explanation, street: Street) -> RoutedTo:
+    if rule.to_unit is not None:
+        unit = street.units[rule.to_unit]
+    else:
+        # A rule to an organisation of a level matches only where the place is known.
+        assert at is not None
+        assert rule.to_org_kind is not None
+        unit = street.units.unit(street.units.above(at, ANSWERED[rule.to_org_kind]))
+    because += (
+        f"rule {rule.number} ({rule.note}) comes before the list: {unit.name} ({unit.code})",
+        f"{unit.org_name} answers for it",
+    )
+    return RoutedTo(unit, row, because, rule.number)
+
+
+def _where(place: Place, located: Located | None, street: Street) -> _Where:
+    if located is not None:
+        at = street.units.unit(located.unit)
+        if located.metres == 0.0:
+            because = f"the point lies in {at.name} ({at.code})"
+        else:
+            because = f"the point lies {located.metres:.0f} m outside of {at.name} ({at.code}), which is nearest"
+        if place.name is None:
+            return _Where(located.unit, (because,))
+        return _Where(located.unit, (because, *_contradiction(place.name, located.unit, street)))
+    outside: Explanation = ("the point lies outside of the street",) if place.point else ()
+    if place.name is None:
+        return _Where(None, outside)
+    match street.gazetteer.find(place.name):
+        case Found(unit, said):
+            return _Where(unit, (*outside, said))
+        case Ambiguous(candidates, said):
+            return _Where(None, (*outside, said), candidates)
+        case Unknown(said):
+            return _Where(None, (*outside, said))
+
+
+def _contradiction(name: str, unit: int, street: Street) -> Explanation:
+    """What the name says when it is of somewhere else: the point decides all the same."""
+    named = street.gazetteer.find(name)
+    if not isinstance(named, Found):
+        return ()
+    line = {*street.units.indexes_above(unit)}
+    if named.unit in line or unit in street.units.indexes_above(named.unit):
+        return ()
+    return (f"{named.because}, but the point decides",)
