@@ -80,12 +80,13 @@ READ_EVERYTHING = {
 
 ELSEWHERE = {
     "services.dispatch.roster.tables": "an import, now and then",
+    "services.dispatch.street.tables.NEXT_VERSION": "an import, now and then",
     "services.dispatch.responsibility.tables": "an import of the list or a look at it, now and then",
     "services.incident.tables.audit": "an audit, now and then",
     "libs.chassis.db.schema_version": "once at the start",
     "libs.chassis.db.tables": "defaults of columns",
 }
-"""Modules whose statements no life of a case issues."""
+"""Modules, and statements by themselves, that no life of a case issues."""
 
 
 @dataclass(frozen=True)
@@ -197,10 +198,10 @@ def test_of_no_index_the_life_of_a_few_cases_reads_a_large_part(observed: Observ
 
 
 def test_every_statement_of_the_services_was_seen(observed: Observed, names: dict[str, str]) -> None:
-    """Or else it is of a module of which no life of a case has anything to do."""
+    """Or else a life of a case has nothing to do with it."""
     seen = {plan.statement for plan in observed.plans}
     unseen = [name for statement, name in names.items() if statement not in seen]
-    assert sorted(name for name in unseen if name.rpartition(".")[0] not in ELSEWHERE) == []
+    assert sorted(name for name in unseen if not {name, name.rpartition(".")[0]} & ELSEWHERE.keys()) == []
 
 
 def test_what_reads_everything_says_so(observed: Observed, names: dict[str, str]) -> None:
