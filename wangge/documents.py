@@ -24,7 +24,7 @@ from services.dispatch.campaigns.domain import campaign
 from services.dispatch.inspections.domain import inspection
 from services.dispatch.orders.domain import order
 from services.dispatch.patrols.domain import patrol
-from services.incident.domain.case import TRANSITIONS
+from services.incident.cases.domain.case import TRANSITIONS
 from wangge import asyncapi
 from wangge.wiring import handled
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,11 +19,15 @@ from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.handling.commands import NotTakenNow
 from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
+from libs.contracts.message import Tenant
 from libs.contracts.problem import Problem
 
 MAX_BODY_BYTES = 256 * 1024
 """Of a request, unless the service sets another limit for its path."""
 PROBLEM = "application/problem+json"
+
+OfStreet = Annotated[Tenant, Query(description="The street's 9-digit code.", examples=["370784004"])]
+"""Which street a request is about."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -25,8 +25,8 @@ from libs.contracts import cloudevents
 from libs.contracts.dispatch import MemberChanged
 from libs.contracts.values import MemberKind
 from libs.sealing import Opener, Sealer, new_key_pair
-from services.incident.domain.history import append, no_entries
-from services.incident.tables import cases as tables
+from services.incident.cases import tables
+from services.incident.cases.domain.history import append, no_entries
 from tests.support.cli import wangge
 from tests.support.stage import NOON, empty_database, fresh_database
 

@@ -16,8 +16,8 @@ from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseResolved
 from libs.contracts.message import OrderEvent
-from services.incident.domain.history import broken
-from services.incident.tables import audit
+from services.incident.cases import audit
+from services.incident.cases.domain.history import broken
 from tests.support.incident import MEMBER, MICRO_GRID, TENANT, Orders, decide, feedback, report, view
 from tests.support.stage import Stage, stamped
 

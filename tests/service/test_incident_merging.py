@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from libs.contracts.incident import CaseEvaluated, CaseMerged, CaseReopened, CaseUnmerged, CaseVoided
-from services.incident.domain.history import broken
-from services.incident.tables import audit
+from services.incident.cases import audit
+from services.incident.cases.domain.history import broken
 from tests.support.incident import MEMBER, TENANT, Orders, decide, feedback, report, view
 from tests.support.stage import Stage
 

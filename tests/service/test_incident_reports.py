@@ -15,7 +15,7 @@ from libs.chassis.db.ids import new_id
 from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase
 from libs.contracts.problem import Problem
 from libs.contracts.values import Place, Point, Registration
-from services.incident.domain.commands import TakeReport
+from services.incident.intake.domain import TakeReport
 from tests.support.incident import TENANT, category
 from tests.support.stage import KEYS, NOON, MakeStage, Stage
 

@@ -66,9 +66,9 @@ A_CHUNK = {
 """Statements and indexes that read a part of fixed size, though it is no small one."""
 
 READ_EVERYTHING = {
-    "services.incident.tables.views.EXPORT": "every case that is wanted, into a file",
+    "services.incident.case_lists.tables.EXPORT": "every case that is wanted, into a file",
     "services.dispatch.order_lists.tables.EXPORT": "every order that is wanted, into a file",
-    "services.incident.tables.views.COUNTS": "counts every case of a street",
+    "services.incident.case_lists.tables.COUNTS": "counts every case of a street",
     "services.dispatch.order_lists.tables.COUNTS": "counts every order of a street",
     "services.dispatch.order_lists.tables.ROUTED": "every case of some days, to be routed by other rules",
     "services.dispatch.order_lists.tables.ENDED_BY_LEVEL": "counts the orders that ended in a period",
@@ -82,7 +82,7 @@ ELSEWHERE = {
     "services.dispatch.roster.tables": "an import, now and then",
     "services.dispatch.street.tables.NEXT_VERSION": "an import, now and then",
     "services.dispatch.responsibility.tables": "an import of the list or a look at it, now and then",
-    "services.incident.tables.audit": "an audit, now and then",
+    "services.incident.cases.audit": "an audit, now and then",
     "libs.chassis.db.schema_version": "once at the start",
     "libs.chassis.db.tables": "defaults of columns",
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled, OrderOverdue
 from libs.contracts.message import OrderEvent
 from libs.contracts.values import Level, Stage
-from services.incident.domain.case import Standing, follow
+from services.incident.cases.domain.case import Standing, apply_order_fact
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 STREET = "370784004"
@@ -99,4 +99,4 @@ def overdue(minute: int, number: int = 1) -> OrderOverdue:
 
 
 def after(case: Standing, *facts: OrderEvent) -> Standing:
-    return reduce(follow, facts, case)
+    return reduce(apply_order_fact, facts, case)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.incident.domain.case import Move
-from services.incident.domain.history import Entry, Head, append, no_entries
+from services.incident.cases.domain.case import Move
+from services.incident.cases.domain.history import Entry, Head, append, no_entries
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 STREET, CASE = "370784004", UUID(int=1)

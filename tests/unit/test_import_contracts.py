@@ -27,10 +27,6 @@ PLANTED = {
         "libs/chassis/db/ids.py",
         "import libs.chassis.handlers",
     ),
-    "within a service: app, then what receives, then what it works with, then tables, then the domain": (
-        "services/incident/tables/rows.py",
-        "import services.incident.api",
-    ),
     "a domain knows no transport, database, clock or framework": (
         "services/notify/audience/domain.py",
         "import sqlalchemy",
@@ -44,6 +40,11 @@ PLANTED = {
         "import services.dispatch.inspections.inspecting",
     ),
     "dispatch: within a room": ("services/dispatch/approvals/tables.py", "import services.dispatch.approvals.api"),
+    "incident: rooms from top to bottom": (
+        "services/incident/cases/batch.py",
+        "import services.incident.feedback.tables",
+    ),
+    "incident: within a room": ("services/incident/intake/tables.py", "import services.incident.intake.taking"),
     "scoring: rooms from top to bottom": ("services/scoring/rules/api.py", "import services.scoring.ledger.api"),
     "scoring: within a room": ("services/scoring/ledger/tables.py", "import services.scoring.ledger.api"),
     "notify: rooms from top to bottom": (

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from libs.contracts.values import Appointment, RequestKind
-from services.incident.domain.appointment import change, unfit
-from services.incident.domain.case import Standing, State
-from services.incident.domain.feedback import Conflict
-from services.incident.domain.intake import Refusal, fingerprint
+from services.incident.appointments.domain import change, unfit
+from services.incident.cases.domain.case import Standing, State
+from services.incident.cases.domain.refusals import Conflict, Refusal
+from services.incident.intake.domain import fingerprint
 from tests.support.reports import REPORT
 from tests.support.stage import NOON
 

@@ -9,13 +9,23 @@ from uuid import UUID
 import pytest
 
 from libs.contracts.values import Registration
-from services.incident.domain.appointment import window
-from services.incident.domain.case import Closing, Promise, Standing, State, after_all, begin, follow, reopen
-from services.incident.domain.case import Move as CaseMove
-from services.incident.domain.history import Entry, after, broken
-from services.incident.domain.intake import as_issued, key_used, unknown_category, unstorable
-from services.incident.domain.likeness import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
-from services.incident.domain.redaction import SUMMARY_LENGTH, summarise
+from services.incident.cases.domain.case import (
+    Closing,
+    Promise,
+    Standing,
+    State,
+    after_all,
+    apply_order_fact,
+    begin,
+    reopen,
+    window,
+)
+from services.incident.cases.domain.case import Move as CaseMove
+from services.incident.cases.domain.history import Entry, apply_entry, broken
+from services.incident.cases.domain.redaction import SUMMARY_LENGTH, summarise
+from services.incident.cases.domain.tracking_code import as_issued
+from services.incident.duplicates.domain import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
+from services.incident.intake.domain import key_used, unknown_category, unstorable
 from tests.support.order_facts import CASE, NOON, STREET, checked, claimed, dispatched, handled
 from tests.support.order_facts import after as after_facts
 from tests.support.reports import REPORT
@@ -32,14 +42,14 @@ def test_only_a_case_that_begins_registered_counts_as_given_to_dispatch() -> Non
 @pytest.mark.parametrize(("state", "opened"), [("registered", 1), ("reported", 0), ("verifying", 0)])
 def test_a_history_begins_as_the_case_did(state: str, opened: int) -> None:
     entry = Entry(STREET, CASE, 1, UUID(int=3), "reported", NOON, NOON, {"state": state})
-    assert after(None, entry) == Standing(State(state), opened=opened)
+    assert apply_entry(None, entry) == Standing(State(state), opened=opened)
 
 
 def test_of_two_promises_of_one_instant_the_later_deadline_holds_in_either_order() -> None:
     short, long = dispatched(1, handle_hours=8), dispatched(1, number=2, handle_hours=9)
     case = Standing(State.REGISTERED)
     for facts in ((short, long), (long, short)):
-        after_both = follow(follow(case, facts[0]), facts[1])
+        after_both = apply_order_fact(apply_order_fact(case, facts[0]), facts[1])
         assert after_both.promise == Promise(long.occurred_at, long.handle_by)
 
 
@@ -142,14 +152,14 @@ def test_a_window_has_both_ends_or_is_none() -> None:
 def test_a_step_that_decides_nothing_leaves_the_case_as_it_is() -> None:
     case = Standing(State.REGISTERED, opened=1)
     noted = Entry(STREET, CASE, 2, UUID(int=3), "noted", NOON, NOON, {})
-    assert after(case, noted) == case
+    assert apply_entry(case, noted) == case
 
 
 def test_a_case_that_is_opened_again_at_the_instant_of_its_closing_stays_open() -> None:
     """The order's facts may have the higher id; that the reporter speaks after the check decides."""
     closed = after_facts(Standing(State.REGISTERED, opened=1), claimed(1), handled(2), checked(3, number=9))
     again = reopen(closed, closed.closing.at if closed.closing else NOON, UUID(int=1))
-    assert follow(again, checked(3, number=9)).state is State.IN_PROGRESS
+    assert apply_order_fact(again, checked(3, number=9)).state is State.IN_PROGRESS
 
 
 def test_a_summary_of_exactly_the_greatest_length_is_not_cut() -> None:

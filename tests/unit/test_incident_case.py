@@ -14,18 +14,18 @@ from libs.contracts.dispatch import OrderChecked
 from libs.contracts.message import OrderEvent
 from libs.contracts.values import Registration
 from libs.transitions import Impossible
-from services.incident.domain.case import (
+from services.incident.cases.domain.case import (
     FIRST_STATE,
     TRANSITIONS,
     Move,
     Standing,
     State,
+    apply_order_fact,
     decide,
-    follow,
     reopen,
     step_of,
 )
-from services.incident.domain.words import STATE_WORDS, STEP_WORDS
+from services.incident.cases.domain.words import STATE_WORDS, STEP_WORDS
 from tests.support.order_facts import NOON, after, checked, claimed, dispatched, handled, overdue
 
 REGISTERED = Standing(State.REGISTERED)
@@ -50,7 +50,7 @@ def test_a_failed_check_puts_the_case_back_to_work_and_a_passed_one_closes_it() 
 
 
 def test_an_overdue_order_is_told_and_moves_nothing() -> None:
-    assert follow(REGISTERED, overdue(1)) == REGISTERED
+    assert apply_order_fact(REGISTERED, overdue(1)) == REGISTERED
 
 
 def test_the_deadline_shown_is_that_of_the_latest_dispatch_whichever_is_heard_last() -> None:
@@ -107,7 +107,7 @@ def test_every_policy_begins_where_staff_or_dispatch_can_go_on() -> None:
 
 
 def test_a_rejected_case_is_not_moved_by_an_order() -> None:
-    assert follow(Standing(State.REJECTED), claimed(1)).state is State.REJECTED
+    assert apply_order_fact(Standing(State.REJECTED), claimed(1)).state is State.REJECTED
 
 
 def test_every_state_and_every_fact_has_words_in_both_languages() -> None:

@@ -10,8 +10,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.incident.domain.case import State
-from services.incident.domain.history import Head, append, broken, link, standing_at
+from services.incident.cases.domain.case import State
+from services.incident.cases.domain.history import Head, append, broken, link, standing_at
 from tests.support.timelines import STEPS, chain
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

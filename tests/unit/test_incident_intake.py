@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from libs.contracts.incident import ReportCase
 from libs.contracts.values import Place, Point, SealedContact
-from services.incident.domain.case import Closing, Standing, State
-from services.incident.domain.feedback import FEEDBACK_TIME, Conflict, Evaluation, evaluate, settle
-from services.incident.domain.intake import as_issued, case_numbers, fingerprint, tracking_code, unstorable
+from services.incident.cases.domain.case import Closing, Standing, State
+from services.incident.cases.domain.refusals import Conflict
+from services.incident.cases.domain.tracking_code import as_issued, tracking_code
+from services.incident.feedback.domain import FEEDBACK_TIME, Evaluation, evaluate, settle
+from services.incident.intake.domain import case_numbers, fingerprint, unstorable
 from tests.support.reports import REPORT
 from tests.support.stage import NOON
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.transitions import Impossible
-from services.incident.domain.case import TRANSITIONS, Move, Moved, Standing, State
-from services.incident.domain.likeness import (
+from services.incident.cases.domain.case import TRANSITIONS, Move, MoveStamp, Standing, State, unmerge
+from services.incident.duplicates.domain import (
     NEAR_METRES,
     SHOWN_AT_MOST,
     Sighting,
@@ -20,15 +20,15 @@ from services.incident.domain.likeness import (
     compare,
     metres_between,
 )
-from services.incident.domain.merging import SURVIVING, NotTogether, Side, merge, put_under, unmerge
+from services.incident.merging.domain import SURVIVING, MergeCandidate, NotTogether, merge, set_parent
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 OPEN = Standing(State.REGISTERED, opened=1)
-INTO = Side("20261123-000001", OPEN, others=False)
-CASE = Side("20261123-000002", OPEN, others=False)
+INTO = MergeCandidate("20261123-000001", OPEN, others=False)
+CASE = MergeCandidate("20261123-000002", OPEN, others=False)
 
 
-def with_state(side: Side, state: State) -> Side:
+def with_state(side: MergeCandidate, state: State) -> MergeCandidate:
     return replace(side, standing=replace(side.standing, state=state))
 
 
@@ -60,7 +60,7 @@ def test_a_merged_case_a_case_with_others_merged_into_it_and_the_case_itself_are
 
 
 def test_an_unmerged_case_is_registered_and_what_its_order_told_before_stays_before() -> None:
-    moved = Moved(NOON + timedelta(hours=1), 1, UUID(int=5))
+    moved = MoveStamp(NOON + timedelta(hours=1), 1, UUID(int=5))
     merged = Standing(State.MERGED, moved=moved, opened=1, merged_into=INTO.case_no)
     apart = unmerge(merged, NOON, UUID(int=6))
     assert isinstance(apart, Standing)
@@ -71,11 +71,11 @@ def test_an_unmerged_case_is_registered_and_what_its_order_told_before_stays_bef
 
 
 def test_a_parent_has_no_parent_and_a_child_no_children() -> None:
-    assert put_under(CASE, INTO) == replace(OPEN, parent=INTO.case_no)
+    assert set_parent(CASE, INTO) == replace(OPEN, parent=INTO.case_no)
     child = replace(INTO, standing=replace(OPEN, parent="20261123-000009"))
-    assert "is a child" in why_not(put_under(CASE, child))
-    assert "has children" in why_not(put_under(replace(CASE, others=True), INTO))
-    assert "own parent" in why_not(put_under(CASE, CASE))
+    assert "is a child" in why_not(set_parent(CASE, child))
+    assert "has children" in why_not(set_parent(replace(CASE, others=True), INTO))
+    assert "own parent" in why_not(set_parent(CASE, CASE))
 
 
 LAMP = Sighting("20261123-000002", 119.2, 36.4, None, NOON, "村东头的路灯连着两晚不亮。")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.incident.domain.redaction import SUMMARY_LENGTH, redact, summarise
+from services.incident.cases.domain.redaction import SUMMARY_LENGTH, redact, summarise
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from libs.contracts.incident import Grade
-from services.incident.domain.case import Closing, Standing, State
-from services.incident.domain.feedback import Conflict
-from services.incident.domain.street_evaluation import StreetEvaluation, evaluate
+from services.incident.cases.domain.case import Closing, Standing, State
+from services.incident.cases.domain.refusals import Conflict
+from services.incident.street_evaluations.domain import StreetEvaluation, evaluate
 from tests.support.stage import NOON
 
 CLOSED = Standing(State.CLOSED, closing=Closing(NOON, UUID(int=1), UUID(int=2)), opened=1)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from deploy.local.reconciliation.check import Check, Found, Rows
 from deploy.local.reconciliation.outcomes import TimelineEntry, entries_by_order
 from services.dispatch.calendar.domain import NATIONAL, TimeUnit
-from services.incident.domain.feedback import FEEDBACK_TIME
+from services.incident.feedback.domain import FEEDBACK_TIME
 
 LATE = timedelta(hours=2)
 """Of the street's: some seconds of a demonstration, in which a sweep must have found what was due."""

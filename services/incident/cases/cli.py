@@ -14,12 +14,11 @@ from libs.cli.options import Tenant
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.street_time import local_minutes
-from services.incident.domain.history import broken
-from services.incident.domain.words import STATE_WORDS, STEP_WORDS, in_order
-from services.incident.tables import audit, views
+from services.incident.cases import audit, tables
+from services.incident.cases.domain.history import broken
+from services.incident.cases.domain.words import STATE_WORDS, STEP_WORDS, in_order
 
 NAMED_AT_MOST = 100
-
 commands = typer.Typer()
 
 
@@ -42,10 +41,10 @@ def verify_cases(
 
 async def _show(url: str, tenant: str, case_no: str) -> None:
     async with opened(url, read_only=True) as db:
-        case = await views.case_by_number(db, tenant, case_no)
+        case = await tables.case_by_number(db, tenant, case_no)
         if case is None:
             raise Refusal(f"The street {tenant} has no case {case_no}.")
-        steps = in_order(await views.timeline(db, case))
+        steps = in_order(await tables.timeline(db, case))
 
     about = Table(show_header=False, box=None)
     about.add_row("case", case.case_no)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from libs.chassis.http import DatabaseDep
-from libs.contracts.message import Tenant
+from libs.chassis.http import DatabaseDep, OfStreet
 from services.scoring.ledger import tables as ledger
 
 router = APIRouter(tags=["points"])
-
-Street = Annotated[Tenant, Query(description="Code of the street.", examples=["370784004"])]
 
 
 class View(BaseModel):
@@ -38,6 +33,6 @@ class LedgerView(View):
 
 
 @router.get("/v1/ledger/check")
-async def check_ledger(tenant: Street, db: DatabaseDep) -> LedgerView:
+async def check_ledger(tenant: OfStreet, db: DatabaseDep) -> LedgerView:
     """Replay every posting of the street and compare the balances with it."""
     return LedgerView.model_validate(await ledger.verify(db, tenant))

@@ -9,9 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from libs.chassis.http import DatabaseDep, not_found
+from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.contracts.message import MemberId, OrgId
-from services.scoring.ledger.api import Street, View
+from services.scoring.ledger.api import View
 from services.scoring.ledger.domain import Because, Kind
 from services.scoring.rules import rules_file
 from services.scoring.rules.api import check_dimension
@@ -69,7 +69,7 @@ class RankedOrg(View):
 
 @router.get("/v1/members/{member_id}/points")
 async def member_points(
-    member_id: Annotated[MemberId, Path(examples=["M0001"])], tenant: Street, db: DatabaseDep, limit: Limit = 20
+    member_id: Annotated[MemberId, Path(examples=["M0001"])], tenant: OfStreet, db: DatabaseDep, limit: Limit = 20
 ) -> MemberPoints:
     """A member's points by dimension, and the last transactions."""
     account = f"member:{member_id}"
@@ -90,7 +90,7 @@ async def member_points(
 
 @router.get("/v1/ranking")
 async def member_ranking(
-    tenant: Street, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
+    tenant: OfStreet, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
 ) -> list[RankedMember]:
     """The members of a street with the most points. Equal points share a rank."""
     check_dimension(dimension)
@@ -101,7 +101,7 @@ async def member_ranking(
 
 @router.get("/v1/orgs/ranking")
 async def org_ranking(
-    tenant: Street, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
+    tenant: OfStreet, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
 ) -> list[RankedOrg]:
     """The organisations of a street with the most points. Equal points share a rank."""
     check_dimension(dimension)

@@ -7,10 +7,9 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
-from libs.chassis.http import DatabaseDep
+from libs.chassis.http import DatabaseDep, OfStreet
 from libs.contracts.incident import Grade
 from libs.contracts.message import OrgId
-from services.scoring.ledger.api import Street
 from services.scoring.street_evaluations import tables as evaluations
 
 router = APIRouter(tags=["points"])
@@ -27,7 +26,7 @@ class OrgEvaluations(BaseModel):
 @router.get("/v1/orgs/{org_id}/evaluations")
 async def org_evaluations(
     org_id: OrgId,
-    tenant: Street,
+    tenant: OfStreet,
     db: DatabaseDep,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,

@@ -12,10 +12,11 @@ from libs.chassis.db.database import transaction
 from libs.chassis.handlers import Batch, Done
 from libs.chassis.handling.commands import Commands
 from libs.chassis.messaging import outbox
-from services.incident import facts, intake
-from services.incident.domain import case
-from services.incident.domain.case import RANKS, TRANSITIONS, Moved
-from services.incident.tables.changes import Changes
+from services.incident.cases.domain import case
+from services.incident.cases.domain.case import RANKS, TRANSITIONS, MoveStamp
+from services.incident.feedback.tables import Evaluations
+from services.incident.intake import taking
+from services.incident.progress import handlers as progress
 from tests.chaos.planted.bugs import DISK_FULL, Patches, Refuse, bug
 from tests.chaos.statements.cases import AFTER_FACTS, TOLD_ONCE
 from tests.chaos.statements.commands import EVALUATED
@@ -55,7 +56,7 @@ def _row_but(patches: Patches, **changes: Any) -> None:
 
         return changed
 
-    patches.set(intake, "_case_row", make)
+    patches.set(taking, "_case_row", make)
 
 
 @bug("incident", "the key of a report is not what it is stored under", ONCE, NO_OTHERS)
@@ -93,8 +94,8 @@ def answer_of_another(patches: Patches) -> None:
 
         return mistaken
 
-    patches.set(intake, "_done", make_done)
-    patches.set(intake, "_not_new", make_not_new)
+    patches.set(taking, "_done", make_done)
+    patches.set(taking, "_not_new", make_not_new)
 
 
 @bug(
@@ -107,7 +108,7 @@ def answer_of_another(patches: Patches) -> None:
 def late_fact_wins(patches: Patches) -> None:
     def make(_: Any) -> Any:
         def whenever(standing: Any, move: Any, fact: Any) -> Any:
-            moved = Moved(fact.occurred_at, RANKS[move], fact.id)
+            moved = MoveStamp(fact.occurred_at, RANKS[move], fact.id)
             return replace(standing, state=TRANSITIONS.of(move)[0].target, moved=moved)
 
         return whenever
@@ -117,9 +118,9 @@ def late_fact_wins(patches: Patches) -> None:
 
 @bug("incident", "a case is closed and nobody is told", TOLD_ONCE)
 def closing_untold(patches: Patches) -> None:
-    patches.set(facts, "of_order", lambda _: lambda *about: [])
+    patches.set(progress, "_facts_of_order", lambda _: lambda *about: [])
 
 
 @bug("incident", "an evaluation is answered and not stored", EVALUATED)
 def evaluation_lost(patches: Patches) -> None:
-    patches.set(Changes, "evaluate", lambda _: lambda self, *about: None)
+    patches.set(Evaluations, "add", lambda _: lambda self, *about: None)

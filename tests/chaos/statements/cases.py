@@ -35,7 +35,7 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import CaseEvent, OrderEvent
-from services.incident.domain.history import ORDER_FACTS, Entry, Head, broken
+from services.incident.cases.domain.history import ORDER_FACTS, Entry, Head, broken
 from tests.chaos.evidence import Evidence, by_id
 
 TOLD_ONCE = "every case was told of as often as it happened"

@@ -1,0 +1,100 @@
+"""What a service order (点单) or an errand (代办) may say of when somebody is expected, and of papers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from libs.contracts.incident import ReportCase
+from libs.contracts.values import Appointment, RequestKind
+from services.incident.cases.domain.case import Standing, State
+from services.incident.cases.domain.redaction import redact
+from services.incident.cases.domain.refusals import Conflict, Refusal
+
+AHEAD_DAYS = 60
+MOVABLE = (State.REPORTED, State.VERIFYING, State.REGISTERED, State.IN_PROGRESS)
+WITH_APPOINTMENT = frozenset({RequestKind.SERVICE_ORDER, RequestKind.ERRAND})
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAppointment:
+    """A member of staff names another window for a case."""
+
+    tenant: str
+    case_no: str
+    appointment: Appointment
+    by_member: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOwnAppointment:
+    """The reporter names another window."""
+
+    tracking_code: str
+    appointment: Appointment
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentChanged:
+    case_no: str
+    appointment: Appointment
+
+
+def unfit(report: ReportCase, now: datetime) -> Refusal | None:
+    """Why a report with this window and these papers is not taken."""
+    if report.appointment is None and not report.documents:
+        return None
+    if report.request_kind not in WITH_APPOINTMENT:
+        kinds = " and ".join(sorted(WITH_APPOINTMENT))
+        detail = f"request_kind {report.request_kind}: only {kinds} have an appointment or documents; leave them out."
+        return Refusal("Not for this kind of report", detail)
+    return unfit_window(report.appointment, now) or _unfit_documents(report.documents)
+
+
+def unfit_window(appointment: Appointment | None, now: datetime) -> Refusal | None:
+    """A window that has begun is still one, a window that is over is none."""
+    if appointment is None:
+        return None
+    if appointment.ends_at <= now:
+        detail = f"appointment: it ends at {appointment.ends_at.isoformat()}, which is over; name a later one."
+        return Refusal("Appointment is over", detail)
+    if appointment.starts_at > now + timedelta(days=AHEAD_DAYS):
+        return Refusal("Appointment too far ahead", f"appointment: it may start at most {AHEAD_DAYS} days from now.")
+    return None
+
+
+def change(
+    case: Standing,
+    kind: RequestKind,
+    current: Appointment | None,
+    wanted: Appointment,
+    now: datetime,
+    *,
+    by_reporter: bool,
+) -> Refusal | Conflict | None:
+    """Why the window of a case cannot become another (改约); None where it can. Staff may move one that has begun."""
+    if kind not in WITH_APPOINTMENT:
+        return Conflict("Not for this kind of report", f"A case of kind {kind} has no appointment.")
+    if case.state not in MOVABLE:
+        return Conflict("Not possible now", f"The case is {case.state}; another window is for what is yet to be done.")
+    if by_reporter and current is not None and current.starts_at <= now:
+        return Conflict("Appointment has begun", "It can be changed until it begins. Please call the street.")
+    return unfit_window(wanted, now)
+
+
+def _unfit_documents(documents: Sequence[str]) -> Refusal | None:
+    """Names of papers only: a number of one is as good as the paper to whoever misuses it. It is not repeated here."""
+    for place, name in enumerate(documents):
+        if "\0" in name:
+            return Refusal("Invalid text", f"documents.{place}: it may not hold the character U+0000; leave it out.")
+        if redact(name) != name:
+            return Refusal(
+                "Number in a document",
+                f"documents.{place}: it looks as if it held a phone or identity number or an address. Name the paper "
+                "only, such as 身份证 or 户口簿.",
+            )
+    if len(set(documents)) < len(documents):
+        detail = "documents: each may be named once; say which is whose, such as 户口簿（本人）."
+        return Refusal("Document named twice", detail)
+    return None

@@ -1,0 +1,100 @@
+"""Cases of a street for staff, over HTTP: lists, counts, a file, and one case with its timeline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from libs.chassis.http import DatabaseDep, OfStreet, not_found
+from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, decode_cursor, slice_page
+from libs.contracts.message import CategoryCode, Tenant
+from libs.contracts.values import RequestKind
+from services.incident.case_lists import tables, views
+from services.incident.case_lists.views import CSV_COLUMNS, CaseLine, ChildView, StaffView
+from services.incident.cases import tables as case_tables
+from services.incident.cases.domain.case import State
+from services.incident.cases.requests import CaseNo, case_or_404
+from services.incident.street_evaluations import tables as evaluation_tables
+from services.incident.street_evaluations.api import StreetEvaluated
+
+router = APIRouter(tags=["staff"])
+
+
+class Wanted(BaseModel):
+    """Which cases a list shows. What is left out is not asked about."""
+
+    tenant: Tenant = Field(description="The street's 9-digit code.", examples=["370784004"])
+    state: list[State] = Field([], description="Any of these.", examples=[["registered", "in_progress"]])
+    category: CategoryCode | None = Field(None, examples=["11001"])
+    request_kind: RequestKind | None = None
+    since: AwareDatetime | None = Field(None, description="Reported then or later, with an offset or Z.")
+    until: AwareDatetime | None = Field(None, description="Reported before.")
+    words: Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=r"^[^\x00]*$")] | None = Field(
+        None, description="Their text holds this, in capital or small letters.", examples=["路灯"]
+    )
+    settled: bool | None = Field(None, description="Whether the reporter's time to say something is over.")
+
+    def parameters(self) -> dict[str, Any]:
+        return {**self.model_dump(exclude={"state"}), "states": [str(state) for state in self.state or State]}
+
+
+class WantedPage(Wanted):
+    sort: Literal["newest", "oldest"] = "newest"
+    after: str | None = Field(None, description="`next` of the page before.", max_length=100)
+    limit: int = Field(50, ge=1, le=500)
+
+
+@router.get("/v1/cases")
+async def cases(wanted: Annotated[WantedPage, Query()], db: DatabaseDep) -> Page[CaseLine]:
+    """Cases of a street, a page at a time, by when they were reported."""
+    after, asked = decode_cursor(wanted.after), wanted.parameters()
+    newest = wanted.sort == "newest"
+    rows = await tables.cases(db, asked, after, wanted.limit, newest=newest)
+    count = counter(db, tables.COUNT, asked) if after is None else None
+    found = await slice_page(rows, wanted.limit, "case_id", count)
+    return Page(items=[views.case_line(row) for row in found.rows], next=found.next, total=found.total)
+
+
+@router.get("/v1/cases.csv", response_class=StreamingResponse, responses=CSV_ANSWER)
+async def cases_as_csv(wanted: Annotated[Wanted, Query()], request: Request) -> StreamingResponse:
+    """The same as a file for spreadsheets, all of them, from the oldest on."""
+    return as_csv(
+        request.app.state.engine,
+        tables.EXPORT,
+        wanted.parameters(),
+        CSV_COLUMNS,
+        views.csv_line,
+        f"cases-{wanted.tenant}",
+    )
+
+
+@router.get("/v1/cases/counts")
+async def case_counts(tenant: OfStreet, db: DatabaseDep) -> dict[State, int]:
+    """How many cases of a street are in each state."""
+    counted = await tables.counts(db, tenant)
+    return {state: counted.get(state, 0) for state in State}
+
+
+@router.get("/v1/cases/{case_no}")
+async def case(
+    case_no: CaseNo,
+    tenant: OfStreet,
+    db: DatabaseDep,
+    as_of: Annotated[
+        AwareDatetime | None, Query(description="How it stood by what was known at this time, with an offset or Z.")
+    ] = None,
+) -> StaffView:
+    """A case with its whole timeline."""
+    found = await case_or_404(db, tenant, case_no)
+    timeline = await case_tables.timeline(db, found)
+    shown = views.staff_view(found, timeline) if as_of is None else views.staff_view_at(found, timeline, as_of)
+    if shown is None:
+        raise not_found(f"Case {case_no} was not reported before {found.reported_at.isoformat()}.")
+    children = [ChildView(**child) for child in await tables.children(db, found)]
+    said = await evaluation_tables.of_case(db, found) if found.closed_by else None
+    if said is not None and (as_of is None or said.evaluated_at <= as_of):
+        shown = shown.model_copy(update={"street_evaluation": StreetEvaluated.model_validate(said)})
+    return shown.model_copy(update={"joined": await tables.joined(db, found), "children": children})

@@ -1,0 +1,75 @@
+"""Cases of a street, by what is wanted of them, and those that belong to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from libs.chassis.db.database import Database, Record
+
+JOINED = text("SELECT case_no FROM cases WHERE tenant = :tenant AND merged_into = :case_no ORDER BY case_no")
+CHILDREN = text("SELECT case_no, state FROM cases WHERE tenant = :tenant AND parent = :case_no ORDER BY case_no")
+# What is wanted of each state, by cases_state; the first of all states are among them. No id is null: NULLS keeps the
+# primary key out, by which PostgreSQL would look for the few cases of a rare state among all that there are.
+_WANTED = """
+    FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
+        SELECT * FROM cases WHERE tenant = :tenant AND state = wanted.state AND {beyond}
+            AND (CAST(:category AS text) IS NULL OR category = :category)
+            AND (CAST(:request_kind AS text) IS NULL OR request_kind = :request_kind)
+            AND (CAST(:since AS timestamptz) IS NULL OR reported_at >= :since)
+            AND (CAST(:until AS timestamptz) IS NULL OR reported_at < :until)
+            AND (CAST(:words AS text) IS NULL OR position(lower(:words) IN lower(cases.text)) > 0)
+            AND (CAST(:settled AS boolean) IS NULL OR (settled_at IS NOT NULL) = :settled)
+        {order}) found
+"""
+_LINE = """
+    SELECT case_id, case_no, found.state, request_kind, category, category_name, place_name, reported_at, handle_by,
+        reopened_times, changed_at, text
+"""
+_NEWEST = "case_id DESC NULLS LAST"
+_OLDEST = "case_id NULLS FIRST"
+NEWEST = text(
+    _LINE
+    + _WANTED.format(
+        beyond="(CAST(:after AS uuid) IS NULL OR case_id < :after)", order=f"ORDER BY {_NEWEST} LIMIT :limit"
+    )
+    + f"ORDER BY {_NEWEST} LIMIT :limit"
+)
+OLDEST = text(
+    _LINE
+    + _WANTED.format(
+        beyond="case_id > coalesce(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')",
+        order=f"ORDER BY {_OLDEST} LIMIT :limit",
+    )
+    + f"ORDER BY {_OLDEST} LIMIT :limit"
+)
+_MOST = _WANTED.format(beyond="true", order=f"ORDER BY {_NEWEST} LIMIT :most")
+COUNT = text(f"SELECT count(*) FROM (SELECT 1 {_MOST} LIMIT :most) AS counted")
+EXPORT = text(_LINE + _WANTED.format(beyond="true", order="") + "ORDER BY case_id")
+COUNTS = text("SELECT state, count(*) AS count FROM cases WHERE tenant = :tenant GROUP BY state")
+
+
+async def joined(db: Database, case: Record) -> list[str]:
+    """The cases that were merged into the case."""
+    rows = await db.rows(JOINED, {"tenant": case.tenant, "case_no": case.case_no})
+    return [row.case_no for row in rows]
+
+
+async def children(db: Database, case: Record) -> list[dict[str, Any]]:
+    rows = await db.rows(CHILDREN, {"tenant": case.tenant, "case_no": case.case_no})
+    return [dict(row) for row in rows]
+
+
+async def cases(
+    db: Database, wanted: Mapping[str, Any], after: UUID | None, limit: int, *, newest: bool
+) -> Sequence[Record]:
+    """A page of the cases that are wanted (see _WANTED), and one more where there is one."""
+    return await db.rows(NEWEST if newest else OLDEST, {**wanted, "after": after, "limit": limit + 1})
+
+
+async def counts(db: Database, tenant: str) -> dict[str, int]:
+    """Cases per state; a state without cases is not there."""
+    return {row.state: row["count"] for row in await db.rows(COUNTS, {"tenant": tenant})}

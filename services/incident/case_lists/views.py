@@ -1,0 +1,130 @@
+"""What staff read of a case: its line in a list, and all of it, now or as it stood at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.chassis.db.database import Record
+from libs.contracts.values import Appointment, RequestKind
+from libs.street_time import local_minutes
+from services.incident.cases.domain.case import State, window
+from services.incident.cases.domain.history import Entry, standing_at
+from services.incident.cases.domain.redaction import summarise
+from services.incident.cases.domain.words import in_order
+from services.incident.street_evaluations.api import StreetEvaluated
+
+CSV_COLUMNS = (
+    "case_no",
+    "state",
+    "request_kind",
+    "category",
+    "category_name",
+    "place_name",
+    "reported_at",
+    "handle_by",
+    "reopened_times",
+    "summary",
+)
+
+
+class ChildView(BaseModel):
+    case_no: str
+    state: State
+
+
+class CaseLine(BaseModel):
+    case_no: str
+    state: State
+    request_kind: RequestKind
+    category: str
+    category_name: str
+    place_name: str | None
+    reported_at: datetime
+    handle_by: datetime | None
+    reopened_times: int
+    changed_at: datetime
+
+
+class Step(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int = Field(description="Its place in the order of recording.")
+    step: str
+    happened_at: datetime
+    recorded_at: datetime = Field(description="When it came to be known here.")
+    details: dict[str, Any]
+
+
+class StaffView(CaseLine):
+    case_id: UUID
+    sender: str
+    text: str
+    longitude: float | None
+    latitude: float | None
+    reporter_id: UUID | None
+    reported_by_member: str | None
+    closed_at: datetime | None
+    merged_into: str | None = Field(description="The case that survives, where this one was merged.")
+    parent: str | None
+    appointment: Appointment | None
+    documents: list[str]
+    settled_at: datetime | None = Field(description="Since then the reporter can say nothing more.")
+    joined: list[str] = Field([], description="Cases that were merged into this one, as they are now.")
+    children: list[ChildView] = Field([], description="Cases that belong to this one, as they are now.")
+    street_evaluation: StreetEvaluated | None = Field(None, description="Of the latest closing.")
+    timeline: list[Step]
+
+
+def csv_line(row: Record) -> list[Any]:
+    """Times as the street reads them; what the reporter wrote, without anything that looks like a contact."""
+    times = {name: _in_the_street(getattr(row, name)) for name in ("reported_at", "handle_by")}
+    shown = {**row, **times, "summary": summarise(row.text)}
+    return [shown[name] for name in CSV_COLUMNS]
+
+
+def staff_view(case: Record, timeline: Sequence[Entry]) -> StaffView:
+    steps = [Step.model_validate(entry) for entry in in_order(timeline)]
+    return StaffView.model_validate(
+        {
+            **case,
+            "appointment": window(case.appointment_starts_at, case.appointment_ends_at),
+            "timeline": steps,
+        }
+    )
+
+
+def staff_view_at(case: Record, timeline: Sequence[Entry], as_of: datetime) -> StaffView | None:
+    """The case by what was known at a time; None before it was reported."""
+    stood = standing_at(timeline, as_of)
+    if stood is None:
+        return None
+    known = [entry for entry in timeline if entry.recorded_at <= as_of]
+    then: dict[str, Any] = {
+        "state": stood.state,
+        "handle_by": stood.promise.handle_by if stood.promise else None,
+        "closed_at": stood.closing.at if stood.closing else None,
+        "reopened_times": stood.reopened_times,
+        "merged_into": stood.merged_into,
+        "parent": stood.parent,
+        "settled_at": stood.settled_at,
+        "changed_at": known[-1].recorded_at,
+    }
+    changed = [entry for entry in timeline if entry.step == "appointment_changed"]
+    if changed:
+        heard = [entry for entry in changed if entry.recorded_at <= as_of]
+        said = heard[-1].details["appointment"] if heard else changed[0].details["before"]
+        then["appointment"] = Appointment.model_validate(said) if said else None
+    return staff_view(case, known).model_copy(update=then)
+
+
+def case_line(row: Record) -> CaseLine:
+    return CaseLine.model_validate(dict(row))
+
+
+def _in_the_street(time: datetime | None) -> str | None:
+    return local_minutes(time) if time else None

@@ -1,0 +1,17 @@
+"""Why something that is asked of a case is not done: what is asked is wrong, or the case does not allow it now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    title: str
+    detail: str

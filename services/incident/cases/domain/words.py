@@ -1,0 +1,86 @@
+"""What a person who follows a case reads, in Chinese and English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from libs.contracts.incident import EndReason
+from libs.transitions import Label
+from services.incident.cases.domain.case import State
+
+Words = dict[str, str]
+
+
+def _words(zh: str, en: str) -> Words:
+    return {"zh": zh, "en": en}
+
+
+STATE_WORDS: Mapping[State, Words] = {
+    State.REPORTED: _words("已上报，等待受理", "Reported, waiting to be accepted"),
+    State.VERIFYING: _words("正在现场核实", "Being verified on site"),
+    State.REGISTERED: _words("已立案", "Registered"),
+    State.IN_PROGRESS: _words("处置中", "In progress"),
+    State.RESOLVED: _words("已处置，等待核查", "Handled, waiting to be checked"),
+    State.CLOSED: _words("已结案", "Closed"),
+    State.REJECTED: _words("不予受理", "Rejected"),
+    State.VOID: _words("已作废", "Voided"),
+    State.MERGED: _words("已并入同一事项的案件", "Joined with another case of the same matter"),
+}
+# Steps that are missing here are internal: the person who reported does not see them.
+STEP_WORDS: Mapping[str, Words] = {
+    "reported": _words("收到上报", "Report received"),
+    "registered": _words("已立案", "Registered"),
+    "rejected": _words("不予受理", "Rejected"),
+    "void": _words("已作废", "Voided"),
+    "merged": _words("已并入同一事项的案件", "Joined with another case of the same matter"),
+    "unmerged": _words("单独办理", "Taken up on its own again"),
+    "dispatched": _words("已派遣到网格", "Sent to the grid that answers for it"),
+    "claimed": _words("网格成员已接单", "Taken on by somebody of the grid"),
+    "assigned": _words("已指派网格成员", "Given to somebody of the grid"),
+    "returned": _words("退回重派", "Given back, being passed on"),
+    "escalated": _words("已上报上一级", "Passed to the level above"),
+    "started": _words("开始处置", "Work has begun"),
+    "extended": _words("经批准延期", "Given more time"),
+    "suspended": _words("经批准暂缓办理", "Put off, as approved"),
+    "resumed": _words("恢复办理", "Worked on again"),
+    "appointment_changed": _words("已改约", "Another appointment was made"),
+    "supervised": _words("上级督办", "Followed up by a higher level"),
+    "sent_down": _words("已下派", "Passed to the level below"),
+    "overdue": _words("已超时，正在督办", "Overdue, being followed up"),
+    "handled": _words("已处置", "Handled"),
+    "passed": _words("核查通过，已结案", "Checked and closed"),
+    "failed": _words("核查未通过，继续处置", "Checked, to be done again"),
+    "evaluated": _words("已评价", "Evaluated"),
+    "reopened": _words("重新立案", "Reopened"),
+}
+REASON_WORDS: Mapping[EndReason, Label] = {
+    EndReason.NOT_OURS: Label("it is not for the street to deal with", "不属于街道受理范围"),
+    EndReason.UNCLEAR: Label("it does not say clearly enough what is wrong", "内容不清，无法办理"),
+    EndReason.NO_SUCH_PLACE: Label("the place could not be found", "地点无法确认"),
+    EndReason.UNTRUE: Label("it was not found so on site", "经现场核实，情况不属实"),
+    EndReason.DEALT_WITH_ELSEWHERE: Label("it is being dealt with elsewhere", "已由其他渠道办理"),
+    EndReason.MISTAKEN: Label("it was reported by mistake", "误报"),
+    EndReason.TEST: Label("it was a test", "测试"),
+    EndReason.WITHDRAWN: Label("its reporter took it back", "上报人撤回"),
+    EndReason.REPORTED_BEFORE: Label("it had been reported before", "重复上报"),
+}
+_ORDER = {step: place for place, step in enumerate(STEP_WORDS)}
+
+
+class Happened(Protocol):
+    """An entry of the timeline."""
+
+    @property
+    def step(self) -> str: ...
+    @property
+    def happened_at(self) -> datetime: ...
+
+
+H = TypeVar("H", bound=Happened)
+
+
+def in_order(entries: Iterable[H]) -> list[H]:
+    """Entries by time; those of the same instant in the order of a case's life."""
+    return sorted(entries, key=lambda entry: (entry.happened_at, _ORDER.get(entry.step, 0)))

@@ -1,0 +1,65 @@
+"""Parts of requests and answers that several rooms share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from libs.chassis.db.database import Database, Record
+from libs.chassis.http import not_found
+from libs.contracts.message import MemberId, Tenant
+from services.incident.cases import tables
+from services.incident.cases.domain.case import State
+from services.incident.cases.domain.tracking_code import as_issued
+
+NO_SUCH_CODE = "There is no case with this tracking code."
+CASE_NO = r"^[0-9]{8}-[0-9]{6,12}$"
+CaseNo = Annotated[str, Path(pattern=CASE_NO, examples=["20261123-000042"])]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class ByMember(BaseModel):
+    """Who of the staff asks for it, in which street."""
+
+    tenant: Tenant
+    by_member: MemberId
+
+
+class InWords(BaseModel):
+    zh: str
+    en: str
+
+
+class Decided(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    case_no: str
+    state: State
+
+
+async def case_or_404(db: Database, tenant: str, case_no: str) -> Record:
+    found = await tables.case_by_number(db, tenant, case_no)
+    if found is None:
+        raise not_found(f"Street {tenant} has no case {case_no}.")
+    return found
+
+
+async def tracked_or_404(db: Database, code: str) -> Record:
+    """The case of a tracking code in the form in which it was issued."""
+    found = await tables.case_by_code(db, code)
+    if found is None:
+        raise not_found(NO_SUCH_CODE)
+    return found
+
+
+def _issued_or_404(code: str) -> str:
+    issued = as_issued(code)
+    if issued is None:
+        raise not_found(NO_SUCH_CODE)
+    return issued
+
+
+IssuedCode = Annotated[str, Depends(_issued_or_404)]
+"""The tracking code in the path as a person typed it, in the form in which it was issued."""

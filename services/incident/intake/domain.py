@@ -1,0 +1,87 @@
+"""Taking a report: its fingerprint and number, and why it may be refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from libs.contracts.incident import ReportCase
+from libs.contracts.values import Appointment
+from libs.street_time import STREET_ZONE
+from services.incident.cases.domain.refusals import Refusal
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+Scope = tuple[str, str, str]
+"""(tenant, sender, key): by it a report that is sent again is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeReport:
+    """A report with its tracking code, which is in the sealed contact already."""
+
+    report: ReportCase
+    tracking_code: str
+
+
+def scope_of(report: ReportCase) -> Scope:
+    return report.tenant, report.sender, report.key
+
+
+def fingerprint(report: ReportCase) -> bytes:
+    """SHA-256 of what is reported. The contact has no part in it: even its hash could be guessed."""
+    point = report.place.point
+    parts = [
+        report.category,
+        report.request_kind,
+        report.text,
+        report.place.name,
+        (point.longitude, point.latitude) if point else None,
+        report.reported_by_member,
+        _instants(report.appointment),
+        report.documents,
+    ]
+    return sha256(json.dumps(parts).encode()).digest()
+
+
+def _instants(appointment: Appointment | None) -> list[int] | None:
+    """The same in every offset, and of any year."""
+    if appointment is None:
+        return None
+    return [(at - _EPOCH) // _MICROSECOND for at in (appointment.starts_at, appointment.ends_at)]
+
+
+def case_numbers(now: datetime, numbers: list[int]) -> list[str]:
+    """The day in the street and the number, such as 20261123-000042."""
+    day = now.astimezone(STREET_ZONE).strftime("%Y%m%d")
+    return [f"{day}-{number:06d}" for number in numbers]
+
+
+def unstorable(report: ReportCase) -> Refusal | None:
+    """Text that no database column can hold."""
+    if "\0" in report.text or "\0" in (report.place.name or ""):
+        return Refusal("Invalid text", "text and place.name may not hold the character U+0000; leave it out.")
+    return None
+
+
+def unknown_category(report: ReportCase, *, street_known: bool) -> Refusal:
+    if not street_known:
+        return Refusal(
+            "Unknown street",
+            f"tenant {report.tenant}: no categories are known for this street. It is a street's 9-digit code.",
+        )
+    return Refusal(
+        "Unknown category",
+        f"category {report.category}: street {report.tenant} has none of this code in use. "
+        f"GET /v1/categories?tenant={report.tenant} lists those it has.",
+    )
+
+
+def key_used(report: ReportCase) -> Refusal:
+    return Refusal(
+        "Key used for another report",
+        f"Idempotency-Key {report.key}: sender {report.sender} has sent a report with other content under it. "
+        "Send the same content to have the same answer, or a new key for a new report.",
+    )

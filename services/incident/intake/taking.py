@@ -1,0 +1,169 @@
+"""Takes a group of reports in four round trips, however many they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from libs.chassis.db.database import Database
+from libs.chassis.db.ids import new_id
+from libs.chassis.handlers import Answer, Done, Refused
+from libs.contracts.incident import CaseRegistered, CaseReported, Receipt, ReportCase, VerifyAsked
+from libs.contracts.message import Event
+from services.incident.appointments.domain import unfit
+from services.incident.cases import tables as case_tables
+from services.incident.cases.domain import history
+from services.incident.cases.domain.case import State, begin
+from services.incident.cases.domain.history import Entry
+from services.incident.cases.domain.redaction import summarise
+from services.incident.cases.domain.refusals import Refusal
+from services.incident.categories import tables as category_tables
+from services.incident.categories.tables import Policy
+from services.incident.intake import tables
+from services.incident.intake.domain import (
+    Scope,
+    case_numbers,
+    fingerprint,
+    key_used,
+    scope_of,
+    unknown_category,
+    unstorable,
+)
+
+Coded = tuple[ReportCase, str]
+"""A report and its tracking code."""
+
+
+class NotTaken(Exception):
+    """A report was neither new nor known: its tracking code is another's. Sent again, it gets a new one."""
+
+
+async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[Answer]:
+    """One answer for each report. The first of a key is taken, and all others with it have its answer."""
+    policies = await category_tables.policies(db, ((r.tenant, r.category) for r, _ in reports))
+    first: dict[Scope, Coded] = {}
+    for report, code in reports:
+        if (report.tenant, report.category) in policies and _unfit(report, now) is None:
+            first.setdefault(scope_of(report), (report, code))
+    numbers = case_numbers(now, await tables.next_numbers(db, len(first)))
+    # Sorted, so that two groups with the same keys wait for one another instead of for ever.
+    rows = {
+        key: _case_row(*first[key], number, policies[first[key][0].tenant, first[key][0].category], now)
+        for key, number in zip(sorted(first), numbers, strict=True)
+    }
+    entries = {row["case_id"]: _begin(row) for row in rows.values()}
+    inserted = await tables.insert_cases(db, list(rows.values()))
+    await case_tables.append(db, [e for case_id, mine in entries.items() if case_id in inserted for e in mine])
+
+    new = {key: row for key, row in rows.items() if row["case_id"] in inserted}
+    others = [r for r, _ in reports if scope_of(r) not in new or first[scope_of(r)][0] is not r]
+    known = await tables.receipts(db, map(scope_of, others)) if others else {}
+    unknown = [r.tenant for r in others if (r.tenant, r.category) not in policies]
+    streets = await category_tables.known_streets(db, unknown) if unknown else set()
+    return [
+        _done(report, new[key])
+        if (key := scope_of(report)) in new and first[key][0] is report
+        else _not_new(report, known.get(key), streets, now, in_use=(report.tenant, report.category) in policies)
+        for report, _ in reports
+    ]
+
+
+def _done(report: ReportCase, row: dict[str, Any]) -> Done:
+    receipt = Receipt(case_id=row["case_id"], case_no=row["case_no"], tracking_code=row["tracking_code"])
+    facts: list[Event] = [
+        CaseReported(
+            tenant=report.tenant,
+            occurred_at=row["reported_at"],
+            case_id=receipt.case_id,
+            case_no=receipt.case_no,
+            category=report.category,
+            request_kind=report.request_kind,
+            reporter_id=row["reporter_id"],
+            sealed_contact=report.sealed_contact,
+        )
+    ]
+    told = {
+        "tenant": report.tenant,
+        "occurred_at": row["reported_at"],
+        "case_id": receipt.case_id,
+        "case_no": receipt.case_no,
+        "category": report.category,
+        "category_name": row["category_name"],
+        "request_kind": report.request_kind,
+        "place": report.place,
+        "summary": summarise(report.text),
+        "reported_by_member": report.reported_by_member,
+    }
+    if row["state"] == State.VERIFYING:
+        facts.append(VerifyAsked(**told))
+    if row["state"] == State.REGISTERED:
+        errand = {"appointment": report.appointment, "documents": report.documents}
+        facts.append(CaseRegistered(**told, **errand, reporter_id=row["reporter_id"]))
+    return Done(receipt, facts)
+
+
+def _unfit(report: ReportCase, now: datetime) -> Refusal | None:
+    return unstorable(report) or unfit(report, now)
+
+
+def _not_new(
+    report: ReportCase, known: tuple[bytes, Receipt] | None, streets: set[str], now: datetime, *, in_use: bool
+) -> Answer:
+    """What was taken under the key before decides, even where its category has gone since."""
+    if known is not None and known[0] == fingerprint(report):
+        return Done(known[1])
+    refusal = _unfit(report, now)
+    if refusal is None and not in_use:
+        refusal = unknown_category(report, street_known=report.tenant in streets)
+    if refusal is None and known is not None:
+        refusal = key_used(report)
+    if refusal is None:
+        raise NotTaken
+    return _refused(refusal)
+
+
+def _refused(refusal: Refusal) -> Refused:
+    return Refused(422, refusal.title, refusal.detail)
+
+
+def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Policy, now: datetime) -> dict[str, Any]:
+    point, stands = report.place.point, begin(policy.registration)
+    return {
+        "tenant": report.tenant,
+        "case_id": new_id(),
+        "case_no": case_no,
+        "tracking_code": tracking_code,
+        "sender": report.sender,
+        "idempotency_key": report.key,
+        "fingerprint": fingerprint(report),
+        "request_kind": report.request_kind.value,
+        "category": report.category,
+        "category_name": policy.name,
+        "text": report.text,
+        "longitude": point.longitude if point else None,
+        "latitude": point.latitude if point else None,
+        "place_name": report.place.name,
+        # A contact needs somebody whose it is, also where the sender named nobody.
+        "reporter_id": report.reporter_id or (new_id() if report.sealed_contact else None),
+        "reported_by_member": report.reported_by_member,
+        "reported_at": now,
+        "state": stands.state.value,
+        "opened": stands.opened,
+        "appointment_starts_at": report.appointment.starts_at if report.appointment else None,
+        "appointment_ends_at": report.appointment.ends_at if report.appointment else None,
+        "documents": list(report.documents),
+    }
+
+
+def _begin(row: dict[str, Any]) -> list[tuple[Entry, bytes]]:
+    """The first entries of the timeline with their hashes; the row is told where it ends."""
+    tenant, case_id, at = row["tenant"], row["case_id"], row["reported_at"]
+    details = {"sender": row["sender"], "state": row["state"]}
+    entry, head = history.append(history.no_entries(at), tenant, case_id, case_id, "reported", at, at, details)
+    entries = [(entry, head.hash)]
+    if row["state"] == State.REGISTERED:
+        entry, head = history.append(head, tenant, case_id, new_id(), "registered", at, at, {})
+        entries.append((entry, head.hash))
+    row.update(timeline_length=head.length, timeline_hash=head.hash, changed_at=head.at)
+    return entries

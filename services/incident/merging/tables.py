@@ -1,0 +1,51 @@
+"""Which cases others were merged into, or belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import TextClause, text
+
+from libs.chassis.db.database import Database
+from services.incident.table import columns_of
+
+SURVIVORS = text(
+    """
+    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE (tenant, merged_into) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
+    """
+)
+# That it is not null is asked afterwards, or all of cases_merged_into would be read.
+MERGED_INTO = text(
+    """
+    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE (tenant, case_no) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
+    """
+)
+PARENTS = text(
+    """
+    SELECT DISTINCT tenant, parent AS case_no FROM cases WHERE (tenant, parent) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
+    """
+)
+
+
+async def survivors(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the cases into which others were merged."""
+    return await _named(db, SURVIVORS, keys)
+
+
+async def merged_into(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The cases into which any of these were merged."""
+    return await _named(db, MERGED_INTO, keys)
+
+
+async def parents(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the cases that have children."""
+    return await _named(db, PARENTS, keys)
+
+
+async def _named(db: Database, statement: TextClause, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    tenants, numbers = columns_of(sorted(set(keys)), 2)
+    rows = await db.rows(statement, {"tenants": tenants, "numbers": numbers})
+    return {(row.tenant, row.case_no) for row in rows if row.case_no is not None}

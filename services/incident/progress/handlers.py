@@ -1,0 +1,57 @@
+"""Facts about its order move a case, and its timeline keeps them."""
+
+from __future__ import annotations
+
+from libs.chassis.db.database import Database
+from libs.chassis.handlers import Batch, EventRouter
+from libs.chassis.handling import timers
+from libs.contracts.incident import CaseClosed, CaseResolved
+from libs.contracts.message import Event, OrderEvent
+from services.incident.cases import facts
+from services.incident.cases import tables as case_tables
+from services.incident.cases.batch import CaseBatch
+from services.incident.cases.domain.case import Standing, State, apply_order_fact, step_of
+from services.incident.cases.domain.history import ENVELOPE, ORDER_FACTS
+from services.incident.cases.tables import LockedCase
+from services.incident.feedback.domain import FEEDBACK_TIME
+from services.incident.feedback.handlers import FeedbackClock
+from services.incident.progress import tables
+
+router = EventRouter("incident")
+
+
+async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
+    cases = await case_tables.lock_by_id(db, ((o.tenant, o.case_id) for o in orders))
+    recorded = await tables.recorded(db, ((o.tenant, o.case_id, o.id) for o in orders))
+    batch = CaseBatch(orders.now, recorded=recorded)
+    told: list[Event] = []
+    clocks: list[FeedbackClock] = []
+    for order in orders:
+        case = cases.get((order.tenant, order.case_id))
+        if case is None:
+            orders.postpone(order, f"case {order.case_id} is not here yet")
+            continue
+        before = batch.standing(case)
+        after = apply_order_fact(before, order)
+        details = order.model_dump(mode="json", exclude=ENVELOPE)
+        batch.append_entry(case, after, order.id, step_of(order), order.occurred_at, details)
+        made = _facts_of_order(case, before, after, order)
+        told += made
+        if any(isinstance(fact, CaseClosed) for fact in made):
+            until, about = order.occurred_at + FEEDBACK_TIME, {"tenant": case.tenant, "case_id": case.case_id}
+            clocks.append(FeedbackClock(due_at=until, **about, closing=order.id))
+    await batch.write(db)
+    await timers.schedule(db, clocks)
+    return told
+
+
+for fact in ORDER_FACTS:
+    router.on(fact)(follow_orders)
+
+
+def _facts_of_order(case: LockedCase, before: Standing, now: Standing, fact: OrderEvent) -> list[Event]:
+    """Resolved or closed, where the fact made the case so."""
+    if now.moved == before.moved or now.state not in (State.RESOLVED, State.CLOSED):
+        return []
+    kind = CaseResolved if now.state is State.RESOLVED else CaseClosed
+    return [kind(**facts.about(case, fact.occurred_at), order_id=fact.order_id)]

@@ -1,0 +1,102 @@
+"""How a case stands, for the person who reported it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from libs.chassis.db.database import Record
+from libs.chassis.http import DatabaseDep
+from libs.contracts.incident import EndReason
+from libs.contracts.values import Appointment
+from services.incident.cases import tables as case_tables
+from services.incident.cases.domain.case import State, window
+from services.incident.cases.domain.history import Entry
+from services.incident.cases.domain.redaction import redact
+from services.incident.cases.domain.words import REASON_WORDS, STATE_WORDS, STEP_WORDS, in_order
+from services.incident.cases.requests import InWords, IssuedCode, tracked_or_404
+from services.incident.feedback import tables as feedback_tables
+from services.incident.feedback.domain import FEEDBACK_DAYS
+
+router = APIRouter(tags=["following"])
+
+
+class PublicStep(InWords):
+    happened_at: datetime
+
+
+class FeedbackState(BaseModel):
+    """`until` and `closing` are set when the case is closed; `satisfied` when its latest closing was evaluated."""
+
+    open: bool
+    closing: UUID | None = Field(description="Which closing this is about; send it with the feedback.")
+    until: datetime | None
+    satisfied: bool | None
+
+
+class PublicView(BaseModel):
+    case_no: str
+    category: InWords
+    state: State
+    state_in_words: InWords
+    reason: InWords | None = Field(description="Why it was rejected or voided.")
+    note: str | None = Field(description="More about the reason.")
+    joined: bool = Field(description="It goes on together with other reports of the same matter.")
+    reported_at: datetime
+    handle_by: datetime | None = Field(description="Until when it shall be done.")
+    appointment: Appointment | None = Field(description="When somebody is expected.")
+    documents: list[str] = Field(description="Names of the papers that were handed over, or shall be brought.")
+    timeline: list[PublicStep]
+    feedback: FeedbackState
+
+
+@router.get("/v1/track/{code}")
+async def track(code: IssuedCode, db: DatabaseDep) -> PublicView:
+    """How a case stands, for the person who has its tracking code."""
+    case = await tracked_or_404(db, code)
+    followed, timeline = case, await case_tables.timeline(db, case)
+    if case.merged_into is not None:
+        followed = await case_tables.case_by_number(db, case.tenant, case.merged_into) or case
+        timeline += await case_tables.timeline(db, followed)
+    evaluation = await feedback_tables.evaluation(db, followed, case.case_no) if followed.closed_by else None
+    return public_view(case, followed, timeline, evaluation)
+
+
+def public_view(case: Record, followed: Record, timeline: Sequence[Entry], evaluation: Record | None) -> PublicView:
+    """In words only: no member, organisation or place of the grid, which are the street's own affair.
+
+    `followed` is the case itself, or the one that it was merged into: that one's progress is shown.
+    """
+    state, joined = State(followed.state), case.case_no != followed.case_no
+    until = followed.closed_at + timedelta(days=FEEDBACK_DAYS) if followed.closed_at else None
+    [ended] = [e.details for e in timeline if e.step == state and e.details.get("reason")] or [{}]
+    reason = REASON_WORDS[EndReason(ended["reason"])] if ended else None
+    return PublicView(
+        case_no=case.case_no,
+        category=InWords(zh=case.category_name, en=case.category_name_en or case.category_name),
+        state=state,
+        state_in_words=InWords(**STATE_WORDS[state]),
+        reason=InWords(zh=reason.zh, en=reason.en) if reason else None,
+        note=redact(ended["note"]) if ended.get("note") else None,
+        joined=joined,
+        reported_at=case.reported_at,
+        handle_by=followed.handle_by,
+        # Of a case that was merged the other's window holds, which is that reporter's affair.
+        appointment=None if joined else window(case.appointment_starts_at, case.appointment_ends_at),
+        documents=case.documents,
+        timeline=[
+            PublicStep(happened_at=row.happened_at, **STEP_WORDS[row.step])
+            for row in in_order(timeline)
+            if row.step in STEP_WORDS
+        ],
+        feedback=FeedbackState(
+            open=state is State.CLOSED and evaluation is None and followed.settled_at is None,
+            closing=followed.closed_by if until else None,
+            until=until,
+            satisfied=evaluation.satisfied if evaluation else None,
+        ),
+    )
