@@ -1,9 +1,8 @@
 """`make mutants`: whether the unit tests notice small mistakes in the pure files, by a sample that a seed draws.
 
 Each drawn change is tried in a fork of this process: the changed file is compiled in place of the one on the disk, and
-one of the tests of its service must fail. Those that run through the changed line come first. mutmut and cosmic-ray
-change files on the disk or in a copy of the tree, draw no sample, and keep no list of changes that are known to make no
-difference.
+one of the tests of its service must fail. Those that run through the changed line come first. No file is changed on the
+disk, and changes that are known to make no difference are kept in a list with the reasons (equivalent.toml).
 """
 
 from __future__ import annotations

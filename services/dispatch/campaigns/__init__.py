@@ -1,0 +1,1 @@
+"""What is looked at where and how often; owns campaigns and when their next round begins."""

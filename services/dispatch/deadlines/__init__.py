@@ -1,0 +1,1 @@
+"""What happens when an order's time runs out: said before, overdue, offered more widely."""

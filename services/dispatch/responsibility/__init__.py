@@ -1,0 +1,1 @@
+"""The responsibility list: read from CSV and XLSX, shown before it holds, owned in versions."""

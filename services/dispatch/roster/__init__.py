@@ -1,0 +1,1 @@
+"""Reads the street's files, checks them, and takes them over as units, organisations and members."""

@@ -1,0 +1,1 @@
+"""Decides which unit answers for a case: by rules, the list, the point, or names of places."""

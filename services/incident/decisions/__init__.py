@@ -1,0 +1,1 @@
+"""Decides on cases: accepted, rejected, voided, verified; owns the reasons for which one may end."""

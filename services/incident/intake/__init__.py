@@ -1,0 +1,1 @@
+"""Takes reports of people and of other systems: whether one is taken, its number and tracking code."""

@@ -1,0 +1,1 @@
+"""What the street says of how a closed case was handled; owns these evaluations."""

@@ -1,0 +1,1 @@
+"""What the reporter reads of the case by its tracking code."""

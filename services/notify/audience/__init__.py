@@ -1,0 +1,1 @@
+"""Decides who is told of a fact."""

@@ -1,0 +1,1 @@
+"""Sends a message by e-mail or webhook, and says whether it arrived."""

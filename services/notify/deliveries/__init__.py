@@ -1,0 +1,1 @@
+"""Owns deliveries: what is sent when, tried again, given up."""

@@ -1,0 +1,1 @@
+"""What a member or an organisation has been told lately, read in the service itself."""

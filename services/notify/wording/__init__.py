@@ -1,0 +1,1 @@
+"""Puts a notification into words: templates by language."""

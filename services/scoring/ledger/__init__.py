@@ -1,0 +1,1 @@
+"""Owns transactions and balances; the sum over all accounts is zero."""

@@ -1,0 +1,1 @@
+"""Ranks members and organisations of a street by their points."""

@@ -1,0 +1,1 @@
+"""Counts what the street said of each organisation."""
