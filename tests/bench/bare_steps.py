@@ -41,9 +41,11 @@ NOBODY_IS_TOLD = Step(0)
 SENT: tuple[type[Event], ...] = (NotificationDelivered,)
 """What follows when a webhook was sent."""
 
+# A timeline's two entries beside the row of the case.
+INTAKE: Steps = {"incident": {"reports": Step(2, (CaseReported, CaseRegistered))}}
 QUEUED: Steps = {
-    # A timeline's two entries beside the row of the case; the case and an entry.
-    "incident": {"reports": Step(2, (CaseReported, CaseRegistered)), OrderDispatched: Step(2)},
+    # The case and an entry of its timeline.
+    "incident": {**INTAKE["incident"], OrderDispatched: Step(2)},
     # An order and its two timers.
     "dispatch": {CaseRegistered: Step(3, (OrderDispatched, OrderOffered))},
     # A case; a notice, and for each of three members a delivery in the app and one by mail.
@@ -83,7 +85,7 @@ LIFE: Steps = {
         PointsPosted: Step(2),
     },
 }
-CHAINS = {"queued": QUEUED, "attempt": ATTEMPT, "life": LIFE}
+CHAINS = {"intake": INTAKE, "queued": QUEUED, "attempt": ATTEMPT, "life": LIFE}
 
 
 def name(cause: Cause) -> str:

@@ -28,7 +28,7 @@ FACT = "wangge.370784004.scoring.points_posted.v1"
 
 
 async def consumer_hop(place: Place, repetitions: int, size: int) -> list[Figure]:
-    figure = Figure("consumer hop", "events/s", size, goal=6000, limit_is="nats-py and asyncpg, the same round trips")
+    figure = Figure("consumer hop", "events/s", size, limit_is="nats-py and asyncpg, the same round trips")
     for _ in range(repetitions):
         await place.only_servers({})
         await publish(place.nats_url, (probe.registered() for _ in range(size)))

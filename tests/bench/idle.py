@@ -15,7 +15,7 @@ LIMIT_IS = "FastAPI, asyncpg and uvicorn alone"
 
 async def idle_services(place: Place, repetitions: int, size: int) -> list[Figure]:
     """One after the other is started. `size` reports load the street before memory is read."""
-    start = Figure("start-up until ready, slowest service", "s", 1, less_is_better=True, limit_is=LIMIT_IS)
+    start = Figure("start-up until ready, slowest service", "s", 1, 1.2, less_is_better=True, limit_is=LIMIT_IS)
     memory = Figure("idle services together", "MiB", len(EVERYBODY), 450, less_is_better=True)
     memory.limit_is = f"{LIMIT_IS}, as many times"
     log = place.folder / "log" / "bare.log"

@@ -30,7 +30,7 @@ LIMIT_IS = "FastAPI, asyncpg and nats-py in {} processes: the same facts, rows a
 async def report_to_notification(place: Place, repetitions: int, size: int) -> list[Figure]:
     """From the first request until every order's offer is in its members' inboxes, and nothing is left to do."""
     limit_is = LIMIT_IS.format("three")
-    figure = Figure("report → notification queued", "reports/s", size, goal=2000, limit_is=limit_is)
+    figure = Figure("report → notification queued", "reports/s", size, limit_is=limit_is, times_limit=0.8)
     async with chain.running(place, "queued") as bare:
         for _ in range(repetitions):
             figure.add_limit(*await _queue(bare, size))
@@ -61,7 +61,8 @@ async def whole_life(place: Place, repetitions: int, size: int) -> list[Figure]:
 
     A new report comes when a case has been checked: so many are under way all the time, and no queue grows.
     """
-    figure = Figure("whole life to points posted", "cases/s", size, goal=700, limit_is=LIMIT_IS.format("four"))
+    limit_is = LIMIT_IS.format("four")
+    figure = Figure("whole life to points posted", "cases/s", size, limit_is=limit_is, times_limit=0.6)
     async with chain.running(place, "life") as bare:
         for _ in range(repetitions):
             figure.add_limit(*await _live(bare, place, size))

@@ -27,9 +27,9 @@ WIDTH = 120
 class Figure:
     """One figure of a scenario.
 
-    `values` are repetitions of `size` units of work each; `limit` is what `limit_is` did in the same run; `goal` is
-    what architecture asks for, None where it asks for nothing. `more` explains the values: CPU and the like, one
-    value for each repetition.
+    `values` are repetitions of `size` units of work each; `limit` is what `limit_is` did in the same run. `goal` is
+    what is asked of the value, `times_limit` what is asked of its ratio to the limit; None where nothing is. `more`
+    explains the values: CPU and the like, one value for each repetition.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Figure:
     goal: float | None = None
     less_is_better: bool = False
     limit_is: str = ""
+    times_limit: float | None = None
     values: list[float] = field(default_factory=list)
     limit: list[float] = field(default_factory=list)
     more: dict[str, list[float]] = field(default_factory=dict)
@@ -65,9 +66,18 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        if self.goal is None:
+        pairs = [(self.median, self.goal), (self.ratio, self.times_limit)]
+        asked = [(value, goal) for value, goal in pairs if value is not None and goal is not None]
+        if not asked:
             return None
-        return self.median <= self.goal if self.less_is_better else self.median >= self.goal
+        return all(value <= goal if self.less_is_better else value >= goal for value, goal in asked)
+
+    @property
+    def goal_in_words(self) -> str:
+        sign = "≤" if self.less_is_better else "≥"
+        goals = [amount(self.goal)] if self.goal is not None else []
+        goals += [f"{self.times_limit:.2f} × limit"] if self.times_limit is not None else []
+        return f"{sign} {', '.join(goals)}" if goals else "–"
 
 
 class Cpu:
@@ -144,6 +154,7 @@ def as_json(figures: Iterable[Figure]) -> list[dict[str, Any]]:
             "limit_median": median(f.limit) if f.limit else None,
             "ratio": f.ratio,
             "met": f.met,
+            "goal_in_words": f.goal_in_words,
             "more": {name: round(median(values), 3) for name, values in f.more.items()},
         }
         for f in figures
@@ -166,7 +177,6 @@ def show(figures: Iterable[Figure]) -> None:
     table = Table("what", "size", "median", "min", "max", "limit", "ratio", "goal", "")
     explained = []
     for f in figures:
-        sign = "≤" if f.less_is_better else "≥"
         table.add_row(
             f.name,
             f"{f.size:,}",
@@ -175,7 +185,7 @@ def show(figures: Iterable[Figure]) -> None:
             amount(max(f.values)),
             amount(median(f.limit)) if f.limit else "–",
             f"{f.ratio:.2f}" if f.ratio is not None else "–",
-            f"{sign} {amount(f.goal)}" if f.goal is not None else "–",
+            f.goal_in_words,
             {None: "", True: "met", False: "missed"}[f.met],
         )
         if f.more:

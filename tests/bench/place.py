@@ -114,6 +114,11 @@ class Place:
         await fresh_streams(self.nats_url, consumed)
         self._streams_are_foreign = True
 
+    async def forget_streams(self) -> None:
+        """No service runs; what is in the streams is not for services, which find fresh ones when they run again."""
+        await self.run()
+        self._streams_are_foreign = True
+
     async def database(self, name: str) -> str:
         """A fresh database of the bench's probe; its address."""
         self.servers.create_database("admin")
@@ -180,6 +185,17 @@ async def _left(
 
 async def unsent(db: asyncpg.Connection) -> bool:
     return bool(await db.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"))
+
+
+async def all_sent(database_url: str) -> None:
+    """Wait until an outbox has nothing left to publish."""
+    db = await asyncpg.connect(database_url)
+
+    async def none_left() -> bool:
+        return not await unsent(db)
+
+    await until(none_left, "the last fact")
+    await db.close()
 
 
 async def published(js: JetStreamContext, stream: str) -> int:

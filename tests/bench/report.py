@@ -62,12 +62,10 @@ def _machine(result: Result) -> str:
 def _row(figure: Mapping[str, Any]) -> str:
     limit = amount(figure["limit_median"]) if figure["limit_median"] is not None else "–"
     ratio = f"{figure['ratio']:.2f}" if figure["ratio"] is not None else "–"
-    sign = "≤" if figure["less_is_better"] else "≥"
-    goal = f"{sign} {amount(figure['goal'])}" if figure["goal"] is not None else "–"
     met = {None: "", True: "met", False: "missed"}[figure["met"]]
     here = f"{amount(figure['median'])} {figure['unit']}"
     between = f"{amount(figure['min'])} – {amount(figure['max'])}"
-    return f"| {figure['name']} | {here} | {between} | {limit} | {ratio} | {goal} | {met} |"
+    return f"| {figure['name']} | {here} | {between} | {limit} | {ratio} | {figure['goal_in_words']} | {met} |"
 
 
 def _list(more: Iterable[Any]) -> str:

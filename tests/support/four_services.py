@@ -55,7 +55,10 @@ class FourServices:
         stage, db = self.stages[service], self.looking[service]
         js = (await stage.service.broker.connect()).jetstream()
         for stream in {streams.stream_name(event.service) for event in stage.service.router.events}:
-            info = await js.consumer_info(stream, service)
+            try:
+                info = await js.consumer_info(stream, service)
+            except TimeoutError:
+                return f"NATS does not say what is left in {stream}"
             if info.num_pending or info.num_ack_pending:
                 return f"{info.num_pending} pending, {info.num_ack_pending} unacknowledged in {stream}"
         if await db.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):

@@ -136,7 +136,10 @@ class Stage:
     async def _left(self) -> str:
         js = (await self.service.broker.connect()).jetstream()
         for stream in {streams.stream_name(e.service) for e in self.service.router.events}:
-            info = await js.consumer_info(stream, self.service.name)
+            try:
+                info = await js.consumer_info(stream, self.service.name)
+            except TimeoutError:
+                return f"NATS does not say what is left in {stream}"
             # The counts of a consumer lag behind its stream: what was published last must be acknowledged too.
             done = info.ack_floor.stream_seq if info.ack_floor else 0
             if info.num_pending or info.num_ack_pending or done < self._published.get(stream, 0):

@@ -37,6 +37,14 @@ def test_a_figure_is_the_median_of_its_repetitions_beside_its_limit() -> None:
     assert (p99["met"], p99["ratio"], p99["more"]) == (True, None, {"rate /s": 8.0})
 
 
+@pytest.mark.parametrize(("value", "met"), [(7.9, False), (8.0, True)])
+def test_a_goal_may_be_a_share_of_the_limit(value: float, met: bool) -> None:
+    queued = Figure("queued", "/s", 10, values=[value], limit=[10.0], times_limit=0.8)
+    p99 = Figure("p99", "ms", 10, values=[30.0], limit=[value + 2.0], times_limit=3.0, less_is_better=True)
+    assert (queued.met, queued.goal_in_words) == (met, "≥ 0.80 × limit")
+    assert (p99.met, p99.goal_in_words) == (met, "≤ 3.00 × limit")
+
+
 def test_a_process_that_has_just_ended_has_no_cpu() -> None:
     with subprocess.Popen(["sleep", "60"]) as ending:
         process = psutil.Process(ending.pid)
