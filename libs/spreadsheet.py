@@ -51,7 +51,7 @@ BROKEN = (
     EOFError,
     OSError,
 )
-"""What comes of an archive that is none, is locked, or holds something else than a workbook."""
+"""What openpyxl raises for a file that is damaged, locked, or no workbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _of_xlsx(content: bytes) -> Iterator[Line]:
         sheet.reset_dimensions()
         before: Sequence[Any] | None = None
         for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MAX_COLUMNS), start=1):
-            # Rows that are not there are all the same object: a sheet may say that it has a million.
+            # openpyxl yields one and the same object for rows that are missing; a sheet may claim to have a million.
             if row is not before:
                 yield _line(number, row)
             before = row

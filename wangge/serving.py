@@ -20,6 +20,9 @@ from wangge import garbage
 log = structlog.get_logger()
 
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than proxies keep theirs (nginx 60 s), or they would send a request on
+one that is just being closed."""
 
 
 class Server(uvicorn.Server):
@@ -63,6 +66,7 @@ def _config(service: Service) -> uvicorn.Config:
         backlog=BACKLOG,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(service.settings.graceful_timeout_seconds),
     )
 

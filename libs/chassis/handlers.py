@@ -14,12 +14,11 @@ from libs.contracts.message import Command, Event, Message
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
-C = TypeVar("C")
 K = TypeVar("K", bound="Timer")
 
 
 class Batch(Sequence[T], Generic[T]):
-    """What is handled in one transaction: one or many of the same type, in order, without copies.
+    """What is handled in one transaction: one or many of the types that the handler takes, in order, without copies.
 
     `now` is the domain time at which the batch began; `traceparent` is for later work on an item, such as a delivery,
     that continues its trace.
@@ -89,6 +88,7 @@ Answer = Done | Refused
 
 EventHandler = Callable[[Batch[Any], Database], Awaitable[Sequence[Event]]]
 CommandHandler = Callable[[Batch[Any], Database], Awaitable[Sequence[Answer]]]
+H = TypeVar("H", bound=CommandHandler)
 
 
 class EventRouter:
@@ -117,19 +117,13 @@ class EventRouter:
 
         return register
 
-    def answers(
-        self, command: type[C]
-    ) -> Callable[
-        [Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]]],
-        Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]],
-    ]:
-        """Answer a command: one answer for each of the batch, in its order."""
+    def answers(self, *commands: type[Any]) -> Callable[[H], H]:
+        """Answer commands, those of several types in one batch: an answer for each, in their order."""
 
-        def register(
-            handler: Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]],
-        ) -> Callable[[Batch[C], Database], Awaitable[Sequence[Answer]]]:
-            _refuse_second(command in self.commands, command.__name__)
-            self.commands[command] = handler
+        def register(handler: H) -> H:
+            for command in commands:
+                _refuse_second(command in self.commands, command.__name__)
+                self.commands[command] = handler
             return handler
 
         return register

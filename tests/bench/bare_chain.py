@@ -33,6 +33,7 @@ from libs.contracts.streams import stream_name
 from tests.bench import bare, bare_sender
 from tests.bench.bare_intake import Grouped, intake_app
 from tests.bench.bare_steps import CHAINS, SENT, Cause, Step, name
+from wangge.serving import KEEP_ALIVE_SECONDS
 
 HEARD = "INSERT INTO heard (case_id, fact, summary) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])"
 POOL = 6
@@ -160,7 +161,14 @@ async def main(port: int, chain: str, service: str) -> None:
     part = Part(CHAINS[chain][service], pool)
     app = intake_app(url, part.take, lambda: part.committed(["reports"]))
     part.take_requests(app)
-    config = uvicorn.Config(app, port=port, http="httptools", access_log=False, log_level="warning")
+    config = uvicorn.Config(
+        app,
+        port=port,
+        http="httptools",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        access_log=False,
+        log_level="warning",
+    )
     await asyncio.gather(uvicorn.Server(config).serve(), part.run(service, int(webhook_port) if webhook_port else None))
 
 

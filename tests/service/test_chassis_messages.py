@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from faststream import AckPolicy
@@ -15,12 +16,15 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
+from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
+from libs.chassis.handlers import Batch, EventHandler
 from libs.chassis.handling.processing import in_waves
 from libs.contracts import cloudevents
-from libs.contracts.message import Message
+from libs.contracts.incident import CaseClosed, CaseRegistered
+from libs.contracts.message import Event, Message
 from libs.contracts.scoring import PointsPosted
-from tests.support.probe import BOOM, closed, heard, probe, registered
+from tests.support.probe import BOOM, closed, heard, probe, registered, router
 from tests.support.stage import Stage
 
 
@@ -165,14 +169,22 @@ async def test_facts_of_a_case_in_one_batch_are_handled_in_their_order(stage: St
     assert await stage.kept() == []
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=40))
-def test_waves_keep_the_order_of_each_aggregate_and_lose_nothing(plan: list[tuple[int, bool]]) -> None:
+async def nothing(batch: Batch[Any], db: Database) -> list[Event]:
+    return []
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=40), st.booleans())
+def test_waves_keep_the_order_of_each_aggregate_and_lose_nothing(plan: list[tuple[int, bool]], same: bool) -> None:
+    """Also where one handler takes both types: then everything is one wave."""
+    one: dict[type[Message], EventHandler] = dict.fromkeys((CaseRegistered, CaseClosed), nothing)
+    handlers = one if same else router().events
     cases = [registered() for _ in range(4)]
     messages: list[Message] = [closed(cases[n]) if is_closed else cases[n] for n, is_closed in plan]
-    waves = in_waves(messages)
-    flat = [m for wave in waves for m in wave]
+    waves = in_waves(messages, handlers)
+    assert len(waves) <= 1 or not same
+    flat = [m for _, wave in waves for m in wave]
     assert sorted(map(id, flat)) == sorted(map(id, messages))
-    assert all(len({type(m) for m in wave}) == 1 for wave in waves)
+    assert all({handlers[type(m)] for m in wave} == {handler} for handler, wave in waves)
     for case in cases:
         assert [m for m in flat if m.aggregate_id == str(case.case_id)] == [
             m for m in messages if m.aggregate_id == str(case.case_id)

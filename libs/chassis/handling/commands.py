@@ -12,7 +12,7 @@ import structlog
 
 from libs.chassis.clock import Clock
 from libs.chassis.db.database import Engine, is_outage, transaction
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.handlers import Answer, Batch, CommandHandler, Done, EventRouter, Refused
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics
 
@@ -31,7 +31,7 @@ class _Pending:
 
 
 class Commands:
-    """Runs commands in groups, one group of a type at a time.
+    """Runs commands in groups, one group of a handler at a time.
 
     A group is what arrived while the one before was committed, so a single command is not delayed.
     """
@@ -51,21 +51,22 @@ class Commands:
         self._wake_relay = wake_relay
         self._group_size = group_size
         self._most_pending = most_pending
-        self._pending: dict[type[Any], list[_Pending]] = {command: [] for command in router.commands}
-        self._running: dict[type[Any], asyncio.Task[None]] = {}
+        self._pending: dict[CommandHandler, list[_Pending]] = {handler: [] for handler in router.commands.values()}
+        self._running: dict[CommandHandler, asyncio.Task[None]] = {}
 
     async def send(self, command: Any, traceparent: str | None = None) -> Answer:
         """The answer, given after the commit.
 
         Raises NotTakenNow when the command cannot be stored at present.
         """
-        pending = self._pending[type(command)]
+        handler = self._router.commands[type(command)]
+        pending = self._pending[handler]
         if len(pending) >= self._most_pending:
             raise NotTakenNow("too many requests are waiting")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         pending.append(_Pending(command, answer, traceparent))
-        if type(command) not in self._running:
-            self._running[type(command)] = asyncio.create_task(self._run(type(command)))
+        if handler not in self._running:
+            self._running[handler] = asyncio.create_task(self._run(handler))
         return await answer
 
     async def finish(self) -> None:
@@ -73,27 +74,27 @@ class Commands:
         while self._running:
             await asyncio.gather(*self._running.values())
 
-    async def _run(self, kind: type[Any]) -> None:
-        pending = self._pending[kind]
+    async def _run(self, handler: CommandHandler) -> None:
+        pending = self._pending[handler]
         try:
             while pending:
                 group, pending[:] = pending[: self._group_size], pending[self._group_size :]
-                await self._bisect(kind, group)
+                await self._bisect(handler, group)
         finally:
-            del self._running[kind]
+            del self._running[handler]
 
-    async def _bisect(self, kind: type[Any], group: Sequence[_Pending]) -> None:
+    async def _bisect(self, handler: CommandHandler, group: Sequence[_Pending]) -> None:
         started = time.perf_counter()
         try:
-            answers = await self._in_one_transaction(kind, [p for p in group if not p.answer.cancelled()])
+            answers = await self._in_one_transaction(handler, [p for p in group if not p.answer.cancelled()])
         except Exception as error:
             if is_outage(error):
-                log.warning("commands_not_taken", kind=kind.__name__, size=len(group), error=type(error).__name__)
+                log.warning("commands_not_taken", handler=_name(handler), size=len(group), error=type(error).__name__)
                 error = NotTakenNow("the database cannot be reached")
             elif len(group) > 1:
                 middle = len(group) // 2
-                await self._bisect(kind, group[:middle])
-                await self._bisect(kind, group[middle:])
+                await self._bisect(handler, group[:middle])
+                await self._bisect(handler, group[middle:])
                 return
             for each in group:
                 if not each.answer.done():
@@ -107,16 +108,18 @@ class Commands:
         refused = sum(isinstance(answer, Refused) for _, answer in answers)
         log.info(
             "commands_answered",
-            kind=kind.__name__,
+            handler=_name(handler),
             size=len(group),
             refused=refused,
             milliseconds=round(seconds * 1000, 1),
         )
 
-    async def _in_one_transaction(self, kind: type[Any], group: Sequence[_Pending]) -> list[tuple[_Pending, Answer]]:
+    async def _in_one_transaction(
+        self, handler: CommandHandler, group: Sequence[_Pending]
+    ) -> list[tuple[_Pending, Answer]]:
         batch = Batch([p.command for p in group], self._clock.now())
         async with transaction(self._engine) as db:
-            answers = list(zip(group, await self._router.commands[kind](batch, db), strict=True))
+            answers = list(zip(group, await handler(batch, db), strict=True))
             facts = [
                 (event, outbox.Cause(traceparent=each.traceparent))
                 for each, answer in answers
@@ -127,3 +130,7 @@ class Commands:
         if facts:
             self._wake_relay()
         return answers
+
+
+def _name(handler: CommandHandler) -> str:
+    return getattr(handler, "__name__", "?")

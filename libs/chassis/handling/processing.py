@@ -7,7 +7,7 @@ are handled.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -18,7 +18,7 @@ from sqlalchemy import text
 from libs.chassis.clock import Clock
 from libs.chassis.db.database import Database, Engine, autocommit, is_outage, transaction
 from libs.chassis.db.tables import Inbox
-from libs.chassis.handlers import Batch, EventRouter
+from libs.chassis.handlers import Batch, EventHandler, EventRouter
 from libs.chassis.handling import retries
 from libs.chassis.handling.retries import RetryEntry
 from libs.chassis.messaging import outbox
@@ -39,17 +39,20 @@ class Received:
     """Where it waits in `retries`, when it does."""
 
 
-def in_waves(messages: Sequence[Message]) -> list[list[Message]]:
-    """Groups of messages of one type. Handled one after the other, they keep the order of each aggregate."""
-    waves: dict[tuple[int, type[Message]], list[Message]] = {}
-    level_of: dict[str, tuple[int, type[Message]]] = {}
+def in_waves(
+    messages: Sequence[Message], handlers: Mapping[type[Message], EventHandler]
+) -> list[tuple[EventHandler, list[Message]]]:
+    """Groups of messages that one handler takes. Handled one after the other, they keep the order of each aggregate."""
+    waves: dict[tuple[int, EventHandler], list[Message]] = {}
+    level_of: dict[str, tuple[int, EventHandler]] = {}
     for message in messages:
-        level, last = level_of.get(message.aggregate_id, (0, type(message)))
-        if last is not type(message):
+        handler = handlers[type(message)]
+        level, last = level_of.get(message.aggregate_id, (0, handler))
+        if last is not handler:
             level += 1
-        level_of[message.aggregate_id] = (level, type(message))
-        waves.setdefault((level, type(message)), []).append(message)
-    return [waves[key] for key in sorted(waves, key=lambda key: key[0])]
+        level_of[message.aggregate_id] = (level, handler)
+        waves.setdefault((level, handler), []).append(message)
+    return [(key[1], waves[key]) for key in sorted(waves, key=lambda key: key[0])]
 
 
 class Processor:
@@ -157,9 +160,9 @@ class Processor:
         waiting: list[tuple[Message, str]] = []
         facts: list[tuple[Event, outbox.Cause]] = []
         now = self._clock.now()
-        for wave in in_waves(messages):
+        for handler, wave in in_waves(messages, self._router.events):
             batch = Batch(wave, now, lambda message: spans.traceparent(message.id))
-            events = await self._router.events[type(wave[0])](batch, db)
+            events = await handler(batch, db)
             waiting += [(m, batch.postponed[id(m)]) for m in wave if id(m) in batch.postponed]
             causes = outbox.Causes(wave, spans.traceparent)
             facts += [(event, causes.of(event)) for event in events]

@@ -78,7 +78,7 @@ async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Data
 
 
 async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> list[Event]:
-    """The order that the case has, or who is to verify it, is not needed any more; what is checked already stays so."""
+    """Cancels the open order of the case and its verification. An order that is checked is not changed."""
     openings = {(c.tenant, c.case_id, c.opening) for c in cases if c.opening is not None}
     found = await order_tables.of_openings(db, openings)
     batch = await OrderBatch.open(db, {order.order_id for order in found.values()}, (), cases.now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
@@ -12,7 +14,6 @@ from libs.contracts.incident import CaseRejected, VerifyAsked
 from libs.contracts.message import Event
 from libs.transitions import Impossible
 from services.dispatch.inspections import inspecting, tables
-from services.dispatch.inspections import tables as inspection_tables
 from services.dispatch.inspections.domain import choosing as sending
 from services.dispatch.inspections.domain.inspection import AnswerInspection, Inspected, State, verify
 from services.dispatch.inspections.inspecting import InspectionClock
@@ -111,28 +112,35 @@ def _routed(case: VerifyAsked) -> RoutingRequest:
     return RoutingRequest(case.category, case.place, case.occurred_at, case.request_kind)
 
 
-@router.answers(HandInOrder)
-async def hand_in_orders(commands: Batch[HandInOrder], db: Database) -> list[Answer]:
-    def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.hand_in(order, member, c.note, len(c.photos), commands.now, c.documents_returned)
-
+@router.answers(HandInOrder, CheckOrder)
+async def hand_in_and_check(commands: Batch[HandInOrder | CheckOrder], db: Database) -> list[Answer]:
+    """Somebody is sent to look at what was handed in; checks come after that, should one be of the same batch."""
+    hand_ins = [c for c in commands if isinstance(c, HandInOrder)]
+    checks = [c for c in commands if isinstance(c, CheckOrder)]
     batch = await OrderBatch.open_for(db, commands)
-    answers = batch.carry_out(commands, decide)
+    handed_in = await _hand_in(db, batch, hand_ins, commands.now)
+    checked = await _check(db, batch, checks, commands.now)
     await batch.record(db)
-    done = {c.order_id: (c.note, c.photos) for c, a in zip(commands, answers, strict=True) if isinstance(a, Done)}
+    done = {c.order_id: (c.note, c.photos) for c, a in zip(hand_ins, handed_in, strict=True) if isinstance(a, Done)}
     await order_tables.record_evidence(db, done)
-    return await inspecting.check_handed_in(db, answers, batch.streets, commands.now)
+    answers = iter(handed_in), iter(checked)
+    return [next(answers[isinstance(c, CheckOrder)]) for c in commands]
 
 
-@router.answers(CheckOrder)
-async def check_orders(commands: Batch[CheckOrder], db: Database) -> list[Answer]:
-    batch = await OrderBatch.open_for(db, commands)
-    sent = await inspection_tables.open_checks(db, batch.orders)
+async def _hand_in(db: Database, batch: OrderBatch, commands: Sequence[HandInOrder], now: datetime) -> list[Answer]:
+    def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned)
+
+    return await inspecting.check_handed_in(db, batch.carry_out(commands, decide), batch.streets, now)
+
+
+async def _check(db: Database, batch: OrderBatch, commands: Sequence[CheckOrder], now: datetime) -> list[Answer]:
+    if not commands:
+        return []
+    sent = await tables.open_checks(db, {c.order_id for c in commands})
 
     def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         asked = sent[order.order_id].asked if order.order_id in sent else ()
-        return work.check(order, member, c.passed, street, commands.now, note=c.note, asked=asked)
+        return work.check(order, member, c.passed, street, now, note=c.note, asked=asked)
 
-    answers = batch.carry_out(commands, decide)
-    await batch.record(db)
-    return await inspecting.conclude_checks(db, sent, commands, answers)
+    return await inspecting.conclude_checks(db, sent, commands, batch.carry_out(commands, decide))

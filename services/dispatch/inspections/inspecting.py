@@ -1,7 +1,7 @@
 """What becomes of inspections when something happens to orders, cases and members.
 
-They are locked after clocks, orders and members. A sweep of their own clocks has its timers first and locks nothing
-else, so whoever else unsets such a timer leaves those alone that a sweep has in hand.
+Lock order: clocks of orders, orders, members, inspections. A sweep of inspections' own clocks locks its timers
+first, then the inspections and nothing else, so whoever else deletes such timers skips those that a sweep has locked.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def clocks_of(asked: Iterable[Inspected]) -> list[InspectionClock]:
 async def check_handed_in(
     db: Database, answers: Sequence[Answer], streets: Mapping[str, Street], now: datetime
 ) -> list[Answer]:
-    """Somebody is sent to look at each order that was just handed in, which follows from the answer to that."""
+    """Makes an inspection of each order that was just handed in, and adds its facts to the answer."""
     orders: list[Order] = [a.reply for a in answers if _says(a, OrderHandled)]
     if not orders:
         return list(answers)

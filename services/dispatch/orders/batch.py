@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar
 from uuid import UUID
@@ -29,7 +29,7 @@ Decide = Callable[[C, Order, Member | None, Street, Workload], Decision | Refuse
 
 
 class OrderClock(Timer):
-    """Amber, then red, for the stage that an order is in; for a suspended one, which is in none, the end of that."""
+    """One timer for each order: amber, then red, of its stage; of a suspended order the end of the suspension."""
 
     key_field: ClassVar[str] = "order_id"
 
@@ -115,7 +115,7 @@ class OrderBatch:
             loads = self.workload.setdefault(order.tenant, Workload())
             loads[who] = loads.get(who, 0) + change
 
-    def carry_out(self, commands: Batch[C], decide: Decide[C]) -> list[Answer]:
+    def carry_out(self, commands: Sequence[C], decide: Decide[C]) -> list[Answer]:
         """Decide one after the other; each sees what the ones before it have changed."""
         answers: list[Answer] = []
         for command in commands:
@@ -151,16 +151,6 @@ class OrderBatch:
         leases = [(lease_of(self._before[o.order_id]), lease_of(o)) for o in changed]
         await timers.forget(db, OfferLease, [before.key for before, after in leases if before and before != after])
         await timers.schedule(db, [*clocks, *self.next_clocks, *(after for _, after in leases if after)])
-
-
-async def carry_out(
-    commands: Batch[C], db: Database, decide: Decide[C], asked: CandidateFinder = no_members
-) -> list[Answer]:
-    """Load what the commands are about, decide one after the other, record what became of it."""
-    batch = await OrderBatch.open_for(db, commands, asked)
-    answers = batch.carry_out(commands, decide)
-    await batch.record(db)
-    return answers
 
 
 def _workload_change(before: Order, after: Order) -> Counter[str]:

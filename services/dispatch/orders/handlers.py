@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, EventRouter
-from services.dispatch.orders.batch import carry_out, members_near
-from services.dispatch.orders.domain import escalation, work
-from services.dispatch.orders.domain import suspension as approval
+from services.dispatch.orders.batch import OrderBatch
+from services.dispatch.orders.domain import escalation, suspension, work
 from services.dispatch.orders.domain.commands import (
+    AboutOrder,
     AssignOrder,
     ClaimOrder,
     GiveBackOrder,
@@ -17,79 +19,54 @@ from services.dispatch.orders.domain.commands import (
     StartOrder,
     SuperviseOrder,
 )
-from services.dispatch.orders.domain.offering import candidates
+from services.dispatch.orders.domain.offering import candidates, who_may_be_asked
 from services.dispatch.orders.domain.order import Decision, Order
 from services.dispatch.street.domain.street import Member, Street
 from services.dispatch.workload.domain import Workload
 
 router = EventRouter("dispatch")
 
-
-@router.answers(ClaimOrder)
-async def claim_orders(commands: Batch[ClaimOrder], db: Database) -> list[Answer]:
-    def decide(_: ClaimOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, commands.now)
-
-    return await carry_out(commands, db, decide)
+Ask = ClaimOrder | StartOrder | GiveBackOrder | AssignOrder | RaiseOrder | SendOrderDown | ResumeOrder | SuperviseOrder
 
 
-@router.answers(StartOrder)
-async def start_orders(commands: Batch[StartOrder], db: Database) -> list[Answer]:
-    def decide(_: StartOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.start(order, member, commands.now)
-
-    return await carry_out(commands, db, decide)
-
-
-@router.answers(GiveBackOrder)
-async def give_back_orders(commands: Batch[GiveBackOrder], db: Database) -> list[Answer]:
-    def decide(c: GiveBackOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.give_back(order, member, c.reason, street, workload, commands.now)
-
-    return await carry_out(commands, db, decide, members_near)
-
-
-@router.answers(AssignOrder)
-async def assign_orders(commands: Batch[AssignOrder], db: Database) -> list[Answer]:
-    def decide(c: AssignOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.assign(order, member, street.members.get(c.to_member), c.reason, street, workload, commands.now)
-
-    return await carry_out(commands, db, decide)
-
-
-@router.answers(RaiseOrder)
-async def raise_orders(commands: Batch[RaiseOrder], db: Database) -> list[Answer]:
-    def decide(c: RaiseOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return escalation.raise_by_hand(order, member, c.reason, street, workload, commands.now)
-
-    return await carry_out(commands, db, decide, members_near)
-
-
-@router.answers(SendOrderDown)
-async def send_orders_down(commands: Batch[SendOrderDown], db: Database) -> list[Answer]:
-    below = {(c.order_id, c.unit) for c in commands}
+@router.answers(*get_args(Ask))
+async def change_orders(commands: Batch[Ask], db: Database) -> list[Answer]:
+    """Commands of all these types in one batch: what they are about is locked and written once."""
 
     def asked(order: Order, street: Street) -> set[str]:
-        units = [unit for id, unit in below if id == order.order_id and unit in street.units]
-        return {m for unit in units for m in candidates(unit, order.skills, street)}
+        return {m for c in commands if c.order_id == order.order_id for m in _whom_it_may_be_offered(c, order, street)}
 
-    def decide(c: SendOrderDown, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return escalation.send_down(order, member, c.unit, c.reason, street, workload, commands.now)
+    def decide(c: Ask, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        now = commands.now
+        match c:
+            case ClaimOrder():
+                return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, now)
+            case StartOrder():
+                return work.start(order, member, now)
+            case GiveBackOrder():
+                return work.give_back(order, member, c.reason, street, workload, now)
+            case AssignOrder():
+                return work.assign(order, member, street.members.get(c.to_member), c.reason, street, workload, now)
+            case RaiseOrder():
+                return escalation.raise_by_hand(order, member, c.reason, street, workload, now)
+            case SendOrderDown():
+                return escalation.send_down(order, member, c.unit, c.reason, street, workload, now)
+            case ResumeOrder():
+                return suspension.resume(order, member, street, now)
+            case SuperviseOrder():
+                return escalation.supervise(order, member, c.note, street, now)
 
-    return await carry_out(commands, db, decide, asked)
+    batch = await OrderBatch.open_for(db, commands, asked)
+    answers = batch.carry_out(commands, decide)
+    await batch.record(db)
+    return answers
 
 
-@router.answers(ResumeOrder)
-async def resume_orders(commands: Batch[ResumeOrder], db: Database) -> list[Answer]:
-    def decide(_: ResumeOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return approval.resume(order, member, street, commands.now)
-
-    return await carry_out(commands, db, decide)
-
-
-@router.answers(SuperviseOrder)
-async def supervise_orders(commands: Batch[SuperviseOrder], db: Database) -> list[Answer]:
-    def decide(c: SuperviseOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return escalation.supervise(order, member, c.note, street, commands.now)
-
-    return await carry_out(commands, db, decide)
+def _whom_it_may_be_offered(command: AboutOrder, order: Order, street: Street) -> set[str]:
+    match command:
+        case GiveBackOrder() | RaiseOrder():
+            return set(who_may_be_asked(order.unit, order.skills, street))
+        case SendOrderDown(unit=unit) if unit in street.units:
+            return set(candidates(unit, order.skills, street))
+        case _:
+            return set()

@@ -12,8 +12,8 @@ from libs.chassis.db.database import Database, Record
 
 JOINED = text("SELECT case_no FROM cases WHERE tenant = :tenant AND merged_into = :case_no ORDER BY case_no")
 CHILDREN = text("SELECT case_no, state FROM cases WHERE tenant = :tenant AND parent = :case_no ORDER BY case_no")
-# What is wanted of each state, by cases_state; the first of all states are among them. No id is null: NULLS keeps the
-# primary key out, by which PostgreSQL would look for the few cases of a rare state among all that there are.
+# For each state its first cases by the index cases_state; the first of all states are among them. NULLS is a hint to
+# the planner, since no id is null: without it the whole primary key would be read for the cases of a rare state.
 _WANTED = """
     FROM unnest(CAST(:states AS text[])) AS wanted (state) CROSS JOIN LATERAL (
         SELECT * FROM cases WHERE tenant = :tenant AND state = wanted.state AND {beyond}

@@ -40,7 +40,7 @@ class NotTaken(Exception):
 
 
 async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[Answer]:
-    """One answer for each report. The first of a key is taken, and all others with it have its answer."""
+    """One answer for each report. Of several with the same key the first is stored, and its receipt answers all."""
     policies = await category_tables.policies(db, ((r.tenant, r.category) for r, _ in reports))
     first: dict[Scope, Coded] = {}
     for report, code in reports:
@@ -110,7 +110,7 @@ def _unfit(report: ReportCase, now: datetime) -> Refusal | None:
 def _not_new(
     report: ReportCase, known: tuple[bytes, Receipt] | None, streets: set[str], now: datetime, *, in_use: bool
 ) -> Answer:
-    """What was taken under the key before decides, even where its category has gone since."""
+    """A known key with the same content has its stored receipt again, even where the category is no longer in use."""
     if known is not None and known[0] == fingerprint(report):
         return Done(known[1])
     refusal = _unfit(report, now)

@@ -56,7 +56,7 @@ class SetParent:
 
 
 def merge(case: MergeCandidate, into: MergeCandidate) -> Standing | NotTogether | Impossible:
-    """The case after it was merged into the other. Merging goes one level deep: nobody follows a case that follows."""
+    """The case after it was merged into the other. Merging is one level deep: a merged case takes no others in."""
     if case.case_no == into.case_no:
         return NotTogether("A case cannot be merged into itself.")
     if into.standing.merged_into is not None:

@@ -25,15 +25,14 @@ router = EventRouter("notify")
 
 
 async def queue_notices(facts: Batch[Any], db: Database) -> Sequence[Event]:
-    """Queue a notice for everybody whom facts of this type concern."""
-    rule = RULES[type(facts[0])]
-    audience = await _audience(facts, db, rule)
-    who = {(fact.tenant, r) for fact, recipients in audience for r in recipients}
+    """Queue a notice for everybody whom the facts concern."""
+    audience = await _audience(facts, db)
+    who = {(fact.tenant, r) for fact, _, recipients in audience for r in recipients}
     known = await people.recipients_of(db, who)
     notices: list[dict[str, Any]] = []
     reached: list[Reached] = []
     suppressed: list[NotificationSuppressed] = []
-    for fact, recipients in audience:
+    for fact, rule, recipients in audience:
         notices.append({**_notice(fact, rule, facts.now), "traceparent": facts.traceparent(fact)})
         for recipient_id in recipients:
             match reach(known[(fact.tenant, recipient_id)], rule.channels):
@@ -65,19 +64,22 @@ for _fact in RULES:
     router.on(_fact)(queue_notices_and_follow if _fact in MERGINGS else queue_notices)
 
 
-async def _audience(facts: Batch[Any], db: Database, rule: Rule) -> list[tuple[Any, list[str]]]:
-    """Facts with their recipients, without those that concern nobody or must wait for their report."""
-    if not isinstance(rule.audience, Reporter):
-        found = [(fact, recipient_ids(fact, rule.audience, ())) for fact in facts]
-        return [(fact, recipients) for fact, recipients in found if recipients]
-    reporters: Mapping[CaseKey, Sequence[str]] = await people.reporters_of(db, [(f.tenant, f.case_id) for f in facts])
+async def _audience(facts: Batch[Any], db: Database) -> list[tuple[Any, Rule, list[str]]]:
+    """Facts with their rule and recipients, without those that concern nobody or must wait for their report."""
+    ruled = [(fact, RULES[type(fact)]) for fact in facts]
+    asked = [(fact.tenant, fact.case_id) for fact, rule in ruled if isinstance(rule.audience, Reporter)]
+    reporters: Mapping[CaseKey, Sequence[str]] = await people.reporters_of(db, asked) if asked else {}
     audience = []
-    for fact in facts:
-        case = (fact.tenant, fact.case_id)
-        if case not in reporters:
-            facts.postpone(fact, f"who reported case {fact.case_id} is not known yet")
-        elif recipients := recipient_ids(fact, rule.audience, reporters[case]):
-            audience.append((fact, recipients))
+    for fact, rule in ruled:
+        known: Sequence[str] = ()
+        if isinstance(rule.audience, Reporter):
+            case = (fact.tenant, fact.case_id)
+            if case not in reporters:
+                facts.postpone(fact, f"who reported case {fact.case_id} is not known yet")
+                continue
+            known = reporters[case]
+        if recipients := recipient_ids(fact, rule.audience, known):
+            audience.append((fact, rule, recipients))
     return audience
 
 

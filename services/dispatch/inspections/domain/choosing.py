@@ -20,7 +20,7 @@ from services.dispatch.street.domain.street import Street
 from services.dispatch.workload.domain import Workload
 
 LAPSES_AT_MOST = 1
-"""So often another member is asked; then the organisation above."""
+"""A member who does not look in time is replaced so often; after that the organisation above decides."""
 
 
 def ask_to_check(

@@ -14,8 +14,8 @@ from services.dispatch.street.domain.street import Street
 
 
 def claim_deadline(now: datetime, clock: Clock, appointment: Appointment | None, calendar: Calendar) -> datetime:
-    """As usual, but before somebody is expected. A window that has begun hurries nobody: a clock that is over when it
-    begins would escalate what nobody has seen."""
+    """The usual deadline, or the start of the window where that is earlier. Once the window has begun the usual one
+    holds: a deadline that is over when it is set would escalate what nobody has seen."""
     usual = deadline(now, clock, calendar)
     return min(usual, appointment.starts_at) if appointment and appointment.starts_at > now else usual
 

@@ -64,7 +64,7 @@ def escalate(
     )
     if raised.state is not State.OFFERED:
         return Changed(raised, (fact,))
-    # Somebody new is asked: whom it was offered to before has let the time pass.
+    # Those who were offered it before and did not claim it are skipped.
     without = (*order.given_back_by, *order.offered_to)
     near = candidates(above.code, ANYBODY, street)
     raised = replace(

@@ -100,7 +100,7 @@ def assign(
     for member in street.members.values():
         if (not kinds or member.kind in kinds) and member.member_id not in absent:
             at = tree.index(member.unit)
-            # Near to the whole street is only who is posted there.
+            # Tasks of the whole street go to members who are posted there, and to no others.
             for above in tree.indexes_above(at):
                 if above != root or at == root:
                     able[above].append(member.member_id)

@@ -45,7 +45,7 @@ UNKNOWN = Situation((), None, Hours.OFF)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """For which cases of its category a row is; what is None does not matter.
+    """For which cases of its category a row is; a field that is None fits every case.
 
     The place weighs most, the lower unit more than the higher; then how the case came in, then the time. Two rows that
     both fit are thus never of equal weight, unless their conditions are the same.

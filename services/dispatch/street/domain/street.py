@@ -62,7 +62,7 @@ class Street:
 
     @cached_property
     def _always(self) -> Callable[[str, date], Selected | None]:
-        """As in most lists: a category whose rows ask for nothing has one row on a day, whatever the case."""
+        """Without conditions the row depends on the category and the day alone, so it is cached by these."""
 
         @lru_cache(4096)
         def selected(category: str, day: date) -> Selected | None:

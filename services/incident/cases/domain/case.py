@@ -233,7 +233,7 @@ def unmerge(case: Standing, at: datetime, by: UUID) -> Standing | Impossible:
 
 
 def after_all(case: Standing, move: Move, at: datetime, by: UUID) -> MoveStamp:
-    """What an order told before stays before the move."""
+    """The stamp of a move that is never earlier than the last fact of an order."""
     return MoveStamp(max(at, case.moved.at) if case.moved else at, RANKS[move], by)
 
 
