@@ -5,6 +5,7 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def published() -> list[type[Message]]:
     """Every message of the four services, by type name."""
+    for service in SERVICES:
+        importlib.import_module(f"libs.contracts.{service}")
     return [cls for cls in all_messages() if cls.service in SERVICES]
 
 

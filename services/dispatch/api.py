@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from services.dispatch.absences import api as absences
 from services.dispatch.approvals import api as approvals
 from services.dispatch.campaigns import api as campaigns
@@ -16,8 +14,8 @@ from services.dispatch.patrols import api as patrols
 from services.dispatch.responsibility import api as responsibility
 from services.dispatch.street import api as street
 
-router = APIRouter()
-for room in (
+# Routes are tried in their sequence, and what members do with orders comes most often.
+ROOMS = (
     orders,
     order_lists,
     absences,
@@ -28,6 +26,7 @@ for room in (
     responsibility,
     street,
     dry_run,
-):
-    router.include_router(room.router)
-router.include_router(patrols.router)
+    patrols,
+)
+
+routes = [route for room in ROOMS for route in room.router.routes]

@@ -13,7 +13,7 @@ def build() -> Service:
     return Service(
         Settings(),
         handlers.router,
-        api.router,
+        api.routes,
         background=(sender.report_findings,),
         body_bytes=BODY_BYTES,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from services.incident.appointments import api as appointments
 from services.incident.case_lists import api as case_lists
 from services.incident.categories import api as categories
@@ -15,9 +13,8 @@ from services.incident.merging import api as merging
 from services.incident.street_evaluations import api as street_evaluations
 from services.incident.tracking import api as tracking
 
-router = APIRouter()
 # Routes are tried in their sequence, and reports are what comes most often.
-for room in (
+ROOMS = (
     intake,
     categories,
     tracking,
@@ -28,5 +25,6 @@ for room in (
     decisions,
     merging,
     street_evaluations,
-):
-    router.include_router(room.router)
+)
+
+routes = [route for room in ROOMS for route in room.router.routes]

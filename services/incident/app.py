@@ -8,4 +8,4 @@ from services.incident.settings import Settings
 
 
 def build() -> Service:
-    return Service(Settings(), handlers.router, api.router)
+    return Service(Settings(), handlers.router, api.routes)

@@ -11,4 +11,4 @@ from services.scoring.settings import Settings
 def build() -> Service:
     settings = Settings()
     rules_file.use_rules(settings.rules_file)
-    return Service(settings, handlers.router, api.router)
+    return Service(settings, handlers.router, api.routes)

@@ -15,7 +15,7 @@ if __name__ == "__main__":
     settings = ServiceSettings.model_validate(
         {"database_url": os.environ["WANGGE_BENCH_DATABASE_URL"], "log_level": "WARNING"}
     )
-    service = Service(settings, router(), api())
+    service = Service(settings, router(), api().routes)
     config = uvicorn.Config(
         service.app, port=settings.http_port, loop="uvloop", http="httptools", access_log=False, log_level="warning"
     )

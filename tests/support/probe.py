@@ -175,7 +175,7 @@ async def probe(
     if not url:
         url = await database(servers, "probe")
         await fresh_streams(servers.addresses.nats_url, {"scoring": list(handlers.events)})
-    service = Service(settings(servers, url, **more), handlers, api(), span_exporter=exporter)
+    service = Service(settings(servers, url, **more), handlers, api().routes, span_exporter=exporter)
     async with on_stage(service) as stage:
         yield stage
 
