@@ -120,9 +120,8 @@ async def hand_in_and_check(commands: Batch[HandInOrder | CheckOrder], db: Datab
     batch = await OrderBatch.open_for(db, commands)
     handed_in = await _hand_in(db, batch, hand_ins, commands.now)
     checked = await _check(db, batch, checks, commands.now)
-    await batch.record(db)
     done = {c.order_id: (c.note, c.photos) for c, a in zip(hand_ins, handed_in, strict=True) if isinstance(a, Done)}
-    await order_tables.record_evidence(db, done)
+    await batch.record(db, done)
     answers = iter(handed_in), iter(checked)
     return [next(answers[isinstance(c, CheckOrder)]) for c in commands]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar, TypeVar
 from uuid import UUID
 
@@ -136,9 +137,10 @@ class OrderBatch:
                     answers.append(Done(changed.order, changed.facts))
         return answers
 
-    async def record(self, db: Database) -> None:
+    async def record(self, db: Database, evidence: order_tables.Evidence = MappingProxyType({})) -> None:
+        """Write what has changed; `evidence` of those that were handed in."""
         changed = [o for id, o in self.orders.items() if o != self._before[id]]
-        await order_tables.update_orders(db, [(self._before[o.order_id], o) for o in changed])
+        await order_tables.update_orders(db, [(self._before[o.order_id], o) for o in changed], evidence)
         totals: Counter[workload_tables.MemberKey] = Counter()
         for order in changed:
             for member, change in _workload_change(self._before[order.order_id], order).items():

@@ -76,16 +76,25 @@ async def insert_orders(db: Database, orders: Sequence[Order]) -> set[UUID]:
     return set(await db.insert(OrderRow, rows, skip_existing=True, returning="order_id"))
 
 
-async def update_orders(db: Database, changes: Sequence[tuple[Order, Order]]) -> None:
-    """Each order as it was read and as it is now: what none of them has changed is not written."""
-    names = {name for before, now in changes for name in _ORDER_FIELDS if getattr(before, name) != getattr(now, name)}
-    names.add("order_id")
-    await db.update(OrderRow, ["order_id"], [{n: v for n, v in _row(now).items() if n in names} for _, now in changes])
+Evidence = Mapping[UUID, tuple[str, Sequence[str]]]
+"""By order the note and the photos with which it was handed in."""
 
 
-async def record_evidence(db: Database, evidence: Mapping[UUID, tuple[str, Sequence[str]]]) -> None:
-    rows = [{"order_id": o, "note": note, "photos": list(photos)} for o, (note, photos) in evidence.items()]
-    await db.update(OrderRow, ["order_id"], rows)
+async def update_orders(db: Database, changes: Sequence[tuple[Order, Order]], evidence: Evidence) -> None:
+    """Each order as it was read and as it is now, with its evidence: what none of them has changed is not written."""
+    for proved in (False, True):
+        some = [(before, now) for before, now in changes if (now.order_id in evidence) is proved]
+        names = {n for before, now in some for n in _ORDER_FIELDS if getattr(before, n) != getattr(now, n)}
+        names.add("order_id")
+        rows = [{n: v for n, v in _row(now).items() if n in names} for _, now in some]
+        if proved:
+            rows = [{**row, **_evidence(evidence[row["order_id"]])} for row in rows]
+        await db.update(OrderRow, ["order_id"], rows)
+
+
+def _evidence(given: tuple[str, Sequence[str]]) -> dict[str, Any]:
+    note, photos = given
+    return {"note": note, "photos": list(photos)}
 
 
 _ORDER_FIELDS = tuple(f.name for f in fields(Order))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -100,7 +99,4 @@ def timer_twice(patches: Patches) -> None:
 
 @bug("dispatch", "what a member wrote when handing in is not kept", NOTED)
 def note_lost(patches: Patches) -> None:
-    async def forget(db: Database, evidence: Mapping[Any, Any]) -> None:
-        return
-
-    patches.set(orders, "record_evidence", lambda _: forget)
+    patches.set(orders, "_evidence", lambda _: lambda given: {"note": "", "photos": list(given[1])})
