@@ -9,8 +9,14 @@ YOUNG_OBJECTS = 20_000
 counts free nearly all of them: collections took 15 % of a consumer's time and found nothing."""
 
 
+def wait_for_imports() -> None:
+    """Call it before them: they make hundreds of thousands of objects that stay, and no garbage worth looking for."""
+    gc.disable()
+
+
 def look_seldom() -> None:
     """Call it once after all imports: imported objects are frozen, and later collections skip them."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)

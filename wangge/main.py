@@ -60,6 +60,9 @@ app.add_typer(document_commands, name="docs")
 @report_errors
 def serve(service: Service) -> None:
     """Run one process of a service until SIGTERM or SIGINT."""
+    from wangge import garbage
+
+    garbage.wait_for_imports()
     from wangge import serving
 
     serving.serve(service)

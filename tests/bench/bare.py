@@ -15,6 +15,8 @@ from nats.aio.client import Client
 
 from libs.chassis.db.ids import new_id
 
+KEEP_ALIVE_SECONDS = 75
+"""Of an idle connection, as the services have it."""
 BATCH = 200
 RELAY_BATCH = 500
 FEW = 8

@@ -33,7 +33,6 @@ from libs.contracts.streams import stream_name
 from tests.bench import bare, bare_sender
 from tests.bench.bare_intake import Grouped, intake_app
 from tests.bench.bare_steps import CHAINS, SENT, Cause, Step, name
-from wangge.serving import KEEP_ALIVE_SECONDS
 
 HEARD = "INSERT INTO heard (case_id, fact, summary) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])"
 POOL = 6
@@ -165,7 +164,7 @@ async def main(port: int, chain: str, service: str) -> None:
         app,
         port=port,
         http="httptools",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=bare.KEEP_ALIVE_SECONDS,
         access_log=False,
         log_level="warning",
     )

@@ -20,7 +20,6 @@ from nacl.public import PrivateKey, SealedBox
 
 from libs.chassis.db.ids import new_id
 from tests.bench import bare
-from wangge.serving import KEEP_ALIVE_SECONDS
 
 GROUP = 100
 
@@ -99,7 +98,7 @@ if __name__ == "__main__":
         port=int(sys.argv[1]),
         loop="uvloop",
         http="httptools",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=bare.KEEP_ALIVE_SECONDS,
         access_log=False,
         log_level="warning",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
@@ -41,6 +40,9 @@ def count(service: str, outcome: str, types: Iterable[str]) -> None:
 def export(service: str, endpoint: str, reader: MetricReader | None = None) -> MeterProvider:
     """Send every counter, gauge, and each histogram's sum and count, to an OTLP endpoint once a minute."""
     if reader is None:
+        # Here and not above: it takes a twentieth of a service's start, and most run without an endpoint.
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics"))
     provider = MeterProvider([reader], Resource.create({"service.name": f"wangge-{service}"}))
     meter = provider.get_meter("wangge")

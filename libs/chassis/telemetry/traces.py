@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
@@ -79,6 +78,9 @@ class Telemetry:
         self.tracer: Tracer | None = None
         exporters: list[SpanExporter] = [exporter] if exporter else []
         if settings.otlp_endpoint:
+            # Here and not above: it takes a twentieth of a service's start, and most run without an endpoint.
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
             exporters.append(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"))
         if settings.trace_console:
             exporters.append(ConsoleSpanExporter())
