@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from libs.chassis.db.ids import new_id
-from libs.chassis.http import CommandsDep, DatabaseDep
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.message import MemberId, Tenant
 from services.dispatch.absences import tables as absence_tables
 from services.dispatch.absences.domain import Absence, AbsenceReason, EndAbsence, RecordAbsence
@@ -46,7 +46,7 @@ async def record_absence(body: AbsenceBody, commands: CommandsDep) -> AbsenceVie
 async def list_absences(
     request: Request,
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     member_id: MemberId | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[AbsenceView]:
@@ -56,7 +56,7 @@ async def list_absences(
 
 
 @router.delete("/v1/absences/{absence_id}")
-async def end_absence(absence_id: UUID, tenant: Tenant, commands: CommandsDep) -> AbsenceView:
+async def end_absence(absence_id: UUID, tenant: OfStreet, commands: CommandsDep) -> AbsenceView:
     """The member is back earlier, or does not go at all."""
     return _view(await commands.send(EndAbsence(tenant, absence_id)))
 

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Text, text
+from sqlalchemy import text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.absences.domain import Absence, AbsenceReason
 from services.dispatch.table import DispatchTable
@@ -19,11 +20,11 @@ class AbsenceRow(DispatchTable, table=True):
     __tablename__ = "absences"
 
     absence_id: UUID = Field(primary_key=True)
-    tenant: str = Field(sa_column=Column(Text, nullable=False))
-    member_id: str = Field(sa_column=Column(Text, nullable=False))
-    from_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    until_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    reason: str = Field(sa_column=Column(Text, nullable=False))
+    tenant: str = text_column()
+    member_id: str = text_column()
+    from_at: datetime = time_column()
+    until_at: datetime = time_column()
+    reason: str = text_column()
 
 
 DELETE = text("DELETE FROM absences WHERE absence_id = ANY(CAST(:ids AS uuid[]))")

@@ -9,9 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.chassis.http import CommandsDep, DatabaseDep
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.dispatch import ApprovalKind
-from libs.contracts.message import OrgId, Tenant
+from libs.contracts.message import OrgId
 from services.dispatch.approvals import tables
 from services.dispatch.approvals.domain import REASONS, ApprovalRequest, AskApproval, DecideApproval, State
 from services.dispatch.orders.api import ByMember
@@ -76,7 +76,7 @@ async def reasons() -> dict[ApprovalKind, list[ReasonView]]:
 @router.get("/v1/approvals")
 async def pending(
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     org_id: Annotated[OrgId, Query(description="The organisation that has to decide.")],
     after: Annotated[UUID | None, Query(description="The last approval id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -86,7 +86,7 @@ async def pending(
 
 
 @router.get("/v1/orders/{order_id}/approvals")
-async def of_order(order_id: UUID, tenant: Tenant, db: DatabaseDep) -> list[ApprovalView]:
+async def of_order(order_id: UUID, tenant: OfStreet, db: DatabaseDep) -> list[ApprovalView]:
     """Everything that was asked about an order, with the answers."""
     return [_approval(found) for found in await tables.of_orders(db, [order_id]) if found.tenant == tenant]
 

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, SmallInteger, Text, text
+from sqlalchemy import Column, SmallInteger, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.dispatch import ApprovalKind
 from services.dispatch.approvals.domain import Approval, State
-from services.dispatch.table import DispatchTable, text_column, time_column
+from services.dispatch.table import DispatchTable
 
 
 class ApprovalRow(DispatchTable, table=True):
@@ -34,7 +35,7 @@ class ApprovalRow(DispatchTable, table=True):
     asked_at: datetime = time_column()
     unit: str = text_column()
     org_id: str = text_column()
-    decided_by: str | None = Field(sa_column=Column(Text))
+    decided_by: str | None = text_column(nullable=True)
     decided_at: datetime | None = time_column(nullable=True)
     answer: str = text_column()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, time
 
-from sqlalchemy import Column, Date, Text, Time
+from sqlalchemy import Column, Date, Time
 from sqlmodel import Field
 
+from libs.chassis.db.columns import select, text_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.calendar.domain import NATIONAL, USUAL_HOURS, Calendar, DayException
-from services.dispatch.table import DispatchTable, select, text_column
+from services.dispatch.table import DispatchTable
 
 
 class CalendarDayRow(DispatchTable, table=True):
@@ -18,7 +19,7 @@ class CalendarDayRow(DispatchTable, table=True):
 
     __tablename__ = "calendar_days"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
     day: date = Field(sa_column=Column(Date, primary_key=True))
     kind: str = text_column()
     name: str = text_column()
@@ -29,7 +30,7 @@ class HoursRow(DispatchTable, table=True):
 
     __tablename__ = "working_hours"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
     opens: time = Field(sa_column=Column(Time, primary_key=True))
     closes: time = Field(sa_column=Column(Time, nullable=False))
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from libs.chassis.db.ids import new_id
-from libs.chassis.http import CommandsDep, DatabaseDep, not_found
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.contracts.message import CategoryCode, GridCode, Tenant
 from libs.contracts.values import Level, MemberKind
 from services.dispatch.campaigns import tables as campaign_tables
@@ -94,12 +94,12 @@ async def begin_campaign(body: BeginBody, commands: CommandsDep) -> CampaignView
 
 
 @router.get("/v1/campaigns")
-async def list_campaigns(db: DatabaseDep, tenant: Tenant) -> list[CampaignView]:
+async def list_campaigns(db: DatabaseDep, tenant: OfStreet) -> list[CampaignView]:
     return [_campaign(each) for each in await campaign_tables.campaigns_of(db, tenant)]
 
 
 @router.get("/v1/campaigns/{campaign_id}")
-async def show_campaign(campaign_id: UUID, tenant: Tenant, db: DatabaseDep) -> CampaignView:
+async def show_campaign(campaign_id: UUID, tenant: OfStreet, db: DatabaseDep) -> CampaignView:
     found = (await campaign_tables.campaigns_by_id(db, [campaign_id], lock=False)).get(campaign_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no campaign {campaign_id} in {tenant}")

@@ -10,9 +10,10 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlmodel import Field
 
+from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.campaigns.domain.campaign import Campaign, Plan, State
-from services.dispatch.table import DispatchTable, json_column, select, text_column, time_column
+from services.dispatch.table import DispatchTable
 
 
 class CampaignRow(DispatchTable, table=True):

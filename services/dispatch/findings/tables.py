@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import Column, Float, SmallInteger, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.findings.domain import AskAgain, NotACase, Outcome, Reported
-from services.dispatch.table import DispatchTable, json_column, text_column, time_column
+from services.dispatch.table import DispatchTable
 
 
 class FindingRow(DispatchTable, table=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shapely
-from sqlalchemy import BigInteger, Column, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import bytes_column, json_column, select, text_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.grid.domain.gazetteer import NamedPlace
 from services.dispatch.grid.domain.tree import GridTree, Packed
-from services.dispatch.table import DispatchTable, json_column, select, text_column
+from services.dispatch.table import DispatchTable
 
 
 class UnitRow(DispatchTable, table=True):
@@ -17,16 +18,16 @@ class UnitRow(DispatchTable, table=True):
 
     __tablename__ = "units"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
-    code: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
+    code: str = text_column(key=True)
     level: str = text_column()
-    parent: str | None = Field(sa_column=Column(Text))
+    parent: str | None = text_column(nullable=True)
     name: str = text_column()
     aliases: list[str] = json_column()
     org_id: str = text_column()
     org_kind: str = text_column()
     org_name: str = text_column()
-    border: bytes | None = Field(sa_column=Column(LargeBinary))
+    border: bytes | None = bytes_column(nullable=True)
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
@@ -35,13 +36,13 @@ class PlaceRow(DispatchTable, table=True):
 
     __tablename__ = "places"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
-    place_id: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
+    place_id: str = text_column(key=True)
     name: str = text_column()
     kind: str = text_column()
     aliases: list[str] = json_column()
     former_names: list[str] = json_column()
-    unit: str | None = Field(sa_column=Column(Text))
+    unit: str | None = text_column(nullable=True)
     longitude: float | None
     latitude: float | None
 

@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.chassis.http import CommandsDep, DatabaseDep, not_found
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import Page, decode_cursor
 from libs.contracts.dispatch import InspectionKind
-from libs.contracts.message import MemberId, OrgId, Tenant
+from libs.contracts.message import MemberId, OrgId
 from services.dispatch.inspections import tables
 from services.dispatch.inspections.domain.inspection import OPEN, AnswerInspection, State
 from services.dispatch.orders.api import ByMember, Photos
@@ -58,7 +58,7 @@ class AnswerBody(ByMember):
 @router.get("/v1/inspections")
 async def list_inspections(
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     state: Annotated[tuple[State, ...], Query(description="Any of these; without it, those that are open.")] = OPEN,
     kind: InspectionKind | None = None,
     member_id: Annotated[MemberId | None, Query(description="Who was asked last.")] = None,
@@ -73,7 +73,7 @@ async def list_inspections(
 
 
 @router.get("/v1/inspections/{inspection_id}")
-async def show(inspection_id: UUID, tenant: Tenant, db: DatabaseDep) -> InspectionView:
+async def show(inspection_id: UUID, tenant: OfStreet, db: DatabaseDep) -> InspectionView:
     found = await tables.one(db, tenant, inspection_id)
     if found is None:
         raise not_found(f"there is no inspection {inspection_id} in {tenant}")
@@ -81,7 +81,7 @@ async def show(inspection_id: UUID, tenant: Tenant, db: DatabaseDep) -> Inspecti
 
 
 @router.get("/v1/orders/{order_id}/inspections")
-async def of_order(order_id: UUID, tenant: Tenant, db: DatabaseDep) -> list[InspectionView]:
+async def of_order(order_id: UUID, tenant: OfStreet, db: DatabaseDep) -> list[InspectionView]:
     """Every check of an order, the first one first."""
     return [_view(each) for each in await tables.of_order(db, tenant, order_id)]
 

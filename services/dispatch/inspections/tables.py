@@ -8,15 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, SmallInteger, Text, text
+from sqlalchemy import Column, SmallInteger, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.chassis.pages import Slice, counter, slice_page
 from libs.contracts.dispatch import InspectionKind
 from services.dispatch.calendar.domain import Clock, TimeUnit
 from services.dispatch.inspections.domain.inspection import Inspection, State
-from services.dispatch.table import DispatchTable, json_column, text_column, time_column
+from services.dispatch.table import DispatchTable
 from services.dispatch.workload import tables as workload_tables
 from services.dispatch.workload.domain import Workload
 from services.dispatch.workload.tables import MemberKey
@@ -38,14 +39,14 @@ class InspectionRow(DispatchTable, table=True):
     summary: str = text_column()
     unit: str = text_column()
     org_id: str = text_column()
-    member_id: str | None = Field(sa_column=Column(Text))
+    member_id: str | None = text_column(nullable=True)
     asked: list[str] = json_column()
     without: list[str] = json_column()
     lapses: int = Field(sa_column=Column(SmallInteger, nullable=False))
     clock: dict[str, Any] = json_column()
     made_at: datetime = time_column()
     due_at: datetime = time_column()
-    done_by: str | None = Field(sa_column=Column(Text))
+    done_by: str | None = text_column(nullable=True)
     done_at: datetime | None = time_column(nullable=True)
     holds: bool | None
     note: str = text_column()

@@ -12,9 +12,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from libs.chassis.db.database import Database, Record
-from libs.chassis.http import DatabaseDep, not_found
+from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
-from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
+from libs.contracts.message import CategoryCode, GridCode, MemberId
 from libs.contracts.values import Level
 from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
@@ -53,7 +53,7 @@ DueBefore = Annotated[AwareDatetime | None, Query(description="To be handled bef
 async def list_orders(
     request: Request,
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     state: AnyOfStates = (),
     member_id: Annotated[MemberId | None, Query(description="What this member may claim or has claimed.")] = None,
     category: CategoryCode | None = None,
@@ -76,7 +76,7 @@ async def list_orders(
 async def orders_as_csv(
     request: Request,
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     state: AnyOfStates = (),
     category: CategoryCode | None = None,
     unit: InUnit = None,
@@ -91,20 +91,20 @@ async def orders_as_csv(
 
 
 @router.get("/v1/orders/ended-by-level")
-async def ended_by_level(db: DatabaseDep, tenant: Tenant, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
+async def ended_by_level(db: DatabaseDep, tenant: OfStreet, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
     """小事不出社区，大事不出街道: at which level orders ended that passed their check in [since, until)."""
     ended = await list_tables.ended_by_level(db, tenant, since, until)
     return EndedByLevel(ended=ended, within_community=within_community(ended))
 
 
 @router.get("/v1/orders/counts")
-async def counts(db: DatabaseDep, tenant: Tenant) -> dict[str, int]:
+async def counts(db: DatabaseDep, tenant: OfStreet) -> dict[str, int]:
     """How many orders are in each state."""
     return await list_tables.count_orders(db, tenant)
 
 
 @router.get("/v1/orders/{order_id}")
-async def show(order_id: UUID, tenant: Tenant, request: Request, db: DatabaseDep) -> OrderShown:
+async def show(order_id: UUID, tenant: OfStreet, request: Request, db: DatabaseDep) -> OrderShown:
     found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no order {order_id} in {tenant}")

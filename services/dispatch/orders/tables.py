@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Interval, SmallInteger, Text, text
+from sqlalchemy import Column, Interval, SmallInteger, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
 from services.dispatch.orders.domain.order import Order, State
-from services.dispatch.table import DispatchTable, json_column, select, text_column, time_column
+from services.dispatch.table import DispatchTable
 
 
 class OrderRow(DispatchTable, table=True):
@@ -32,14 +33,14 @@ class OrderRow(DispatchTable, table=True):
     unit: str = text_column()
     level: str = text_column()
     org_id: str = text_column()
-    member_id: str | None = Field(sa_column=Column(Text))
+    member_id: str | None = text_column(nullable=True)
     offered_to: list[str] = json_column()
     reach: str = text_column()
     offers: int = Field(sa_column=Column(SmallInteger, nullable=False))
     lease_ends_at: datetime | None = time_column(nullable=True)
     given_back_by: list[str] = json_column()
     held_by: list[str] = json_column()
-    reported_by_member: str | None = Field(sa_column=Column(Text))
+    reported_by_member: str | None = text_column(nullable=True)
     place: dict[str, Any] = json_column()
     evidence: str = text_column()
     points: int

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Record
-from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, RefusedRequest, not_found
+from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, OfStreet, RefusedRequest, not_found
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Point
@@ -163,7 +163,7 @@ async def _one_of(tenant: str, body: VisitBody, commands: CommandClient) -> Visi
 
 
 @router.get("/v1/patrols/visits/{visit_id}")
-async def show_visit(visit_id: UUID, tenant: Tenant, db: DatabaseDep) -> VisitView:
+async def show_visit(visit_id: UUID, tenant: OfStreet, db: DatabaseDep) -> VisitView:
     """The visit, and the cases that its findings have become."""
     found = await tables.visit_with_findings(db, tenant, visit_id)
     if found is None:
@@ -172,7 +172,7 @@ async def show_visit(visit_id: UUID, tenant: Tenant, db: DatabaseDep) -> VisitVi
 
 
 @router.get("/v1/patrols/rounds/{round_id}/tasks/{unit}/visits")
-async def list_visits(round_id: UUID, unit: GridCode, tenant: Tenant, db: DatabaseDep) -> list[VisitView]:
+async def list_visits(round_id: UUID, unit: GridCode, tenant: OfStreet, db: DatabaseDep) -> list[VisitView]:
     """Every visit that was made for a task."""
     return [_visit(*each) for each in await tables.visits_of(db, tenant, round_id, unit)]
 
@@ -233,7 +233,7 @@ class ToDoView(TaskView):
 @router.get("/v1/campaigns/{campaign_id}/rounds")
 async def list_rounds(
     campaign_id: UUID,
-    tenant: Tenant,
+    tenant: OfStreet,
     db: DatabaseDep,
     before: Moment = datetime(2099, 12, 31, tzinfo=UTC),
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -246,7 +246,7 @@ async def list_rounds(
 @router.get("/v1/patrols/rounds/{round_id}/tasks")
 async def list_tasks(
     round_id: UUID,
-    tenant: Tenant,
+    tenant: OfStreet,
     db: DatabaseDep,
     after: Annotated[str, Query(pattern=r"^[0-9]{0,16}$", description="The last unit of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
@@ -257,6 +257,6 @@ async def list_tasks(
 
 
 @router.get("/v1/members/{member_id}/patrols")
-async def list_to_do(member_id: MemberId, tenant: Tenant, db: DatabaseDep) -> list[ToDoView]:
+async def list_to_do(member_id: MemberId, tenant: OfStreet, db: DatabaseDep) -> list[ToDoView]:
     """What the member has yet to visit, with the checklists."""
     return [ToDoView.model_validate(row, from_attributes=True) for row in await tables.to_do(db, tenant, member_id)]

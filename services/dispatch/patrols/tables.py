@@ -10,14 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, Date, Float, Integer, LargeBinary, Text, text
+from sqlalchemy import Column, Date, Float, Integer, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import bytes_column, json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.campaigns.domain.campaign import Item
 from services.dispatch.patrols.domain.patrol import Round, State, Task
 from services.dispatch.patrols.domain.visit import Visit, fingerprint
-from services.dispatch.table import DispatchTable, json_column, select, text_column, time_column
+from services.dispatch.table import DispatchTable
 
 
 class RoundRow(DispatchTable, table=True):
@@ -40,7 +41,7 @@ class TaskRow(DispatchTable, table=True):
     __tablename__ = "patrol_tasks"
 
     round_id: UUID = Field(primary_key=True)
-    unit: str = Field(sa_column=Column(Text, primary_key=True))
+    unit: str = text_column(key=True)
     tenant: str = text_column()
     day: date = Field(sa_column=Column(Date, nullable=False))
     member_id: str | None = text_column(nullable=True)
@@ -55,7 +56,7 @@ class VisitRow(DispatchTable, table=True):
     visit_id: UUID = Field(primary_key=True)
     tenant: str = text_column()
     key: str = text_column()
-    fingerprint: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    fingerprint: bytes = bytes_column()
     round_id: UUID
     unit: str = text_column()
     member_id: str = text_column()

@@ -17,9 +17,8 @@ from pydantic import BaseModel, Field
 from libs import spreadsheet
 from libs.chassis.db.database import Database, transaction
 from libs.chassis.handlers import Refused
-from libs.chassis.http import CommandsDep, DatabaseDep, RefusedRequest, not_found
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet, RefusedRequest, not_found
 from libs.chassis.pages import CSV_ANSWER, Page
-from libs.contracts.message import Tenant
 from libs.contracts.values import Level, OrgKind, Registration
 from services.dispatch.calendar.domain import TimeUnit
 from services.dispatch.responsibility import file as responsibility_file
@@ -129,7 +128,7 @@ AsOf = Annotated[date | None, Query(description="Only rows that apply on this da
 @router.get(PATH)
 async def show_list(
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     version: Version = None,
     as_of: AsOf = None,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=1000)] = None,
@@ -145,7 +144,7 @@ async def show_list(
 
 @router.get(f"{PATH}.csv", response_class=Response, responses=CSV_ANSWER)
 async def list_as_csv(
-    db: DatabaseDep, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
+    db: DatabaseDep, tenant: OfStreet, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
 ) -> Response:
     """As a file that can be imported again."""
     rows = await list_tables.rows_of_version(db, tenant, await _version(db, tenant, version), as_of)
@@ -155,7 +154,7 @@ async def list_as_csv(
 
 @router.get(f"{PATH}.xlsx", response_class=Response, responses=XLSX_ANSWER)
 async def list_as_xlsx(
-    db: DatabaseDep, tenant: Tenant, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
+    db: DatabaseDep, tenant: OfStreet, version: Version = None, as_of: AsOf = None, headers: Headers = Headers.CODES
 ) -> Response:
     """As a workbook that can be imported again."""
     rows = await list_tables.rows_of_version(db, tenant, await _version(db, tenant, version), as_of)
@@ -165,7 +164,7 @@ async def list_as_xlsx(
 
 @router.get(f"{PATH}/versions")
 async def list_versions(
-    db: DatabaseDep, tenant: Tenant, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    db: DatabaseDep, tenant: OfStreet, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> list[VersionView]:
     """The imports that changed the list, the latest first."""
     found = await list_tables.versions(db, tenant, limit)
@@ -173,7 +172,7 @@ async def list_versions(
 
 
 @router.post(f"{PATH}/preview", openapi_extra=FILE)
-async def preview(request: Request, tenant: Tenant) -> ChangeView:
+async def preview(request: Request, tenant: OfStreet) -> ChangeView:
     """What an import of the file would change, cell by cell. Nothing is changed."""
     rows = await _rows(request, tenant)
     async with transaction(request.app.state.engine) as db:
@@ -184,7 +183,7 @@ async def preview(request: Request, tenant: Tenant) -> ChangeView:
 async def import_list(
     request: Request,
     commands: CommandsDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     onto: Annotated[
         int | None, Query(ge=0, le=2**31 - 1, description="Import only if the list still has this version.")
     ] = None,

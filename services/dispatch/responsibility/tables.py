@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Integer, Text, text
+from sqlalchemy import Column, Integer, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.street.domain.responsibility import Responsibility
 from services.dispatch.street.tables import Key, ResponsibilityRow, key_of, responsibility_of, row_of
-from services.dispatch.table import DispatchTable, time_column
+from services.dispatch.table import DispatchTable
 
 
 class ResponsibilityVersionRow(DispatchTable, table=True):
@@ -23,7 +24,7 @@ class ResponsibilityVersionRow(DispatchTable, table=True):
 
     __tablename__ = "responsibility_versions"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
     version: int = Field(sa_column=Column(Integer, primary_key=True))
     imported_at: datetime = time_column()
     told_at: datetime = time_column()

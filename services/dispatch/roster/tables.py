@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
+from libs.chassis.db.columns import select
 from libs.chassis.db.database import Database
 from services.dispatch.calendar.tables import CalendarDayRow, HoursRow
 from services.dispatch.grid.tables import PlaceRow, UnitRow
 from services.dispatch.street.tables import MemberRow, RoutingRuleRow
-from services.dispatch.table import select
 
 Row = dict[str, Any]
 KEYS: dict[type[SQLModel], str] = {

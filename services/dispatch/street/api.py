@@ -8,8 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from libs.chassis.http import DatabaseDep
-from libs.contracts.message import Tenant
+from libs.chassis.http import DatabaseDep, OfStreet
 from services.dispatch.grid.domain.gazetteer import Candidate
 from services.dispatch.street.lookup import street_or_404
 
@@ -38,7 +37,7 @@ class YearView(BaseModel):
 
 
 @router.get("/v1/calendar/{year}")
-async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: Tenant, db: DatabaseDep) -> YearView:
+async def calendar(year: Annotated[int, Path(ge=2004, le=2099)], tenant: OfStreet, db: DatabaseDep) -> YearView:
     """When the street works: hours, the days on which it differs from Monday to Friday, and whether that is certain."""
     works = (await street_or_404(db, tenant)).calendar
     days = [date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]
@@ -62,7 +61,7 @@ class CandidateView(BaseModel):
 
 @router.get("/v1/places")
 async def places(
-    db: DatabaseDep, tenant: Tenant, q: Annotated[str, Query(min_length=1, max_length=100)]
+    db: DatabaseDep, tenant: OfStreet, q: Annotated[str, Query(min_length=1, max_length=100)]
 ) -> list[CandidateView]:
     """地名. What a half-typed name of a place may become, the likeliest first."""
     return [candidate_view(each) for each in (await street_or_404(db, tenant)).gazetteer.suggest(q)]

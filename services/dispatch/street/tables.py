@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, Integer, SmallInteger, Text, text
+from sqlalchemy import BigInteger, Column, Date, Integer, SmallInteger, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Level, MemberKind, OrgKind, Registration, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
@@ -18,7 +19,7 @@ from services.dispatch.grid.tables import PLACES, all_units, changed_units, plac
 from services.dispatch.street.domain.responsibility import Condition, Responsibility
 from services.dispatch.street.domain.rules import Rule, Rules
 from services.dispatch.street.domain.street import Member, Street
-from services.dispatch.table import DispatchTable, json_column, select, text_column, time_column
+from services.dispatch.table import DispatchTable
 
 
 class StreetRow(DispatchTable, table=True):
@@ -29,7 +30,7 @@ class StreetRow(DispatchTable, table=True):
 
     __tablename__ = "streets"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     origin: UUID
 
@@ -39,8 +40,8 @@ class MemberRow(DispatchTable, table=True):
 
     __tablename__ = "members"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
-    member_id: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
+    member_id: str = text_column(key=True)
     name: str = text_column()
     kind: str = text_column()
     unit: str = text_column()
@@ -58,8 +59,8 @@ class ResponsibilityRow(DispatchTable, table=True):
 
     __tablename__ = "responsibilities"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
-    category: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
+    category: str = text_column(key=True)
     name_zh: str = text_column()
     name_en: str = text_column()
     area: str = text_column()
@@ -77,7 +78,7 @@ class ResponsibilityRow(DispatchTable, table=True):
     evidence: str = text_column()
     points: int
     standard_ref: str = text_column()
-    condition: str = Field(sa_column=Column(Text, primary_key=True))
+    condition: str = text_column(key=True)
     effective_from: date = Field(sa_column=Column(Date, primary_key=True))
     effective_until: date = Field(sa_column=Column(Date, nullable=False))
     version: int = Field(sa_column=Column(Integer, primary_key=True))
@@ -87,14 +88,14 @@ class ResponsibilityRow(DispatchTable, table=True):
 class RoutingRuleRow(DispatchTable, table=True):
     __tablename__ = "routing_rules"
 
-    tenant: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = text_column(key=True)
     number: int = Field(sa_column=Column(SmallInteger, primary_key=True))
     category: str = text_column()
     area: str = text_column()
-    request_kind: str | None = Field(sa_column=Column(Text))
-    within: str | None = Field(sa_column=Column(Text))
-    to_unit: str | None = Field(sa_column=Column(Text))
-    to_org_kind: str | None = Field(sa_column=Column(Text))
+    request_kind: str | None = text_column(nullable=True)
+    within: str | None = text_column(nullable=True)
+    to_unit: str | None = text_column(nullable=True)
+    to_org_kind: str | None = text_column(nullable=True)
     note: str = text_column()
 
 

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Float, LargeBinary, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, Float, SmallInteger, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import bytes_column, columns_of, json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.incident.cases.domain.case import Closing, MoveStamp, Promise, Standing, State
 from services.incident.cases.domain.history import Entry, Head
-from services.incident.table import IncidentTable, columns_of, time_column
+from services.incident.table import IncidentTable
 
 
 class Case(IncidentTable, table=True):
@@ -29,11 +29,11 @@ class Case(IncidentTable, table=True):
     tracking_code: str
     sender: str
     idempotency_key: str
-    fingerprint: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    fingerprint: bytes = bytes_column()
     request_kind: str
     category: str
     category_name: str
-    text: str = Field(sa_column=Column(Text, nullable=False))
+    text: str = text_column()
     longitude: float | None = Field(default=None, sa_column=Column(Float(53)))
     latitude: float | None = Field(default=None, sa_column=Column(Float(53)))
     place_name: str | None = None
@@ -56,10 +56,10 @@ class Case(IncidentTable, table=True):
     settled_at: datetime | None = time_column(nullable=True)
     appointment_starts_at: datetime | None = time_column(nullable=True)
     appointment_ends_at: datetime | None = time_column(nullable=True)
-    documents: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    documents: list[str] = json_column()
     appointment_changes: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     timeline_length: int
-    timeline_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    timeline_hash: bytes = bytes_column()
     changed_at: datetime = time_column()
 
 
@@ -75,8 +75,8 @@ class TimelineEntry(IncidentTable, table=True):
     step: str
     happened_at: datetime = time_column()
     recorded_at: datetime = time_column()
-    details: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    details: dict[str, Any] = json_column()
+    hash: bytes = bytes_column()
 
 
 @dataclass(frozen=True, slots=True)

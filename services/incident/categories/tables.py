@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import columns_of, time_column
 from libs.chassis.db.database import Database
 from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.values import Registration
-from services.incident.table import IncidentTable, columns_of, time_column
+from services.incident.table import IncidentTable
 
 
 class Category(IncidentTable, table=True):

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from libs.chassis.db.columns import columns_of
 from libs.chassis.db.database import Database
 from libs.contracts.incident import Receipt
 from services.incident.cases.tables import Case
 from services.incident.intake.domain import Scope
-from services.incident.table import columns_of
 
 NUMBERS = text("SELECT nextval('case_numbers') FROM generate_series(1, :count)")
 RECEIPTS = text(

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import TextClause, text
 
+from libs.chassis.db.columns import columns_of
 from libs.chassis.db.database import Database
-from services.incident.table import columns_of
 
 SURVIVORS = text(
     """

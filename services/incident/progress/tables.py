@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from libs.chassis.db.columns import columns_of
 from libs.chassis.db.database import Database
-from services.incident.table import columns_of
 
 RECORDED = text(
     """

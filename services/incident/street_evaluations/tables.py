@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import columns_of, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.incident import Grade
 from services.incident.cases.tables import LockedCase
 from services.incident.street_evaluations.domain import StreetEvaluation
-from services.incident.table import IncidentTable, columns_of, time_column
+from services.incident.table import IncidentTable
 
 
 class StreetEvaluationRow(IncidentTable, table=True):

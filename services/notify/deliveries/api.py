@@ -5,8 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from libs.chassis.http import DatabaseDep
-from libs.contracts.message import Tenant
+from libs.chassis.http import DatabaseDep, OfStreet
 from libs.contracts.values import Channel
 from services.notify.deliveries import tables as deliveries
 
@@ -24,12 +23,12 @@ class Latency(BaseModel):
 
 
 @router.get("/v1/deliveries/counts")
-async def counts(db: DatabaseDep, tenant: Tenant) -> dict[Channel, dict[str, int]]:
+async def counts(db: DatabaseDep, tenant: OfStreet) -> dict[Channel, dict[str, int]]:
     """How many deliveries are in each state, by channel."""
     return {Channel(channel): states for channel, states in (await deliveries.counts(db, tenant)).items()}
 
 
 @router.get("/v1/deliveries/latency")
-async def latency(db: DatabaseDep, tenant: Tenant) -> Latency:
+async def latency(db: DatabaseDep, tenant: OfStreet) -> Latency:
     """How long people wait to hear of a report, over all cases of a street, in the time of the domain."""
     return Latency(**await deliveries.latency(db, tenant))

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Integer, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
+from libs.chassis.db.columns import json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Channel
 from services.notify.deliveries.domain import Again, Ended
-from services.notify.table import NotifyTable, key_column, text_column, time_column
+from services.notify.table import NotifyTable
 
 
 class Notice(NotifyTable, table=True):
@@ -23,10 +23,10 @@ class Notice(NotifyTable, table=True):
 
     __tablename__ = "notices"
 
-    tenant: str = key_column()
+    tenant: str = text_column(key=True)
     event_id: UUID = Field(primary_key=True)
     template: str = text_column()
-    parameters: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    parameters: dict[str, str] = json_column()
     case_id: UUID | None
     correlation_id: UUID
     traceparent: str | None = text_column(nullable=True)

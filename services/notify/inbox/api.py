@@ -10,8 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Record
-from libs.chassis.http import CommandsDep, DatabaseDep
-from libs.contracts.message import Tenant
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from services.notify.inbox import tables as inbox
 from services.notify.inbox.domain import TELLS_REPORTER, ReadMessage
 from services.notify.recipients import vault
@@ -44,7 +43,7 @@ async def show_inbox(
     recipient_id: RecipientId,
     request: Request,
     db: DatabaseDep,
-    tenant: Tenant,
+    tenant: OfStreet,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[Message]:
     """Messages of a member or an organisation, the newest first."""
@@ -53,7 +52,7 @@ async def show_inbox(
 
 
 @router.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read")
-async def read(recipient_id: RecipientId, delivery_id: UUID, tenant: Tenant, commands: CommandsDep) -> Read:
+async def read(recipient_id: RecipientId, delivery_id: UUID, tenant: OfStreet, commands: CommandsDep) -> Read:
     """The recipient has seen it. Said again, the first time counts."""
     return Read(read_at=await commands.send(ReadMessage(tenant, recipient_id, delivery_id)))
 

@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from libs.chassis.http import CommandsDep, DatabaseDep
-from libs.contracts.message import Tenant
+from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.values import Channel
 from services.notify.recipients import tables as people
 from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, channels_of, kind
@@ -41,7 +40,7 @@ class Wishes(BaseModel):
 
 
 @router.get("/v1/recipients/{recipient_id}/preferences")
-async def show_preferences(recipient_id: RecipientId, tenant: Tenant, db: DatabaseDep) -> Preferences:
+async def show_preferences(recipient_id: RecipientId, tenant: OfStreet, db: DatabaseDep) -> Preferences:
     """What holds for a recipient, whether they have said it or not."""
     row = await people.preferences_of(db, tenant, recipient_id)
     channels = channels_of(people.recipient_like(kind(recipient_id), row.in_app, row.email, row.webhook))
@@ -54,13 +53,13 @@ async def show_preferences(recipient_id: RecipientId, tenant: Tenant, db: Databa
 
 
 @router.put("/v1/recipients/{recipient_id}/preferences", status_code=204)
-async def set_preferences(recipient_id: RecipientId, tenant: Tenant, wishes: Wishes, commands: CommandsDep) -> None:
+async def set_preferences(recipient_id: RecipientId, tenant: OfStreet, wishes: Wishes, commands: CommandsDep) -> None:
     """Replaces what the recipient has said before. It holds for what is queued from now on."""
     await commands.send(SetPreferences(tenant, recipient_id, **wishes.model_dump()))
 
 
 @router.delete("/v1/recipients/{recipient_id}", status_code=204)
-async def erase(recipient_id: RecipientId, tenant: Tenant, commands: CommandsDep) -> None:
+async def erase(recipient_id: RecipientId, tenant: OfStreet, commands: CommandsDep) -> None:
     """Forget a person: their key, and with it every address and tracking code, and their preferences.
 
     What waits to be sent to them is suppressed. A contact that they give later is kept under a new key.

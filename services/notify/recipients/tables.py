@@ -12,10 +12,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import bytes_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Channel
 from services.notify.recipients.domain.reach import Recipient, kind
-from services.notify.table import NotifyTable, bytes_column, key_column, text_column, time_column
+from services.notify.table import NotifyTable
 
 
 class PersonKey(NotifyTable, table=True):
@@ -23,8 +24,8 @@ class PersonKey(NotifyTable, table=True):
 
     __tablename__ = "person_keys"
 
-    tenant: str = key_column()
-    recipient_id: str = key_column()
+    tenant: str = text_column(key=True)
+    recipient_id: str = text_column(key=True)
     key: bytes | None = bytes_column(nullable=True)
     since: datetime | None = time_column(nullable=True)
     erased_at: datetime | None = time_column(nullable=True)
@@ -35,8 +36,8 @@ class ContactRow(NotifyTable, table=True):
 
     __tablename__ = "contacts"
 
-    tenant: str = key_column()
-    recipient_id: str = key_column()
+    tenant: str = text_column(key=True)
+    recipient_id: str = text_column(key=True)
     ciphertext: bytes = bytes_column()
     has_email: bool
     has_webhook: bool
@@ -49,8 +50,8 @@ class Preference(NotifyTable, table=True):
 
     __tablename__ = "preferences"
 
-    tenant: str = key_column()
-    recipient_id: str = key_column()
+    tenant: str = text_column(key=True)
+    recipient_id: str = text_column(key=True)
     in_app: bool | None
     email: bool | None
     webhook: bool | None
@@ -62,7 +63,7 @@ class CaseRow(NotifyTable, table=True):
 
     __tablename__ = "cases"
 
-    tenant: str = key_column()
+    tenant: str = text_column(key=True)
     case_id: UUID = Field(primary_key=True)
     case_no: str = text_column()
     recipient_id: str | None = text_column(nullable=True)

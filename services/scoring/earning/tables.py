@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database
 from libs.contracts.dispatch import OrderChecked
 from services.scoring.earning.domain.caps import CappedDay, Earned
 from services.scoring.earning.domain.deeds import Handled, OrderKey
 from services.scoring.ledger.domain import Appeal, Because, Undo
 from services.scoring.rules.domain import Earner
-from services.scoring.table import ScoringTable, optional_text_column, text_column, time_column
+from services.scoring.table import ScoringTable
 
 
 class OrderRow(ScoringTable, table=True):
@@ -27,8 +28,8 @@ class OrderRow(ScoringTable, table=True):
     tenant: str = text_column(key=True)
     order_id: UUID = Field(primary_key=True)
     case_id: UUID
-    member_id: str | None = optional_text_column()
-    org_id: str | None = optional_text_column()
+    member_id: str | None = text_column(nullable=True)
+    org_id: str | None = text_column(nullable=True)
     on_time: bool | None = None
     own_report: bool | None = None
     category_points: int | None = None
@@ -36,7 +37,7 @@ class OrderRow(ScoringTable, table=True):
     passed_by: UUID | None = None
     undone_at: datetime | None = time_column(nullable=True)
     undone_by: UUID | None = None
-    undone_because: str | None = optional_text_column()
+    undone_because: str | None = text_column(nullable=True)
     appealed_at: datetime | None = time_column(nullable=True)
     appealed_by: UUID | None = None
 

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.scoring.ledger.domain import Because, Kind, Posting, Transaction, Undo, changes, postings
-from services.scoring.table import ScoringTable, optional_text_column, text_column, time_column
+from services.scoring.table import ScoringTable
 
 
 class AccountRow(ScoringTable, table=True):
@@ -47,7 +48,7 @@ class TransactionRow(ScoringTable, table=True):
     occurred_at: datetime = time_column()
     day: date
     reverses: UUID | None = Field(default=None, foreign_key="transactions.id", unique=True)
-    because: str | None = optional_text_column()
+    because: str | None = text_column(nullable=True)
 
 
 class PostingRow(ScoringTable, table=True):

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.dispatch import MemberChanged, UnitChanged
-from services.scoring.table import ScoringTable, text_column, time_column
+from services.scoring.table import ScoringTable
 
 
 class MemberRow(ScoringTable, table=True):

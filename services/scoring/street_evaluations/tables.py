@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
+from libs.chassis.db.columns import text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.incident import CaseStreetEvaluated
-from services.scoring.table import ScoringTable, optional_text_column, text_column, time_column
+from services.scoring.table import ScoringTable
 
 
 class StreetEvaluationRow(ScoringTable, table=True):
@@ -25,7 +26,7 @@ class StreetEvaluationRow(ScoringTable, table=True):
     org_id: str = text_column()
     grade: str = text_column()
     by_member: str = text_column()
-    by_org: str | None = optional_text_column()
+    by_org: str | None = text_column(nullable=True)
     evaluated_at: datetime = time_column()
 
 
