@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from math import inf
 from typing import Any
 from uuid import UUID
@@ -149,14 +150,14 @@ class Simulation:
     def _act(self, report: FollowedReport, fact: Message) -> None:
         match fact:
             case OrderOffered():
-                self._do(self._until_finished(report, self._people.take_up(report, fact)))
+                self._do(self._until_finished(report, partial(self._people.take_up, report, fact)))
             case InspectionAssigned(kind=InspectionKind.VERIFY) | InspectionRaised(kind=InspectionKind.VERIFY):
                 self._do(self._people.verify(fact))
             case CaseClosed():
-                self._do(self._until_finished(report, self._people.rate(report)))
+                self._do(self._until_finished(report, partial(self._people.rate, report)))
 
-    async def _until_finished(self, report: FollowedReport, work: Awaitable[None]) -> None:
-        await work
+    async def _until_finished(self, report: FollowedReport, work: Callable[[], Awaitable[None]]) -> None:
+        await work()
         if report.finished.is_set():
             self._tally.cases["finished"].add(report.receipt.case_id)
 
