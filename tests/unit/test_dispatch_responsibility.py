@@ -53,6 +53,19 @@ def test_the_place_weighs_more_than_the_way_it_came_in_and_that_more_than_the_ti
         rows.remove(most_specific)
 
 
+@pytest.mark.parametrize("others", [["hours=working"], ["", "hours=working"], [""]])
+def test_a_street_asks_for_the_hour_as_soon_as_one_row_has_a_condition(others: list[str]) -> None:
+    """Without conditions it keeps what it selected for the day."""
+    off, *more = when("hours=off"), *map(when, others)
+    street = replace(STREET, responsibilities={"11001": [off, *more]})
+    morning, night = NOON - timedelta(hours=2), NOON + timedelta(hours=10)
+    assert street.calendar.is_open(morning)
+    assert not street.calendar.is_open(night)
+    for _ in range(2):
+        assert street.responsibility("11001", morning).row is more[-1]
+        assert street.responsibility("11001", night).row is off
+
+
 def test_a_row_whose_condition_does_not_fit_does_not_apply() -> None:
     rows = [when(f"unit={ROOT}99"), when("request_kind=patrol"), when("hours=working")]
     selected = select("11001", rows, Situation(UNITS, RequestKind.ERRAND, Hours.OFF), NOON)
