@@ -42,16 +42,18 @@ class Received:
 def in_waves(
     messages: Sequence[Message], handlers: Mapping[type[Message], EventHandler]
 ) -> list[tuple[EventHandler, list[Message]]]:
-    """Groups of messages that one handler takes. Handled one after the other, they keep the order of each aggregate."""
+    """Groups of messages that one handler takes. Handled one after the other, they keep the order of each aggregate.
+
+    Of an aggregate a group has one type: what follows from its steps is told of each step, not of the last one.
+    """
     waves: dict[tuple[int, EventHandler], list[Message]] = {}
-    level_of: dict[str, tuple[int, EventHandler]] = {}
+    level_of: dict[str, tuple[int, type[Message]]] = {}
     for message in messages:
-        handler = handlers[type(message)]
-        level, last = level_of.get(message.aggregate_id, (0, handler))
-        if last is not handler:
+        level, last = level_of.get(message.aggregate_id, (0, type(message)))
+        if last is not type(message):
             level += 1
-        level_of[message.aggregate_id] = (level, handler)
-        waves.setdefault((level, handler), []).append(message)
+        level_of[message.aggregate_id] = (level, type(message))
+        waves.setdefault((level, handlers[type(message)]), []).append(message)
     return [(key[1], waves[key]) for key in sorted(waves, key=lambda key: key[0])]
 
 

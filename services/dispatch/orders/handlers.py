@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import get_args
+from uuid import UUID
 
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, EventRouter
-from services.dispatch.orders.batch import OrderBatch
+from services.dispatch.orders.batch import OrderBatch, members_near
 from services.dispatch.orders.domain import escalation, suspension, work
 from services.dispatch.orders.domain.commands import (
     AboutOrder,
@@ -19,7 +21,7 @@ from services.dispatch.orders.domain.commands import (
     StartOrder,
     SuperviseOrder,
 )
-from services.dispatch.orders.domain.offering import candidates, who_may_be_asked
+from services.dispatch.orders.domain.offering import candidates
 from services.dispatch.orders.domain.order import Decision, Order
 from services.dispatch.street.domain.street import Member, Street
 from services.dispatch.workload.domain import Workload
@@ -33,8 +35,12 @@ Ask = ClaimOrder | StartOrder | GiveBackOrder | AssignOrder | RaiseOrder | SendO
 async def change_orders(commands: Batch[Ask], db: Database) -> list[Answer]:
     """Commands of all these types in one batch: what they are about is locked and written once."""
 
+    by_order: defaultdict[UUID, list[Ask]] = defaultdict(list)
+    for command in commands:
+        by_order[command.order_id].append(command)
+
     def asked(order: Order, street: Street) -> set[str]:
-        return {m for c in commands if c.order_id == order.order_id for m in _whom_it_may_be_offered(c, order, street)}
+        return {m for c in by_order[order.order_id] for m in _whom_it_may_be_offered(c, order, street)}
 
     def decide(c: Ask, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         now = commands.now
@@ -65,7 +71,7 @@ async def change_orders(commands: Batch[Ask], db: Database) -> list[Answer]:
 def _whom_it_may_be_offered(command: AboutOrder, order: Order, street: Street) -> set[str]:
     match command:
         case GiveBackOrder() | RaiseOrder():
-            return set(who_may_be_asked(order.unit, order.skills, street))
+            return set(members_near(order, street))
         case SendOrderDown(unit=unit) if unit in street.units:
             return set(candidates(unit, order.skills, street))
         case _:

@@ -54,7 +54,8 @@ async def tracked_or_404(db: Database, code: str) -> Record:
     return found
 
 
-def _issued_or_404(code: str) -> str:
+async def _issued_or_404(code: str) -> str:
+    # Async although it awaits nothing: FastAPI runs a plain function in a thread.
     issued = as_issued(code)
     if issued is None:
         raise not_found(NO_SUCH_CODE)
