@@ -5,7 +5,6 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,18 +26,11 @@ ALWAYS_THERE = ("id", "correlation_id")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def published() -> list[type[Message]]:
-    """Every message of the four services, by type name."""
-    for service in SERVICES:
-        importlib.import_module(f"libs.contracts.{service}")
-    return [cls for cls in all_messages() if cls.service in SERVICES]
-
-
 def schemas() -> dict[str, Json]:
     """A JSON Schema for every message, by type name."""
     return {
         cls.type_name(): {"$schema": DIALECT, "$id": f"urn:{cls.type_name().replace('.', ':')}", **_stamped(cls, body)}
-        for cls in published()
+        for cls in all_messages()
         for body in [cls.model_json_schema()]
     }
 
@@ -79,7 +71,7 @@ def _channel_name(cls: type[Message]) -> str:
 
 def _channels() -> Json:
     channels: Json = {}
-    for cls in published():
+    for cls in all_messages():
         channels[_channel_name(cls)] = {
             "address": cls.subject_pattern().replace("*", "{tenant}"),
             "messages": {cls.__name__: _ref("components", "messages", cls.__name__)},
@@ -96,7 +88,7 @@ def _channels() -> Json:
 
 def _operations(consumers: Consumers) -> Json:
     operations: Json = {}
-    for cls in published():
+    for cls in all_messages():
         if issubclass(cls, Command):
             operations[f"{cls.service}.receive.{_channel_name(cls)}"] = _operation("receive", cls.service, cls)
             continue
@@ -126,7 +118,7 @@ def _operation(action: str, service: str, cls: type[Message]) -> Json:
 
 def _messages() -> Json:
     messages: Json = {}
-    for cls in published():
+    for cls in all_messages():
         messages[cls.__name__] = {
             "name": cls.type_name(),
             "summary": summary(cls),
@@ -150,12 +142,12 @@ def summary(cls: type[BaseModel]) -> str:
 
 
 def _components() -> Json:
-    models = [*published(), *(reply for replies in REPLIES.values() for reply in replies)]
+    models = [*all_messages(), *(reply for replies in REPLIES.values() for reply in replies)]
     _, together = models_json_schema(
         [(cls, "validation") for cls in models], ref_template="#/components/schemas/{model}"
     )
     found: Json = together["$defs"]
-    for cls in published():
+    for cls in all_messages():
         found[cls.__name__] = _stamped(cls, found[cls.__name__])
     return {**dict(sorted(found.items())), "CommandHeaders": _command_headers(), "FactHeaders": _fact_headers()}
 

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 from libs.chassis.settings import ServiceSettings
 from libs.cli.running import Refusal
 from libs.cli.settings import OperatorSettings
-from libs.contracts.message import Command, Message
+from libs.contracts.message import Command, Message, all_messages
 from libs.contracts.services import SERVICES
 from libs.transitions import NEEDS, ROLES, Label, Table
 from services.dispatch.approvals import domain as approval
@@ -143,11 +143,12 @@ def events_page(consumers: asyncapi.Consumers) -> str:
         "The subject of `wangge.dispatch.claimed.v1` is `wangge.<tenant>.dispatch.claimed.v1`. Messages with the same "
         "order key keep their order. [asyncapi.yaml](asyncapi.yaml) says all of this for programs.\n",
     ]
-    published = asyncapi.published()
     for service in SERVICES:
-        facts = [cls for cls in published if cls.service == service and not issubclass(cls, Command)]
+        facts = [cls for cls in all_messages() if cls.service == service and not issubclass(cls, Command)]
         parts += [f"## Facts of {service}\n", _facts_table(facts, consumers)]
-    commands = [(_linked(cls), cls.service, asyncapi.summary(cls)) for cls in published if issubclass(cls, Command)]
+    commands = [
+        (_linked(cls), cls.service, asyncapi.summary(cls)) for cls in all_messages() if issubclass(cls, Command)
+    ]
     parts += ["## Commands\n", _table(("command", "answered by", "meaning"), commands)]
     return "\n".join(parts)
 

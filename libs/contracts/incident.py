@@ -117,12 +117,20 @@ class CaseMerged(CaseEvent, fact="merged"):
     reporter_id: UUID | None = None
     verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        return (self.aggregate_id, str(self.into_case_id))
+
 
 class CaseUnmerged(CaseOpened, fact="unmerged"):
     """The case is separate from the other again: it is registered, gets an order, and its reporter is told."""
 
     from_case_id: UUID
     from_case_no: str
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        return (self.aggregate_id, str(self.from_case_id))
 
 
 class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from libs.contracts.services import SERVICES
 
 UNSTAMPED = UUID(int=0)
 """The id of a message that has not been recorded yet: the chassis gives it one in the transaction."""
@@ -54,6 +57,11 @@ class Message(Value):
     def aggregate_id(self) -> str:
         """Messages of one producer with the same aggregate id keep their order."""
         return str(getattr(self, self.aggregate))
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """Every aggregate that it changes something for: whoever handles several messages keeps the order of each."""
+        return (self.aggregate_id,)
 
     @property
     def subject(self) -> str:
@@ -125,6 +133,8 @@ def known(type_name: str) -> type[Message] | None:
     return _registry.get(type_name)
 
 
-def all_messages() -> Iterable[type[Message]]:
-    """Every concrete message, by type name."""
+def all_messages() -> Sequence[type[Message]]:
+    """Every concrete message, by type name. Importing the contracts of a service registers its messages."""
+    for service in SERVICES:
+        importlib.import_module(f"libs.contracts.{service}")
     return [_registry[name] for name in sorted(_registry)]

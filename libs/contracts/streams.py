@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from libs.contracts import (
-    scoring,  # noqa: F401  importing registers the messages
-)
 from libs.contracts.message import Event, Message, all_messages
 
 MAX_AGE_DAYS = 7

@@ -22,7 +22,7 @@ from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Batch, EventHandler
 from libs.chassis.handling.processing import in_waves
 from libs.contracts import cloudevents
-from libs.contracts.incident import CaseClosed, CaseRegistered
+from libs.contracts.incident import CaseClosed, CaseMerged, CaseRegistered
 from libs.contracts.message import Event, Message
 from libs.contracts.scoring import PointsPosted
 from tests.support.probe import BOOM, closed, heard, probe, registered, router
@@ -200,6 +200,22 @@ def test_waves_keep_the_order_of_each_aggregate_and_lose_nothing(plan: list[tupl
         assert [m for m in flat if m.aggregate_id == str(case.case_id)] == [
             m for m in messages if m.aggregate_id == str(case.case_id)
         ]
+
+
+def test_what_joins_two_cases_comes_before_what_follows_for_either() -> None:
+    """Who reported the case that was merged is told that the other one is closed."""
+    one, other = registered("one"), registered("other")
+    joined = CaseMerged(
+        tenant=one.tenant,
+        occurred_at=one.occurred_at,
+        case_id=one.case_id,
+        case_no=one.case_no,
+        into_case_id=other.case_id,
+        into_case_no=other.case_no,
+    )
+    handlers: dict[type[Message], EventHandler] = dict.fromkeys((CaseRegistered, CaseMerged, CaseClosed), nothing)
+    waves = in_waves([one, joined, closed(other), closed(one)], handlers)
+    assert [[type(m) for m in wave] for _, wave in waves] == [[CaseRegistered], [CaseMerged], [CaseClosed] * 2]
 
 
 async def test_a_partial_batch_is_handled_without_being_delivered_again(stage: Stage) -> None:

@@ -49,10 +49,9 @@ def in_waves(
     waves: dict[tuple[int, EventHandler], list[Message]] = {}
     level_of: dict[str, tuple[int, type[Message]]] = {}
     for message in messages:
-        level, last = level_of.get(message.aggregate_id, (0, type(message)))
-        if last is not type(message):
-            level += 1
-        level_of[message.aggregate_id] = (level, type(message))
+        before = [level_of[aggregate] for aggregate in message.concerns if aggregate in level_of]
+        level = max((level + (last is not type(message)) for level, last in before), default=0)
+        level_of.update(dict.fromkeys(message.concerns, (level, type(message))))
         waves.setdefault((level, handlers[type(message)]), []).append(message)
     return [(key[1], waves[key]) for key in sorted(waves, key=lambda key: key[0])]
 
