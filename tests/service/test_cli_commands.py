@@ -260,7 +260,7 @@ def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Se
     assert broken.exit_code == 1
     assert broken.stderr.startswith(f"{TENANT} case 20261123-000017: entry 2 (registered) is not what was recorded")
     unknown = wangge("case", "show", "20261123-000018", "--tenant", TENANT, **environment)
-    assert (unknown.exit_code, unknown.stderr) == (1, f"The street {TENANT} has no case 20261123-000018.\n")
+    assert (unknown.exit_code, unknown.stderr) == (1, f"Street {TENANT} has no case 20261123-000018.\n")
 
 
 def test_a_roster_is_previewed_imported_and_then_unchanged(url: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from libs.contracts import streams
-from tests.support.stage import PATIENCE_SECONDS, NotSettled, Stage
+from tests.support.stage import PATIENCE_SECONDS, NotSettled, Stage, left_in
 
 TENANT = "370784004"
 DUE = "SELECT EXISTS (SELECT FROM timers WHERE name = ANY($1) AND due_at <= now())"
@@ -55,12 +55,8 @@ class FourServices:
         stage, db = self.stages[service], self.looking[service]
         js = (await stage.service.broker.connect()).jetstream()
         for stream in {streams.stream_name(event.service) for event in stage.service.router.events}:
-            try:
-                info = await js.consumer_info(stream, service)
-            except TimeoutError:
-                return f"NATS does not say what is left in {stream}"
-            if info.num_pending or info.num_ack_pending:
-                return f"{info.num_pending} pending, {info.num_ack_pending} unacknowledged in {stream}"
+            if left := await left_in(js, stream, service):
+                return left
         if await db.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
             return "facts to publish"
         if service == "dispatch" and await db.fetchval("SELECT EXISTS (SELECT FROM findings WHERE due_at IS NOT NULL)"):

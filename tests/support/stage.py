@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 import httpx
 import nats
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
@@ -30,6 +31,19 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 20.0
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 """A Monday, 12:00 in the street: the time of tests that need one."""
+
+
+async def left_in(js: JetStreamContext, stream: str, consumer: str, published: int = 0) -> str:
+    """What the consumer has not acknowledged of the stream, whose last message has the sequence `published`."""
+    try:
+        info = await js.consumer_info(stream, consumer)
+    except TimeoutError:
+        return f"NATS does not say what is left in {stream}"
+    # The counts of a consumer lag behind its stream: what was published last must be acknowledged too.
+    done = info.ack_floor.stream_seq if info.ack_floor else 0
+    if info.num_pending or info.num_ack_pending or done < published:
+        return f"{info.num_pending} pending and {info.num_ack_pending} unacknowledged in {stream}"
+    return ""
 
 
 UNTRIED = text(
@@ -136,14 +150,8 @@ class Stage:
     async def _left(self) -> str:
         js = (await self.service.broker.connect()).jetstream()
         for stream in {streams.stream_name(e.service) for e in self.service.router.events}:
-            try:
-                info = await js.consumer_info(stream, self.service.name)
-            except TimeoutError:
-                return f"NATS does not say what is left in {stream}"
-            # The counts of a consumer lag behind its stream: what was published last must be acknowledged too.
-            done = info.ack_floor.stream_seq if info.ack_floor else 0
-            if info.num_pending or info.num_ack_pending or done < self._published.get(stream, 0):
-                return f"{info.num_pending} pending and {info.num_ack_pending} unacknowledged in {stream}"
+            if left := await left_in(js, stream, self.service.name, self._published.get(stream, 0)):
+                return left
         async with self.database() as db:
             unsent = await db.one(text("SELECT count(*) FROM outbox WHERE sent_at IS NULL"))
         return f"{unsent[0]} unsent" if unsent is not None and unsent[0] else ""

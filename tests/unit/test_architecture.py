@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from libs.contracts.services import SERVICES
+
 PROJECT = Path(__file__).resolve().parents[2]
-SERVICES = ("incident", "dispatch", "notify", "scoring")
 PAGES = sorted(path.relative_to(PROJECT).as_posix() for path in [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")])
 CONTRACTS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 NAMED = re.compile(r"(?<![\w./*<-])(?:[\w-]+/)+[\w-]+\.(?:py|md|toml|csv|yaml)\b")

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, MetaData, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, SmallInteger, text
 from sqlmodel import Field, SQLModel
+
+from libs.chassis.db.columns import bytes_column, json_column, text_column, time_column
 
 NOW = text("now()")
 
@@ -36,11 +37,11 @@ class Outbox(ChassisTable, table=True):
     position: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     partition: int = Field(sa_column=Column(SmallInteger, nullable=False))
     message_id: UUID
-    subject: str = Field(sa_column=Column(Text, nullable=False))
-    headers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    subject: str = text_column()
+    headers: dict[str, Any] = json_column()
+    body: bytes = bytes_column()
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))
-    sent_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    sent_at: datetime | None = time_column(nullable=True)
 
 
 class TimerRow(ChassisTable, table=True):
@@ -49,10 +50,10 @@ class TimerRow(ChassisTable, table=True):
     __tablename__ = "timers"
     __table_args__ = (Index("timers_due", "name", "due_at"),)
 
-    name: str = Field(sa_column=Column(Text, primary_key=True))
-    key: str = Field(sa_column=Column(Text, primary_key=True))
-    due_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    body: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    name: str = text_column(key=True)
+    key: str = text_column(key=True)
+    due_at: datetime = time_column()
+    body: dict[str, Any] = json_column()
     attempts: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
 
 
@@ -66,11 +67,11 @@ class Retry(ChassisTable, table=True):
     )
 
     id: UUID = Field(primary_key=True)
-    subject: str = Field(sa_column=Column(Text, nullable=False))
-    headers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    subject: str = text_column()
+    headers: dict[str, Any] = json_column()
+    body: bytes = bytes_column()
     attempts: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    reason: str = Field(sa_column=Column(Text, nullable=False))
-    due_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
-    parked_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    reason: str = text_column()
+    due_at: datetime | None = time_column(nullable=True)
+    parked_at: datetime | None = time_column(nullable=True)
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))

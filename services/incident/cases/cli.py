@@ -16,6 +16,7 @@ from libs.cli.settings import OperatorSettings
 from libs.street_time import local_minutes
 from services.incident.cases import audit, tables
 from services.incident.cases.domain.history import broken
+from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.domain.words import STATE_WORDS, STEP_WORDS, in_order
 
 NAMED_AT_MOST = 100
@@ -43,7 +44,7 @@ async def _show(url: str, tenant: str, case_no: str) -> None:
     async with opened(url, read_only=True) as db:
         case = await tables.case_by_number(db, tenant, case_no)
         if case is None:
-            raise Refusal(f"The street {tenant} has no case {case_no}.")
+            raise Refusal(no_case(tenant, case_no))
         steps = in_order(await tables.timeline(db, case))
 
     about = Table(show_header=False, box=None)

@@ -12,6 +12,7 @@ from libs.chassis.http import not_found
 from libs.contracts.message import MemberId, Tenant
 from services.incident.cases import tables
 from services.incident.cases.domain.case import State
+from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.domain.tracking_code import as_issued
 
 NO_SUCH_CODE = "There is no case with this tracking code."
@@ -42,7 +43,7 @@ class Decided(BaseModel):
 async def case_or_404(db: Database, tenant: str, case_no: str) -> Record:
     found = await tables.case_by_number(db, tenant, case_no)
     if found is None:
-        raise not_found(f"Street {tenant} has no case {case_no}.")
+        raise not_found(no_case(tenant, case_no))
     return found
 
 

@@ -17,6 +17,7 @@ from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
 from services.incident.cases.domain.case import Decided, Move, Standing, State, decide
 from services.incident.cases.domain.redaction import redact
+from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.decisions.domain import DecideCase
 
@@ -57,7 +58,7 @@ async def follow_verifications(found: Batch[CaseVerified], db: Database) -> list
 
 def _decide(command: DecideCase, case: LockedCase | None, batch: CaseBatch, now: datetime) -> Answer:
     if case is None:
-        return Refused(404, "Not found", f"Street {command.tenant} has no case {command.case_no}.")
+        return Refused(404, "Not found", no_case(command.tenant, command.case_no))
     before = batch.standing(case)
     after = decide(before, command.move)
     if isinstance(after, Impossible):

@@ -18,7 +18,15 @@ from services.incident.cases.domain.case import Closing, Standing, reopen
 from services.incident.cases.domain.refusals import Conflict
 from services.incident.cases.tables import LockedCase
 from services.incident.feedback import tables
-from services.incident.feedback.domain import REOPENED_AT_MOST, EvaluateCase, Evaluated, Evaluation, evaluate, settle
+from services.incident.feedback.domain import (
+    FEEDBACK_TIME,
+    REOPENED_AT_MOST,
+    EvaluateCase,
+    Evaluated,
+    Evaluation,
+    evaluate,
+    settle,
+)
 from services.incident.feedback.tables import Evaluations
 
 router = EventRouter("incident")
@@ -32,6 +40,11 @@ class FeedbackClock(Timer):
     tenant: str
     case_id: UUID
     closing: UUID
+
+
+def clock_after(case: LockedCase, closing: UUID, closed_at: datetime) -> FeedbackClock:
+    due_at = closed_at + FEEDBACK_TIME
+    return FeedbackClock(due_at=due_at, tenant=case.tenant, case_id=case.case_id, closing=closing)
 
 
 @router.answers(EvaluateCase)

@@ -58,8 +58,8 @@ async def evaluation(db: Database, case: Record, by_case: str) -> Record | None:
 class Evaluations:
     """Of the latest closings of some cases: those that were given, and those that a batch adds."""
 
-    def __init__(self, given: Mapping[UUID, dict[str, Evaluation]]) -> None:
-        self._given = dict(given)
+    def __init__(self, given: dict[UUID, dict[str, Evaluation]]) -> None:
+        self._given = given
         self._new: list[dict[str, Any]] = []
 
     def of(self, case: LockedCase) -> Mapping[str, Evaluation]:

@@ -17,6 +17,7 @@ from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
 from services.incident.cases.domain.case import Decided, Standing, State, unmerge
+from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.merging import domain, tables
 from services.incident.merging.domain import MergeCandidate, MergeCase, NotTogether, SetParent, UnmergeCase
@@ -88,7 +89,7 @@ class MergeBatch:
 
     def _case(self, tenant: str, case_no: str) -> LockedCase | Refused:
         found = self._cases.get((tenant, case_no))
-        return found or Refused(404, "Not found", f"Street {tenant} has no case {case_no}.")
+        return found or Refused(404, "Not found", no_case(tenant, case_no))
 
     def _candidate(self, case: LockedCase, with_others: set[Key]) -> MergeCandidate:
         return MergeCandidate(case.case_no, self._batch.standing(case), (case.tenant, case.case_no) in with_others)

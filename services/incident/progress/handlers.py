@@ -13,8 +13,7 @@ from services.incident.cases.batch import CaseBatch
 from services.incident.cases.domain.case import Standing, State, apply_order_fact, step_of
 from services.incident.cases.domain.history import ENVELOPE, ORDER_FACTS
 from services.incident.cases.tables import LockedCase
-from services.incident.feedback.domain import FEEDBACK_TIME
-from services.incident.feedback.handlers import FeedbackClock
+from services.incident.feedback.handlers import FeedbackClock, clock_after
 from services.incident.progress import tables
 
 router = EventRouter("incident")
@@ -38,8 +37,7 @@ async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
         made = _facts_of_order(case, before, after, order)
         told += made
         if any(isinstance(fact, CaseClosed) for fact in made):
-            until, about = order.occurred_at + FEEDBACK_TIME, {"tenant": case.tenant, "case_id": case.case_id}
-            clocks.append(FeedbackClock(due_at=until, **about, closing=order.id))
+            clocks.append(clock_after(case, order.id, order.occurred_at))
     await batch.write(db)
     await timers.schedule(db, clocks)
     return told

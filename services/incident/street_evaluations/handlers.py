@@ -11,7 +11,7 @@ from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.contracts.incident import CaseStreetEvaluated
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.refusals import Conflict
+from services.incident.cases.domain.refusals import Conflict, no_case
 from services.incident.street_evaluations import tables
 from services.incident.street_evaluations.domain import EvaluateForStreet, StreetEvaluation, evaluate
 
@@ -28,7 +28,7 @@ async def evaluate_for_street(commands: Batch[EvaluateForStreet], db: Database) 
     for command in commands:
         case = cases.get((command.tenant, command.case_no))
         if case is None:
-            answers.append(Refused(404, "Not found", f"Street {command.tenant} has no case {command.case_no}."))
+            answers.append(Refused(404, "Not found", no_case(command.tenant, command.case_no)))
             continue
         standing, (org_id, earlier) = case.standing, said.get(case.case_id, ("", None))
         wanted = StreetEvaluation(command.grade, command.words, command.by_member)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def no_case(tenant: str, case_no: str) -> str:
+    return f"Street {tenant} has no case {case_no}."
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     title: str
