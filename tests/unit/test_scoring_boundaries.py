@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from libs.contracts.dispatch import CaseVerified, PatrolVisited
+from services.scoring.earning.domain.deeds import verification_deed, visit_deed
 from services.scoring.ledger.domain import Because, Kind, strongest
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.stage import NOON
 
+GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
 SECOND = timedelta(seconds=1)
 
 
@@ -41,6 +45,13 @@ def test_an_appeal_lifts_what_was_taken_until_its_own_instant(before: timedelta,
     assert appeal().lifts(taken) == lifted
     assert not appeal().lifts(earned)
     assert not appeal(order=2).lifts(taken)
+
+
+def test_what_has_no_category_earns_no_points_of_one() -> None:
+    """Looking on site whether a report is true is worth the same whatever was reported; so is a visit."""
+    verified = CaseVerified.model_validate_json((GOLDEN / f"{CaseVerified.type_name()}.json").read_bytes())
+    visited = PatrolVisited.model_validate_json((GOLDEN / f"{PatrolVisited.type_name()}.json").read_bytes())
+    assert [deed.category_points for deed in (verification_deed(verified), visit_deed(visited))] == [0, 0]
 
 
 def test_a_rule_without_a_cap_pays_every_time() -> None:
