@@ -12,8 +12,8 @@ from libs.contracts.dispatch import (
     PatrolPlanned,
 )
 from libs.contracts.values import Level
-from services.dispatch.campaigns.domain.campaign import AnswerKind, Item, what_is_wrong
-from services.dispatch.campaigns.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked
+from services.dispatch.campaigns.domain.campaign import LONGEST_WINDOW, SHORTEST_WINDOW, AnswerKind, Item, what_is_wrong
+from services.dispatch.campaigns.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked, next_occurrences
 from services.dispatch.coverage.domain import roll_up
 from services.dispatch.patrols.domain.patrol import State as PatrolState
 from services.dispatch.patrols.domain.patrol import Task, assign, facts_of
@@ -83,6 +83,23 @@ def test_a_campaign_has_as_many_rounds_a_day_as_there_may_be_and_not_one_more(mo
     minutes = ",".join(str(minute) for minute in range(ROUNDS_A_DAY_AT_MOST + more))
     plan = replace(PLAN, recurrence=f"FREQ=DAILY;BYHOUR=9;BYMINUTE={minutes}")
     assert [w.field for w in what_is_wrong(plan, STREET, NOON)] == wrong
+
+
+def test_a_round_may_be_as_short_and_as_long_as_the_limits_say() -> None:
+    for window, fits in (
+        (SHORTEST_WINDOW, True),
+        (LONGEST_WINDOW, True),
+        (SHORTEST_WINDOW - timedelta(seconds=1), False),
+        (LONGEST_WINDOW + timedelta(seconds=1), False),
+    ):
+        wrong = [w for w in what_is_wrong(replace(PLAN, window=window), STREET, NOON) if w.field == "window_minutes"]
+        assert (wrong == []) == fits
+
+
+def test_rounds_begin_at_the_full_minute() -> None:
+    begins_at = NOON + timedelta(days=1, seconds=40, microseconds=7)
+    [first] = next_occurrences("FREQ=DAILY;BYHOUR=9;BYMINUTE=30", begins_at, None, (), begins_at, 1)
+    assert (first.minute, first.second, first.microsecond) == (30, 0, 0)
 
 
 def test_a_recurrence_is_one_rule_and_no_set_of_rules_and_dates() -> None:

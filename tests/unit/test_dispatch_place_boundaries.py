@@ -10,7 +10,7 @@ import shapely
 
 from services.dispatch.calendar.domain import TimeUnit
 from services.dispatch.grid.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
-from services.dispatch.grid.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace
+from services.dispatch.grid.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace, Unknown
 from services.dispatch.grid.domain.tree import GridTree, Packed, as_array, pack
 from services.dispatch.orders.domain.offering import (
     CANDIDATES_AT_MOST,
@@ -40,6 +40,19 @@ def test_a_place_with_a_unit_and_a_point_lies_in_its_unit_and_leaves_other_point
     tree = GridTree.of(UNITS, BORDERS)
     found = [names.find(text) for text in ("红旗饭店", "人民浴池")]
     assert [tree.unit(f.unit).code for f in found if isinstance(f, Found)] == [f"{ROOT}203", f"{ROOT}20201"]
+
+
+def test_a_misspelt_micro_grid_is_not_found_and_a_misspelt_village_is() -> None:
+    names = gazetteer()
+    assert isinstance(names.find("儒临一微"), Unknown)
+    assert isinstance(names.find("大儒临"), Found)
+
+
+def test_what_names_no_place_is_quoted_up_to_forty_characters() -> None:
+    for length in (40, 41):
+        answer = gazetteer().find("啊" * length)
+        assert isinstance(answer, Unknown)
+        assert answer.because == f"no place of the street is named in “{'啊' * 40}”"
 
 
 def test_of_a_right_wide_name_and_a_misspelt_one_within_the_misspelt_one_leads_further() -> None:

@@ -59,6 +59,19 @@ def test_a_history_that_was_made_up_as_a_whole_does_not_end_as_the_case_says() -
     assert broken(entries, chain(*STEPS)[1]) == "it ends with entry 4, and 4 were recorded"
 
 
+def test_a_decision_that_the_case_does_not_allow_any_more_changes_nothing() -> None:
+    twice = ("registered", {"move": "accept", "by_member": "m-7", "reason": None})
+    entries, head = chain(*STEPS, twice)
+    as_of = head.at
+    assert standing_at([entry for entry, _ in entries], as_of) == standing_at([e for e, _ in entries[:-1]], as_of)
+
+
+def test_what_is_hashed_keeps_its_chinese_characters() -> None:
+    """A hash that was written with another form of JSON would not fit any more."""
+    entries, _ = chain(("reported", {"sender": "网格员", "state": "reported"}))
+    assert link(bytes(32), entries[0][0]).hex() == entries[0][1].hex()
+
+
 def test_the_hash_is_the_same_after_a_way_through_json() -> None:
     entry = chain(("passed", {"b": [1, "二"], "a": None}))[0][0][0]
     again = replace(entry, details={"a": None, "b": [1, "二"]}, recorded_at=entry.recorded_at.astimezone(None))

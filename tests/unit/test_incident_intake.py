@@ -53,6 +53,13 @@ def test_tracking_codes_differ_as_their_bits_do_and_are_read_as_a_person_types_t
     assert as_issued(f"{code[:5]}-{code[5:]} ".lower().replace("0", "o").replace("1", "l")) == code
 
 
+def test_a_tracking_code_has_all_of_its_bits_the_first_ones_first() -> None:
+    assert tracking_code(0) == "0" * 13
+    assert tracking_code(2**65 - 1) == "Z" * 13
+    assert tracking_code(1) == "0" * 12 + "1"
+    assert tracking_code(2**60) == "1" + "0" * 12
+
+
 def test_what_cannot_be_a_tracking_code_is_none() -> None:
     assert [as_issued(typed) for typed in ("", "ABC", "U" * 13, "0" * 14, "\0" * 13)] == [None] * 5
 

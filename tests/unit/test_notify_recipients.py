@@ -6,10 +6,23 @@ import pytest
 
 from libs.contracts.values import Channel
 from services.notify.recipients.domain.contact import Contact, read_contact
-from services.notify.recipients.domain.reach import ERASED, NO_ADDRESS, NOT_WANTED, Reach, Recipient, Suppress, reach
+from services.notify.recipients.domain.reach import (
+    ERASED,
+    NO_ADDRESS,
+    NOT_WANTED,
+    Reach,
+    Recipient,
+    Suppress,
+    kind,
+    reach,
+)
 
 EVERY = frozenset(Channel)
 BOTH = frozenset({Channel.EMAIL, Channel.WEBHOOK})
+
+
+def test_the_kind_of_a_recipient_stands_before_the_colon() -> None:
+    assert [kind(id) for id in ("member:M1", "org:P1", "reporter:1:2")] == ["member", "org", "reporter"]
 
 
 def test_a_member_is_told_in_the_app_and_by_email() -> None:

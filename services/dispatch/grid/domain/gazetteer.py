@@ -138,7 +138,7 @@ class Gazetteer:
         """What a half-typed name may become: the name itself, then those that begin with it, then that contain it."""
         asked = plain(text)
         ranked = sorted(
-            (0 if name == asked else 1 if name.startswith(asked) else 2, len(name), name)
+            (not name.startswith(asked), len(name), name)
             for name in self._names
             if asked in name
         )
