@@ -137,11 +137,7 @@ class Gazetteer:
     def suggest(self, text: str, most: int = CANDIDATES_AT_MOST) -> list[Candidate]:
         """What a half-typed name may become: the name itself, then those that begin with it, then that contain it."""
         asked = plain(text)
-        ranked = sorted(
-            (not name.startswith(asked), len(name), name)
-            for name in self._names
-            if asked in name
-        )
+        ranked = sorted((not name.startswith(asked), len(name), name) for name in self._names if asked in name)
         found: dict[tuple[int, str], Candidate] = {}
         for _, _, name in ranked:
             for bearer in self._names[name]:
