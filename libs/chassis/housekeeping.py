@@ -8,12 +8,10 @@ from sqlalchemy import TextClause, text
 
 from libs.chassis.db.database import Engine, transaction
 from libs.chassis.handling import retries
+from libs.chassis.messaging.topology import INBOX_DAYS
 from libs.chassis.telemetry import metrics
 
 OUTBOX_HOURS = 72
-INBOX_DAYS = 8
-"""Longer than the 7 days of the streams: a message can be delivered again as long as its stream has it, and would be
-handled twice if the inbox had forgotten it."""
 CHUNK = 5000
 
 OLD_OUTBOX = text(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -17,19 +16,21 @@ from starlette.routing import BaseRoute
 
 from libs.chassis import health, housekeeping, http
 from libs.chassis.clock import Clock
-from libs.chassis.db.database import connect
+from libs.chassis.db.database import connect, reason_of
 from libs.chassis.handlers import EventRouter
 from libs.chassis.handling.bus_commands import answer_over_bus
 from libs.chassis.handling.commands import Commands
 from libs.chassis.handling.processing import Processor
 from libs.chassis.handling.timers import TimerSweep
+from libs.chassis.messaging import topology
 from libs.chassis.messaging.faststream_internals import client_of
 from libs.chassis.messaging.relay import Relay
 from libs.chassis.messaging.subscriber import BatchPuller, subscribe
+from libs.chassis.messaging.upkeep import Upkeep
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.telemetry import logs
+from libs.chassis.telemetry.failures import Failures
 from libs.chassis.telemetry.traces import Telemetry
-from libs.contracts import streams
 
 log = structlog.get_logger()
 
@@ -55,7 +56,7 @@ class Service:
         router: EventRouter,
         routes: Sequence[BaseRoute],
         *,
-        background: Sequence[Background] = (),
+        background: Mapping[str, Background] = MappingProxyType({}),
         body_bytes: Mapping[str, int] = MappingProxyType({}),
         span_exporter: SpanExporter | None = None,
     ) -> None:
@@ -64,6 +65,7 @@ class Service:
         self.router = router
         self.clock = Clock(settings.clock_epoch, settings.clock_speed)
         self.telemetry = Telemetry(self.name, settings, span_exporter)
+        self.failures = Failures(self.name)
         self.engine = connect(settings.database_url, settings.database_pool_size)
         self.broker = NatsBroker(
             settings.nats_url.split(","),
@@ -74,7 +76,11 @@ class Service:
             max_outstanding_pings=2,
             graceful_timeout=settings.graceful_timeout_seconds,
             logger=None,
-            error_cb=_nats_error,
+            error_cb=self._broker_failed,
+            reconnected_cb=self._broker_is_back,
+        )
+        self.upkeep = Upkeep(
+            self.engine, self.broker, self.name, self._subjects(), settings.stream_replicas, settings.service_replicas
         )
         self.relay = Relay(self.engine, self.broker, self.name, settings.relay_batch_size, settings.relay_poll_seconds)
         self.handled = asyncio.Event()
@@ -89,11 +95,16 @@ class Service:
         self.app = self._app(routes, body_bytes)
 
     def _subscribers(self) -> list[BatchPuller]:
-        producers = sorted({event.service for event in self.router.events})
+        size, process = self.settings.batch_size, self.processor.process
         return [
-            subscribe(self.broker, streams.stream_name(p), self.name, self.settings.batch_size, self.processor.process)
-            for p in producers
+            subscribe(self.broker, stream, self.name, size, process, self.failures, self.upkeep.wake)
+            for stream in self._subjects()
         ]
+
+    def _subjects(self) -> dict[str, list[str]]:
+        """Of the facts that the service handles, by stream."""
+        read = topology.consumers({self.name: list(self.router.events)})
+        return {stream: subjects for stream, _, subjects in sorted(read)}
 
     def _app(self, routes: Sequence[BaseRoute], body_bytes: Mapping[str, int]) -> FastAPI:
         # Routes and not routers: for each request FastAPI would ask every router that is included, a tenth of its time.
@@ -109,9 +120,12 @@ class Service:
         logs.configure(self.name, self.settings.log_level)
         work = [
             self._messaging(),
-            self._for_ever(self._sweep, self.settings.sweep_seconds),
-            self._for_ever(lambda: housekeeping.tidy(self.engine, self.name), HOUSEKEEPING_SECONDS),
-            *(self._for_ever(partial(each, self), REST_AFTER_ERROR_SECONDS) for each in self._background),
+            self._for_ever("sweep", self._sweep, self.settings.sweep_seconds),
+            self._for_ever("housekeeping", lambda: housekeeping.tidy(self.engine, self.name), HOUSEKEEPING_SECONDS),
+            *(
+                self._for_ever(name, partial(each, self), REST_AFTER_ERROR_SECONDS)
+                for name, each in self._background.items()
+            ),
         ]
         tasks = [asyncio.create_task(each) for each in work]
         log.info("started")
@@ -127,7 +141,7 @@ class Service:
                 await self.commands.finish()
                 await asyncio.gather(*(subscriber.finish() for subscriber in self.subscribers))
                 if self.broker_connected:
-                    await self._quietly(self.relay.drain)
+                    await self._succeeds("relay", self.relay.drain)
         # Before Python 3.12 `asyncio.wait_for`, which nats-py waits with, now and then swallows a cancellation.
         self._ended = True
         for task in tasks:
@@ -144,34 +158,53 @@ class Service:
 
     async def _messaging(self) -> None:
         """Connect to NATS, however long it takes, then relay. Until then facts of requests wait in the outbox."""
-        while not await self._quietly(self.broker.start):
+        while not await self._succeeds("broker", self.broker.connect):
             await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
             if self._ended:
                 return
+        await self._succeeds("upkeep", self.upkeep.turn)
+        await self.broker.start()
+        await asyncio.gather(self._relay(), self._keep_up())
+
+    async def _relay(self) -> None:
         while not self._ended:
-            if not await self._quietly(self.relay.drain):
+            if not await self._succeeds("relay", self.relay.drain):
+                self.upkeep.wake()
                 await asyncio.sleep(REST_AFTER_ERROR_SECONDS)
             await self.relay.wait()
+
+    async def _keep_up(self) -> None:
+        while not self._ended:
+            await self.upkeep.wait()
+            if self.broker_connected:
+                await self._succeeds("upkeep", self.upkeep.turn)
 
     async def _sweep(self) -> None:
         limit = self.settings.batch_size
         while await self.timers.fire_due(limit) + await self.processor.process_due(limit) >= limit:
             pass
 
-    async def _for_ever(self, work: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+    async def _for_ever(self, name: str, work: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
         while not self._ended:
-            await self._quietly(work)
+            await self._succeeds(name, work)
             await asyncio.sleep(pause_seconds)
 
-    async def _quietly(self, work: Callable[[], Awaitable[object]]) -> bool:
-        """False when it raised, which is logged, so that the loop around it goes on."""
+    async def _succeeds(self, name: str, work: Callable[[], Awaitable[object]]) -> bool:
+        """False when it raised, which is told, so that the loop around it goes on."""
         try:
             await work()
         except Exception as error:
-            log.warning("work_failed", work=getattr(work, "__qualname__", "?"), error=type(error).__name__)
+            self.failures.failed(name, reason_of(error))
             return False
+        self.failures.succeeded(name)
         return True
 
+    async def _broker_failed(self, error: Exception) -> None:
+        if self.broker_connected:
+            log.warning("broker_error", reason=reason_of(error))
+        else:
+            self.failures.failed("broker", reason_of(error))
 
-async def _nats_error(error: Exception) -> None:
-    logging.getLogger("wangge.nats").warning("%s", type(error).__name__)
+    async def _broker_is_back(self) -> None:
+        self.failures.succeeded("broker")
+        self.upkeep.wake()

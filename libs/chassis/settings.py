@@ -34,6 +34,15 @@ class ServiceSettings(BaseSettings):
     relay_poll_seconds: float = Field(
         0.25, gt=0, description="How often the relay looks for rows that a crashed process left behind."
     )
+    stream_replicas: int = Field(
+        1, ge=1, le=5, description="Copies of the service's stream where it has to make it: 3 on a NATS cluster."
+    )
+    service_replicas: int = Field(
+        3,
+        ge=1,
+        description="Processes of the service: where it has to make a consumer, that hands out 400 unacknowledged "
+        "messages for each.",
+    )
     sweep_seconds: float = Field(0.5, gt=0, description="How often due timers and retries are looked for.")
     group_commit_size: int = Field(100, ge=1, description="Requests that are committed together at most.")
     drain_seconds: float = Field(

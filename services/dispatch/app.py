@@ -14,6 +14,6 @@ def build() -> Service:
         Settings(),
         handlers.router,
         api.routes,
-        background=(sender.report_findings,),
+        background={"findings": sender.report_findings},
         body_bytes=BODY_BYTES,
     )

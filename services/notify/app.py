@@ -10,4 +10,4 @@ from services.notify.settings import Settings
 
 def build() -> Service:
     settings = Settings()
-    return Service(settings, handlers.router, api.routes, background=(Senders(settings).run,))
+    return Service(settings, handlers.router, api.routes, background={"senders": Senders(settings).run})

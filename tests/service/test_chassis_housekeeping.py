@@ -7,6 +7,7 @@ from sqlalchemy import text
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import housekeeping
 from libs.chassis.db.database import connect, transaction
+from libs.chassis.messaging.topology import INBOX_DAYS
 from tests.support.probe import database
 
 MANY = housekeeping.CHUNK * 2 + 10
@@ -34,8 +35,8 @@ async def test_what_is_old_goes_and_what_may_still_be_needed_stays(servers: Serv
         await db.execute(SENT, {"hours": housekeeping.OUTBOX_HOURS + 1, "sent": True, "count": MANY})
         await db.execute(SENT, {"hours": housekeeping.OUTBOX_HOURS - 1, "sent": True, "count": 3})
         await db.execute(SENT, {"hours": housekeeping.OUTBOX_HOURS + 1, "sent": False, "count": 4})
-        await db.execute(HEARD, {"days": housekeeping.INBOX_DAYS + 1, "count": MANY})
-        await db.execute(HEARD, {"days": housekeeping.INBOX_DAYS - 1, "count": 5})
+        await db.execute(HEARD, {"days": INBOX_DAYS + 1, "count": MANY})
+        await db.execute(HEARD, {"days": INBOX_DAYS - 1, "count": 5})
     await housekeeping.tidy(engine, "scoring")
     async with transaction(engine) as db:
         left = await db.one(COUNTS)

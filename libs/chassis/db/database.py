@@ -295,3 +295,12 @@ def is_outage(error: BaseException) -> bool:
         state = error.sqlstate or ""
         return state.startswith("08") or state in RETRYABLE_STATES
     return isinstance(error, CONNECTION_ERRORS)
+
+
+def reason_of(error: BaseException) -> str:
+    """A reason for logs and `wangge dlq`, without the values in the error, which may be personal."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{type(error).__name__} {error.sqlstate} {error.constraint_name or ''}".strip()
+    if isinstance(error, asyncpg.InterfaceError):
+        return type(error).__name__
+    return f"{type(error).__name__}: {str(error)[:300]}"

@@ -19,9 +19,28 @@ CREATE TABLE outbox (
     headers jsonb NOT NULL,
     body bytea NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(),
-    sent_at timestamptz
+    sent_at timestamptz,
+    sequence bigint,
+    replays smallint NOT NULL DEFAULT 0
 );
 CREATE INDEX outbox_unsent ON outbox (position) WHERE sent_at IS NULL;
+CREATE INDEX outbox_sequence ON outbox (sequence) WHERE sequence IS NOT NULL;
+
+CREATE TABLE stream_seen (
+    stream text PRIMARY KEY,
+    created_at timestamptz NOT NULL,
+    first_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    handled jsonb NOT NULL
+);
+
+CREATE TABLE stream_losses (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    after_sequence bigint NOT NULL,
+    until_sequence bigint NOT NULL,
+    expected bigint NOT NULL,
+    noticed_at timestamptz NOT NULL DEFAULT now()
+);
 
 CREATE TABLE timers (
     name text,

@@ -32,7 +32,10 @@ class Outbox(ChassisTable, table=True):
     """Facts that were committed, to be published by the relay. Sent rows are kept for a while, for a replay."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_unsent", "position", postgresql_where=text("sent_at IS NULL")),)
+    __table_args__ = (
+        Index("outbox_unsent", "position", postgresql_where=text("sent_at IS NULL")),
+        Index("outbox_sequence", "sequence", postgresql_where=text("sequence IS NOT NULL")),
+    )
 
     position: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     partition: int = Field(sa_column=Column(SmallInteger, nullable=False))
@@ -42,6 +45,35 @@ class Outbox(ChassisTable, table=True):
     body: bytes = bytes_column()
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))
     sent_at: datetime | None = time_column(nullable=True)
+    sequence: int | None = Field(sa_column=Column(BigInteger))
+    """Of the message in the stream."""
+    replays: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+    """How often it was put back, to be published again because the stream had lost it."""
+
+
+class StreamSeen(ChassisTable, table=True):
+    """The service's stream as it was last seen, and up to where each of its consumers had handled it."""
+
+    __tablename__ = "stream_seen"
+
+    stream: str = text_column(key=True)
+    created_at: datetime = time_column()
+    first_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    last_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    handled: dict[str, int] = json_column()
+
+
+class StreamLoss(ChassisTable, table=True):
+    """Sequences that the stream has lost: facts with them that were sent before `noticed_at` are published again."""
+
+    __tablename__ = "stream_losses"
+
+    id: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    after_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    until_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    expected: int = Field(sa_column=Column(BigInteger, nullable=False))
+    """How many of them are still to be found in the outbox."""
+    noticed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))
 
 
 class TimerRow(ChassisTable, table=True):

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import text
 
 from libs.chassis.clock import Clock
-from libs.chassis.db.database import Database, Engine, autocommit, is_outage, transaction
+from libs.chassis.db.database import Database, Engine, autocommit, is_outage, reason_of, transaction
 from libs.chassis.db.tables import Inbox
 from libs.chassis.handlers import Batch, EventHandler, EventRouter
 from libs.chassis.handling import retries
@@ -122,7 +122,7 @@ class Processor:
                 await self._bisect(items[:middle])
                 await self._bisect(items[middle:])
                 return
-            kept = _entry(items[0], retries.reason_of(error))
+            kept = _entry(items[0], reason_of(error))
             await self._keep(kept, retries.delay_after(kept.attempts, waiting=False))
 
     async def _in_one_transaction(self, items: Sequence[Received]) -> None:

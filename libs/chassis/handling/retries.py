@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import text
 
 from libs.chassis.db.database import Database
@@ -43,15 +42,6 @@ def delay_after(attempts: int, *, waiting: bool) -> timedelta | None:
         return DELAYS[attempts - 1]
     tries_a_day = WAIT_AT_MOST // DELAYS[-1]
     return DELAYS[-1] if waiting and attempts < tries_a_day else None
-
-
-def reason_of(error: BaseException) -> str:
-    """A reason for logs and `wangge dlq`, without the values in the error, which may be personal."""
-    if isinstance(error, PostgresError):
-        return f"{type(error).__name__} {error.sqlstate} {error.constraint_name or ''}".strip()
-    if isinstance(error, InterfaceError):
-        return type(error).__name__
-    return f"{type(error).__name__}: {str(error)[:300]}"
 
 
 STORE = text(

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import text
 
 from libs.chassis.clock import Clock
-from libs.chassis.db.database import Database, Engine, autocommit, is_outage, transaction
+from libs.chassis.db.database import Database, Engine, autocommit, is_outage, reason_of, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
 from libs.chassis.handling import retries
 from libs.chassis.messaging import outbox
@@ -140,6 +140,6 @@ class TimerSweep:
     async def _postpone(self, name: str, now: datetime, error: Exception) -> None:
         async with transaction(self._engine) as db:
             for row in await db.rows(POSTPONE, {"now": now, "name": name, "limit": 1, "delay": retries.DELAYS[-1]}):
-                reason = retries.reason_of(error)
+                reason = reason_of(error)
                 log.error("timer_failed", name=name, key=row.key, attempts=row.attempts, reason=reason)
         metrics.count(self._router.service, "retry", [name])

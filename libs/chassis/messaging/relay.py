@@ -46,11 +46,17 @@ LOCK = 0x77616E67
 
 ROWS = text(
     """
-    SELECT position, message_id, subject, headers, body FROM outbox
+    SELECT position, message_id, replays, subject, headers, body FROM outbox
     WHERE sent_at IS NULL AND partition = ANY(:mine) ORDER BY position LIMIT :limit
     """
 )
-SENT = text("UPDATE outbox SET sent_at = now() WHERE position = ANY(:positions)")
+SENT = text(
+    """
+    UPDATE outbox SET sent_at = now(), sequence = sent.sequence
+    FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[])) AS sent (position, sequence)
+    WHERE outbox.position = sent.position
+    """
+)
 
 
 class NotPublished(Exception):
@@ -101,31 +107,41 @@ class Relay:
                 return 0
             rows = await db.rows(ROWS, {"mine": mine.mine, "limit": self._batch_size})
             if rows:
-                await self._publish(rows)
-                await db.execute(SENT, {"positions": [row.position for row in rows]})
+                sequences = await self._publish(rows)
+                sent = {"positions": [row.position for row in rows], "sequences": [sequences[r.position] for r in rows]}
+                await db.execute(SENT, sent)
         metrics.PUBLISHED.labels(self._service).inc(len(rows))
         return len(rows)
 
-    async def _publish(self, rows: Sequence[Record]) -> None:
+    async def _publish(self, rows: Sequence[Record]) -> dict[int, int]:
+        """The sequence in the stream of each row, by its position."""
         # JetStream refuses a whole batch when it has seen one of the ids; of single messages it drops only that one.
-        if len(rows) <= MAX_SINGLE_PUBLISHES or not await self._publish_atomically(rows):
-            for wave in _waves(rows):
-                await asyncio.gather(*(self._publish_one(row) for row in wave))
+        if len(rows) > MAX_SINGLE_PUBLISHES and (last := await self._publish_atomically(rows)):
+            return {row.position: last - before for before, row in enumerate(reversed(rows))}
+        sequences: dict[int, int] = {}
+        for wave in _waves(rows):
+            published = await asyncio.gather(*(self._publish_one(row) for row in wave))
+            sequences |= zip((row.position for row in wave), published, strict=True)
+        return sequences
 
-    async def _publish_one(self, row: Record) -> None:
-        ack = await self._request(row.subject, row.body, {**row.headers, "Nats-Msg-Id": str(row.message_id)})
+    async def _publish_one(self, row: Record) -> int:
+        ack = await self._request(row.subject, row.body, {**row.headers, "Nats-Msg-Id": _msg_id(row)})
         if "error" in ack:
             raise NotPublished(str(ack["error"].get("description")))
+        return int(ack["seq"])
 
-    async def _publish_atomically(self, rows: Sequence[Record]) -> bool:
-        """https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md"""
+    async def _publish_atomically(self, rows: Sequence[Record]) -> int | None:
+        """The sequence of the last one; the others come right before it. None when the batch was refused.
+
+        https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md
+        """
         batch_id = new_id().hex
         *first, last = [
             (
                 row.subject,
                 {
                     **row.headers,
-                    "Nats-Msg-Id": str(row.message_id),
+                    "Nats-Msg-Id": _msg_id(row),
                     "Nats-Batch-Id": batch_id,
                     "Nats-Batch-Sequence": str(sequence),
                 },
@@ -139,7 +155,7 @@ class Relay:
             raise NotPublished(type(error).__name__) from error
         subject, headers, body = last
         ack = await self._request(subject, body, {**headers, "Nats-Batch-Commit": "1"})
-        return "error" not in ack
+        return int(ack["seq"]) if "error" not in ack else None
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
         try:
@@ -149,6 +165,12 @@ class Relay:
             raise NotPublished(type(error).__name__) from error
         ack: dict[str, Any] = json.loads(reply.data)
         return ack
+
+
+def _msg_id(row: Record) -> str:
+    """By which JetStream drops copies. What is published again after a loss has another one: that the stream has seen
+    the first does not mean that it has the message."""
+    return f"{row.message_id}/{row.replays}" if row.replays else str(row.message_id)
 
 
 def _waves(rows: Sequence[Record]) -> list[list[Record]]:

@@ -14,15 +14,21 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 from nats.js.errors import Error as JetStreamError
+from nats.js.errors import FetchTimeoutError
 
+from libs.chassis.db.database import reason_of
 from libs.chassis.messaging import nats_internals
 from libs.chassis.messaging.faststream_internals import OwnPullSubscriber
 from libs.chassis.telemetry import metrics
+from libs.chassis.telemetry.failures import Failures
 from libs.contracts.cloudevents import Envelope
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
+HEARTBEATS = 2.5
+"""So often the broker says during a request that there is nothing: it takes no fewer than 2."""
+SILENT_SECONDS = 3.0
 SWEEP_SECONDS = 0.005
 REST_SECONDS = 1.0
 NAK_SECONDS = 1.0
@@ -40,12 +46,21 @@ class BatchPuller(OwnPullSubscriber):
     """
 
     handle: Handle
-    last_fetch: float
     stream_label: str
+    failures: Failures
+    wake_upkeep: Callable[[], None]
+    last_try: float
+    """When it last began to fetch; 0 before it was started."""
+    last_answer: float
+    """When the broker last answered: with messages, or with a heartbeat while there were none."""
     idle: asyncio.Event
 
+    @property
+    def name(self) -> str:
+        return f"consumer of {self.stream_label}"
+
     async def bind(self) -> JetStreamContext.PullSubscription:
-        """Bind to the consumer that `wangge topology apply` made; `pull_subscribe` would make another."""
+        """Bind to the durable consumer, whether it is there yet or not; `pull_subscribe` would make another."""
         durable = self.config.durable_name
         assert durable is not None
         return await self.jetstream.pull_subscribe_bind(consumer=durable, stream=self.stream_label)
@@ -66,25 +81,43 @@ class BatchPuller(OwnPullSubscriber):
     async def _pull_while_running(self) -> None:
         assert self.subscription is not None
         full = False
+        self.last_answer = time.monotonic()
         while self.running:
-            self.last_fetch = time.monotonic()
+            self.last_try = time.monotonic()
             messages: list[Msg] = []
             try:
                 if not full:
-                    messages += await self.subscription.fetch(1, timeout=POLL_SECONDS)
+                    messages += await self.subscription.fetch(
+                        1, timeout=POLL_SECONDS, heartbeat=POLL_SECONDS / HEARTBEATS
+                    )
+                    self._answered()
                 if full or messages[0].metadata.num_pending:
                     rest = self.pull_sub.batch_size - len(messages)
                     messages += await self.subscription.fetch(rest, timeout=SWEEP_SECONDS)
+            except FetchTimeoutError:
+                self._answered()
             except TimeoutError:
-                pass
+                if not full and not messages:
+                    self._not_answered()
             except (NatsError, JetStreamError, OSError) as error:
-                log.warning("fetch_failed", subject=self.subject.template, error=type(error).__name__)
+                self.failures.failed(self.name, f"{type(error).__name__}: {error}")
+                self.wake_upkeep()
                 await asyncio.sleep(REST_SECONDS)
             full = len(messages) == self.pull_sub.batch_size
             if messages and self.running:
                 await self.handle(messages)
             elif messages:
                 await nak(messages)
+
+    def _answered(self) -> None:
+        self.last_answer = time.monotonic()
+        self.failures.succeeded(self.name)
+
+    def _not_answered(self) -> None:
+        """Once may be chance: a connection that was made anew has forgotten the request."""
+        if time.monotonic() - self.last_answer > SILENT_SECONDS:
+            self.failures.failed(self.name, "the broker does not answer")
+            self.wake_upkeep()
 
     async def _give_back_latecomers(self) -> None:
         """Nak what the last fetch brings after its timeout; otherwise it would be redelivered only after 30 s."""
@@ -112,8 +145,19 @@ async def acknowledge(messages: Sequence[Msg]) -> None:
         log.warning("ack_failed", error=type(error).__name__)
 
 
-def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, process: Process) -> BatchPuller:
-    """Hand every batch of a durable consumer to `process`, and acknowledge it after that."""
+def subscribe(
+    broker: NatsBroker,
+    stream: str,
+    durable: str,
+    batch_size: int,
+    process: Process,
+    failures: Failures,
+    wake_upkeep: Callable[[], None],
+) -> BatchPuller:
+    """Hand every batch of a durable consumer to `process`, and acknowledge it after that.
+
+    `wake_upkeep` is called when the broker does not know the consumer, or does not answer.
+    """
     made = broker.subscriber(
         stream=JStream(stream, declare=False),
         config=ConsumerConfig(durable_name=durable, filter_subjects=[]),
@@ -122,17 +166,21 @@ def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, pr
         no_reply=True,
     )
     subscriber = BatchPuller.take_over(made)
-    subscriber.last_fetch, subscriber.stream_label, subscriber.idle = 0.0, stream, asyncio.Event()
+    subscriber.stream_label, subscriber.failures, subscriber.wake_upkeep = stream, failures, wake_upkeep
+    subscriber.last_try = subscriber.last_answer = 0.0
+    subscriber.idle = asyncio.Event()
     subscriber.idle.set()
+    handling = f"handling of {stream}"
 
     async def handle(messages: list[Msg]) -> None:
         try:
             await process([Envelope(m.subject, m.headers or {}, m.data) for m in messages])
         except Exception as error:
-            log.error("batch_not_handled", stream=stream, size=len(messages), error=type(error).__name__)
+            failures.failed(handling, f"{len(messages)} messages given back: {reason_of(error)}")
             await nak(messages)
             await asyncio.sleep(REST_SECONDS)
             return
+        failures.succeeded(handling)
         await acknowledge(messages)
 
     # FastStream does not start a subscriber without a registered function.
@@ -141,7 +189,8 @@ def subscribe(broker: NatsBroker, stream: str, durable: str, batch_size: int, pr
     return subscriber
 
 
-def fetch_age_seconds(service: str, subscriber: BatchPuller) -> float:
-    age = time.monotonic() - subscriber.last_fetch
+def answer_age_seconds(service: str, subscriber: BatchPuller) -> float:
+    """Since the broker last answered it."""
+    age = time.monotonic() - subscriber.last_answer
     metrics.FETCH_AGE.labels(service, subscriber.stream_label).set(age)
     return age

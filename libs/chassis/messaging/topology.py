@@ -1,56 +1,103 @@
-"""Streams and consumers in JetStream: only `wangge topology apply` makes or changes them, and services never do."""
+"""What streams and consumers must be like in JetStream, and how one that is missing or different is mended.
+
+Services mend what they need themselves, and only add to it: what an operator has set stays as it is, and nothing that
+holds messages is deleted or shrunk. `wangge topology apply` also sets replicas, and takes away subjects that no
+contract has any more.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import nats
-from nats.js import JetStreamContext
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DeliverPolicy,
-    DiscardPolicy,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-)
-from nats.js.errors import NotFoundError
+from nats.aio.client import Client
 
+from libs.chassis.messaging import jetstream_api as api
+from libs.chassis.messaging.jetstream_api import Json, NotThere
 from libs.contracts import services, streams
 from libs.contracts.message import Message
 
-ACK_WAIT_SECONDS = 30.0
+SECOND = 1_000_000_000
+"""JetStream counts in nanoseconds."""
+DAY = 24 * 3600 * SECOND
+ACK_WAIT_SECONDS = 30
 PENDING_PER_REPLICA = 400
+INBOX_DAYS = 11
+"""How long a service knows which messages it has handled. A fact is published again from the outbox up to three days
+later, and the stream then keeps it for seven: it may be delivered again all that time."""
 
 
-def stream_config(service: str, replicas: int) -> StreamConfig:
-    return StreamConfig(
-        name=streams.stream_name(service),
-        subjects=streams.stream_subjects(service),
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.OLD,
-        max_age=streams.MAX_AGE_DAYS * 24 * 3600.0,
-        duplicate_window=float(streams.DUPLICATE_WINDOW_SECONDS),
-        num_replicas=replicas,
-        allow_direct=True,
-        allow_atomic=True,
-    )
+def stream_config(service: str, replicas: int) -> Json:
+    return {
+        "name": streams.stream_name(service),
+        "subjects": streams.stream_subjects(service),
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "max_age": streams.MAX_AGE_DAYS * DAY,
+        "duplicate_window": streams.DUPLICATE_WINDOW_SECONDS * SECOND,
+        "num_replicas": replicas,
+        "allow_direct": True,
+        "allow_atomic": True,
+    }
 
 
-def consumer_config(service: str, subjects: Sequence[str], replicas: int) -> ConsumerConfig:
-    return ConsumerConfig(
-        durable_name=service,
-        filter_subjects=sorted(subjects),
-        deliver_policy=DeliverPolicy.ALL,
-        ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=ACK_WAIT_SECONDS,
-        max_deliver=-1,
-        max_ack_pending=PENDING_PER_REPLICA * replicas,
-        max_waiting=512,
-    )
+def consumer_config(service: str, subjects: Sequence[str], replicas: int) -> Json:
+    """A new consumer begins with the first message that the stream has: the inbox drops what was handled before."""
+    return {
+        "name": service,
+        "durable_name": service,
+        "filter_subjects": sorted(subjects),
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "ack_wait": ACK_WAIT_SECONDS * SECOND,
+        "max_deliver": -1,
+        "max_ack_pending": PENDING_PER_REPLICA * replicas,
+        "max_waiting": 512,
+    }
+
+
+def mended_stream(present: Json, wanted: Json) -> Json:
+    """The stream as it is, with what the contracts need and it lacks."""
+    return {
+        **present,
+        "subjects": sorted({*present.get("subjects", ()), *wanted["subjects"]}),
+        "discard": wanted["discard"],
+        "max_age": _longer(present.get("max_age", 0), wanted["max_age"]),
+        "duplicate_window": max(present.get("duplicate_window", 0), wanted["duplicate_window"]),
+        "allow_direct": True,
+        "allow_atomic": True,
+    }
+
+
+def _longer(one: int, other: int) -> int:
+    """Of two ages, where 0 is for ever."""
+    return max(one, other) if one and other else 0
+
+
+def mended_consumer(present: Json, wanted: Json) -> Json | None:
+    """The consumer as it is, with what the service needs and it lacks. None: it cannot be changed to that."""
+    if present.get("ack_policy") != wanted["ack_policy"] or present.get("deliver_subject"):
+        return None
+    subjects = {*present.get("filter_subjects", ()), present.get("filter_subject"), *wanted["filter_subjects"]}
+    kept = {name: value for name, value in present.items() if name not in ("filter_subject", "backoff")}
+    return {
+        **kept,
+        "filter_subjects": sorted(subjects - {None}),
+        "ack_wait": wanted["ack_wait"],
+        "max_deliver": wanted["max_deliver"],
+        "max_waiting": max(present.get("max_waiting", 0), wanted["max_waiting"]),
+    }
+
+
+def from_where(stream: Json, now: datetime) -> Json:
+    """Where a new consumer of the stream begins: at the start, or as far back as the inbox remembers."""
+    remembered = (INBOX_DAYS - 1) * DAY
+    if 0 < stream.get("max_age", 0) <= remembered:
+        return {"deliver_policy": "all"}
+    begins_at = now - timedelta(days=INBOX_DAYS - 1)
+    return {"deliver_policy": "by_start_time", "opt_start_time": begins_at.isoformat().replace("+00:00", "Z")}
 
 
 def consumers(handled: Mapping[str, Sequence[type[Message]]]) -> list[tuple[str, str, list[str]]]:
@@ -70,41 +117,71 @@ async def apply(
     service_replicas: int = 3,
 ) -> list[str]:
     """Bring JetStream to what the contracts and the services' handlers say; the names of what was made or changed."""
-    connection = await nats.connect(nats_url.split(","), max_reconnect_attempts=5)
+    client = await nats.connect(nats_url.split(","), max_reconnect_attempts=5)
     try:
-        js = connection.jetstream()
-        done = [await _apply_stream(js, stream_config(s, stream_replicas)) for s in services.SERVICES]
+        done = [await mend_stream(client, stream_config(s, stream_replicas), exactly=True) for s in services.SERVICES]
         for stream, service, subjects in consumers(handled):
-            done.append(await _apply_consumer(js, stream, consumer_config(service, subjects, service_replicas)))
+            wanted = consumer_config(service, subjects, service_replicas)
+            done.append(await mend_consumer(client, stream, wanted, exactly=True))
         return [each for each in done if each]
     finally:
-        await connection.close()
+        await client.close()
 
 
-async def _apply_stream(js: JetStreamContext, wanted: StreamConfig) -> str | None:
+async def mend_stream(client: Client, wanted: Json, *, exactly: bool = False) -> str | None:
+    """Make or mend a stream; its name when there was something to do. Raises ApiError.
+
+    `exactly` also sets the replicas and takes away subjects, which no service does by itself.
+    """
+    name = wanted["name"]
     try:
-        present = (await js.stream_info(str(wanted.name))).config
-    except NotFoundError:
-        await js.add_stream(wanted)
-        return f"stream {wanted.name}"
-    if _differs(present, wanted):
-        await js.update_stream(wanted)
-        return f"stream {wanted.name}"
-    return None
-
-
-async def _apply_consumer(js: JetStreamContext, stream: str, wanted: ConsumerConfig) -> str | None:
-    try:
-        present = (await js.consumer_info(stream, str(wanted.durable_name))).config
-    except NotFoundError:
-        present = None
-    if present is not None and not _differs(present, replace(wanted, name=present.name)):
+        present = (await api.stream_info(client, name))["config"]
+    except NotThere:
+        await api.ask(client, f"STREAM.CREATE.{name}", wanted)
+        return f"stream {name}"
+    mended = mended_stream(present, wanted)
+    if exactly:
+        mended |= {"subjects": wanted["subjects"], "num_replicas": wanted["num_replicas"]}
+    if _same(present, mended):
         return None
-    # Subscribing never changes the settings of an existing consumer; `add_consumer` does.
-    await js.add_consumer(stream, wanted)
-    return f"consumer {stream} → {wanted.durable_name}"
+    await api.ask(client, f"STREAM.UPDATE.{name}", mended)
+    return f"stream {name}"
 
 
-def _differs(present: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
-    """Compares only the fields that are set in `wanted`: the server fills in many others."""
-    return any(value is not None and getattr(present, name) != value for name, value in vars(wanted).items())
+async def mend_consumer(client: Client, stream: str, wanted: Json, *, exactly: bool = False) -> str | None:
+    """Make or mend a consumer; its name when there was something to do. Raises NotThere without the stream.
+
+    `exactly` also sets how much it hands out, and takes away subjects. A consumer that cannot be changed to what the
+    service needs is made anew: it holds no message.
+    """
+    name = wanted["durable_name"]
+    try:
+        present = (await api.consumer_info(client, stream, name))["config"]
+    except NotThere:
+        await _make_consumer(client, stream, wanted)
+        return f"consumer {stream} → {name}"
+    mended = mended_consumer(present, wanted)
+    if mended is None:
+        await api.ask(client, f"CONSUMER.DELETE.{stream}.{name}")
+        await _make_consumer(client, stream, wanted)
+        return f"consumer {stream} → {name}"
+    if exactly:
+        mended |= {field: wanted[field] for field in ("filter_subjects", "max_ack_pending")}
+    if _same(present, mended):
+        return None
+    await _write_consumer(client, stream, mended)
+    return f"consumer {stream} → {name}"
+
+
+async def _make_consumer(client: Client, stream: str, wanted: Json) -> None:
+    config = (await api.stream_info(client, stream))["config"]
+    await _write_consumer(client, stream, {**wanted, **from_where(config, datetime.now(UTC))})
+
+
+async def _write_consumer(client: Client, stream: str, config: Json) -> None:
+    request = f"CONSUMER.DURABLE.CREATE.{stream}.{config['durable_name']}"
+    await api.ask(client, request, {"stream_name": stream, "config": config})
+
+
+def _same(present: Json, mended: Json) -> bool:
+    return all(present.get(name) == value for name, value in mended.items())

@@ -21,9 +21,11 @@ BATCH_SECONDS = Histogram(
 )
 PUBLISHED = Counter("wangge_published", "Messages that the relay published", ["service"])
 UNSENT_AGE = Gauge("wangge_outbox_oldest_unsent_seconds", "Age of the oldest unsent outbox row", ["service"])
+LOST = Counter("wangge_facts_lost", "Facts that the stream lost and the outbox does not have any more", ["service"])
 PARKED = Gauge("wangge_dead_letters", "Messages that were given up and wait for an operator", ["service"])
 LATE_TIMERS = Gauge("wangge_timers_late_seconds", "How late the oldest due timer is", ["service"])
-FETCH_AGE = Gauge("wangge_fetch_age_seconds", "Time since a consumer last asked for messages", ["service", "stream"])
+FETCH_AGE = Gauge("wangge_fetch_age_seconds", "Time since the broker last answered a consumer", ["service", "stream"])
+FAILING = Gauge("wangge_failing_seconds", "How long something has been failing again and again", ["service", "work"])
 REQUEST_SECONDS = Histogram(
     "wangge_request_seconds",
     "Time of one HTTP request",
