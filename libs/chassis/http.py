@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from libs.chassis.db.database import Database, is_outage, transaction
+from libs.chassis.db.database import Database, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Done, Refused
-from libs.chassis.handling.commands import NotTakenNow
+from libs.chassis.handling.commands import NotTakenNow, why_not_now
 from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.message import Tenant
@@ -25,9 +28,17 @@ from libs.contracts.problem import Problem
 MAX_BODY_BYTES = 256 * 1024
 """Of a request, unless the service sets another limit for its path."""
 PROBLEM = "application/problem+json"
+RETRY_SECONDS = 5
+"""What holds up a request for so long that it is answered 503 is seldom over in a second."""
+UNREAD_SECONDS = 2.0
+"""So long the rest of a body that is not wanted is read, before the connection is closed."""
+TIMES_FOR_A_LIST = 10
+"""A path with a limit of its own takes whole lists, and so much longer to answer."""
 
 OfStreet = Annotated[Tenant, Query(description="The street's 9-digit code.", examples=["370784004"])]
 """Which street a request is about."""
+
+log = structlog.get_logger()
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -82,7 +93,7 @@ DatabaseDep = Annotated[Database, Depends(_database)]
 
 def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
     body = {**Problem.of(status, title, detail).model_dump(), **extra}
-    headers = {"retry-after": "1"} if status == 503 else None
+    headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else None
     return JSONResponse(body, status, headers, media_type=PROBLEM)
 
 
@@ -92,7 +103,10 @@ def not_found(what: str) -> RefusedRequest:
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusedRequest)
-    r = error.refused
+    return _refusal(error.refused)
+
+
+def _refusal(r: Refused) -> JSONResponse:
     return problem(r.status, r.title, r.detail, **r.extra)
 
 
@@ -109,23 +123,42 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, str(error.detail), str(error.detail))
 
 
+_SEND_AGAIN = "{}; nothing was stored, please send it again with the same key."
+
+
 async def _not_taken(_: Request, error: Exception) -> JSONResponse:
-    return problem(503, "Not taken now", f"{error}; nothing was stored, please send it again with the same key.")
+    return problem(503, "Not taken now", _SEND_AGAIN.format(error))
 
 
-async def _failed(request: Request, error: Exception) -> JSONResponse:
+def _too_late() -> JSONResponse:
+    detail = "No answer in time; whether it was stored is not known, please send it again with the same key."
+    return problem(503, "Not answered in time", detail)
+
+
+def _answer_to(error: Exception) -> JSONResponse:
+    """To an error that nothing else has answered."""
+    if isinstance(error, RefusedRequest):
+        return _refusal(error.refused)
     if is_outage(error):
-        return await _not_taken(request, NotTakenNow("the database cannot be reached"))
+        return problem(503, "Not taken now", _SEND_AGAIN.format(why_not_now(error)))
+    # Without the text of the error, which may hold what somebody wrote.
+    where = [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(error.__traceback__)[-5:]]
+    log.error("request_failed", reason=reason_of(error), where=where)
     return problem(500, "Failed", "This is a fault of the service and has been logged; nothing was stored.")
 
 
 class RequestMiddleware:
-    """ASGI middleware: refuses a body that is too large before anything reads it, and measures by route template."""
+    """ASGI middleware around everything else.
 
-    def __init__(self, app: App, service: str, body_bytes: Mapping[str, int]) -> None:
+    It refuses a body that is too large before anything reads it, answers 503 where the answer would take too long,
+    answers what nobody caught, so that the server need not close the connection, and measures by route template.
+    """
+
+    def __init__(self, app: App, service: str, body_bytes: Mapping[str, int], seconds: float) -> None:
         self._app = app
         self._service = service
         self._body_bytes = body_bytes
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -134,27 +167,43 @@ class RequestMiddleware:
         started, status = time.perf_counter(), 500
         most = self._body_bytes.get(scope["path"], MAX_BODY_BYTES)
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
-        body_bytes = 0
+        seconds = self._seconds * (TIMES_FOR_A_LIST if scope["path"] in self._body_bytes else 1)
+        body_bytes, read, answered = 0, False, False
 
         async def measured(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], True
+                if not read:
+                    # The server closes a connection on which more of a body may come, and must say so.
+                    message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
         async def bounded() -> MutableMapping[str, Any]:
-            nonlocal body_bytes
+            nonlocal body_bytes, read
             message = await receive()
+            read = not message.get("more_body", False)
             body_bytes += len(message.get("body", b""))
             if body_bytes > most:
                 raise RefusedRequest(_too_large(most))
             return message
 
-        if length.isdigit() and int(length) > most:
-            r = _too_large(most)
-            await problem(r.status, r.title, r.detail)(scope, receive, measured)
-        else:
-            await self._app(scope, bounded, measured)
+        read = length == b"0" and not any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                if length.isdigit() and int(length) > most:
+                    raise RefusedRequest(_too_large(most))
+                await self._app(scope, bounded, measured)
+        except Exception as error:
+            if answered:
+                raise
+            answer = _too_late() if limit.expired() else _answer_to(error)
+            # A connection that is closed while its client still writes is reset, and the answer lost.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(UNREAD_SECONDS):
+                    while not read:
+                        read = not (await receive()).get("more_body", False)
+            await answer(scope, receive, measured)
         route = getattr(scope.get("route"), "path", "unmatched")
         REQUEST_SECONDS.labels(self._service, route, str(status)).observe(time.perf_counter() - started)
 
@@ -185,15 +234,17 @@ def described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def install(app: FastAPI, service: str, body_bytes: Mapping[str, int]) -> None:
-    """Add the error answers, the body limit and `/metrics`. `body_bytes`: other limits of the body, by path."""
+def install(app: FastAPI, service: str, body_bytes: Mapping[str, int], seconds: float) -> None:
+    """Add the error answers, the limits and `/metrics`.
+
+    `body_bytes`: other limits of the body, by path; `seconds`: the longest wait for an answer.
+    """
     app.openapi = partial(described, app)  # type: ignore[method-assign]
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(NotTakenNow, _not_taken)
-    app.add_exception_handler(Exception, _failed)
-    app.add_middleware(RequestMiddleware, service=service, body_bytes=body_bytes)
+    app.add_middleware(RequestMiddleware, service=service, body_bytes=body_bytes, seconds=seconds)
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> PlainTextResponse:

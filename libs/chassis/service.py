@@ -66,7 +66,12 @@ class Service:
         self.clock = Clock(settings.clock_epoch, settings.clock_speed)
         self.telemetry = Telemetry(self.name, settings, span_exporter)
         self.failures = Failures(self.name)
-        self.engine = connect(settings.database_url, settings.database_pool_size)
+        self.engine = connect(
+            settings.database_url,
+            settings.database_pool_size,
+            free_seconds=settings.database_free_seconds,
+            lock_seconds=settings.database_lock_seconds,
+        )
         self.broker = NatsBroker(
             settings.nats_url.split(","),
             name=self.name,
@@ -112,7 +117,7 @@ class Service:
         app = FastAPI(title=f"Wangge {self.name}", version="1", lifespan=self._lifespan, routes=answered)
         app.state.engine, app.state.commands, app.state.telemetry = self.engine, self.commands, self.telemetry
         app.state.clock, app.state.settings = self.clock, self.settings
-        http.install(app, self.name, body_bytes)
+        http.install(app, self.name, body_bytes, self.settings.request_seconds)
         return app
 
     @asynccontextmanager
@@ -147,7 +152,7 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.broker.stop()
+        await self._succeeds("broker", self.broker.stop)
         await self.engine.close()
         self.telemetry.stop()
 

@@ -24,6 +24,17 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP server.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     database_pool_size: int = Field(10, ge=2, description="Connections to PostgreSQL that a process may hold.")
+    database_lock_seconds: float = Field(
+        3.0, gt=0, description="How long a statement waits for somebody else's lock before its work is given back."
+    )
+    database_free_seconds: float = Field(
+        4.0, gt=0, description="How long work waits for a connection while all of them are in use."
+    )
+    request_seconds: float = Field(
+        9.0,
+        gt=0,
+        description="The longest wait for an answer, then it is 503; ten times that for an import of a list.",
+    )
     batch_size: int = Field(200, ge=1, le=1000, description="Messages that are handled in one transaction at most.")
     relay_batch_size: int = Field(
         500,

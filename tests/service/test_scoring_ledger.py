@@ -91,7 +91,8 @@ async def process(replica: Stage, facts: Sequence[Event]) -> None:
     """As the subscriber does it: what the database cannot take now is delivered again."""
     while True:
         try:
-            return await replica.service.processor.process([cloudevents.encode(fact) for fact in facts])
+            if not await replica.service.processor.process([cloudevents.encode(fact) for fact in facts]):
+                return
         except PostgresError as error:
             if not is_outage(error):
                 raise

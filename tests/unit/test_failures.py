@@ -14,6 +14,9 @@ from structlog.testing import LogCapture
 from libs.chassis.telemetry import failures
 from libs.chassis.telemetry.failures import Failures
 
+EVERY_LEVEL = structlog.make_filtering_bound_logger(0)
+"""Whatever level a service that was tested before has set."""
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
@@ -25,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> list[MutableMapping[str, Any]]:
     captured = LogCapture()
-    monkeypatch.setattr(failures, "log", structlog.wrap_logger(None, processors=[captured]))
+    monkeypatch.setattr(failures, "log", structlog.wrap_logger(None, processors=[captured], wrapper_class=EVERY_LEVEL))
     return captured.entries
 
 

@@ -20,9 +20,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlmodel import SQLModel
 
-RETRYABLE_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200", "25P03")
-"""Serialization failure, deadlock, lock timeout, shutdown, too many connections, disk full, out of memory, idle for
-too long within a transaction: the state of the server or of this process, not of the message."""
+PASSING_CLASSES = ("08", "28", "3D", "53", "57", "58")
+"""Connections, who may connect, no such database, no room or connections left, shut down or cancelled, faults of the
+machine: the state of the server, not of the message."""
+
+PASSING_STATES = ("25006", "25P03", "40001", "40P01", "42501", "42703", "42P01", "55P03")
+"""Read-only, idle for too long within a transaction, serialization failure, deadlock, a right that the role lacks, a
+column or table that the schema does not have yet or any more, a lock that somebody else holds."""
 
 CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a broken connection raises. InternalClientError: the server has ended the session, and the end of the TCP
@@ -35,9 +39,8 @@ middle of one would otherwise keep its locks (the relay's partitions, rows of or
 ANSWER_SECONDS = 60.0
 """The longest wait for an answer. TCP itself would wait for hours for a server that was cut off without closing."""
 
-
 FREE_SECONDS = 30.0
-"""How long a transaction waits for a connection while all are in use."""
+"""How long a transaction waits for a connection while all are in use, where nothing else is said."""
 
 CLOSING_SECONDS = 5.0
 CACHED_STATEMENTS = 500
@@ -189,16 +192,19 @@ def _update_sql(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) ->
 class Engine:
     """A pool of connections, each opened when it is first needed. None is pinged before use: a broken one raises."""
 
-    def __init__(self, url: str, size: int, settings: Mapping[str, str], answer_seconds: float | None) -> None:
+    def __init__(
+        self, url: str, size: int, settings: Mapping[str, str], answer_seconds: float | None, free_seconds: float
+    ) -> None:
         self.url = url
         self._size = size
         self._settings = dict(settings)
         self._answer_seconds = answer_seconds
+        self._free_seconds = free_seconds
         self._pool: asyncpg.Pool[Record] | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A free connection. Raises TimeoutError when there is none for half a minute."""
+        """A free connection. Raises TimeoutError when there is none for too long."""
         pool = self._pool
         if pool is None:
             pool = self._pool = asyncpg.create_pool(
@@ -216,12 +222,13 @@ class Engine:
                 server_settings=self._settings,
             )
             await pool
-        async with asyncio.timeout(FREE_SECONDS):
+        async with asyncio.timeout(self._free_seconds):
             connection = await pool.acquire()
         try:
             yield connection
-        except (*CONNECTION_ERRORS, asyncio.CancelledError):
-            # A statement may still run, or its answer still arrive, so the connection must not be used again.
+        except (*CONNECTION_ERRORS, asyncpg.ReadOnlySQLTransactionError, asyncio.CancelledError):
+            # A statement may still run, or its answer still arrive, so the connection must not be used again. A former
+            # primary goes on answering; a new connection may find the server that took its place.
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
             raise
@@ -253,14 +260,21 @@ def connect(
     *,
     idle_in_transaction_seconds: float = IDLE_IN_TRANSACTION_SECONDS,
     answer_seconds: float | None = ANSWER_SECONDS,
+    free_seconds: float = FREE_SECONDS,
+    lock_seconds: float = 0,
 ) -> Engine:
-    """The engine for a `postgresql://` address; no answer to a statement for `answer_seconds` raises TimeoutError."""
+    """The engine for a `postgresql://` address.
+
+    No answer to a statement for `answer_seconds`, or no free connection for `free_seconds`, raises TimeoutError, and a
+    lock that somebody else holds for `lock_seconds` LockNotAvailableError; 0 is for ever.
+    """
     settings = {
         "jit": "off",
         "timezone": "UTC",
         "idle_in_transaction_session_timeout": f"{idle_in_transaction_seconds * 1000:.0f}",
+        "lock_timeout": f"{lock_seconds * 1000:.0f}",
     }
-    return Engine(url, pool_size, settings, answer_seconds)
+    return Engine(url, pool_size, settings, answer_seconds, free_seconds)
 
 
 @asynccontextmanager
@@ -293,8 +307,13 @@ def is_outage(error: BaseException) -> bool:
         return True  # A migration has changed a table: asyncpg plans the statement again at the next try.
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
-        return state.startswith("08") or state in RETRYABLE_STATES
+        return state[:2] in PASSING_CLASSES or state in PASSING_STATES
     return isinstance(error, CONNECTION_ERRORS)
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether somebody else's lock is in the way, on a row or a table."""
+    return isinstance(error, asyncpg.LockNotAvailableError)
 
 
 def reason_of(error: BaseException) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from asyncpg import PostgresConnectionError, PostgresError
 
 from libs.chassis.clock import Clock
-from libs.chassis.db.database import Engine, is_outage, transaction
+from libs.chassis.db.database import Engine, is_held, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Batch, CommandHandler, Done, EventRouter, Refused
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics
@@ -20,7 +21,16 @@ log = structlog.get_logger()
 
 
 class NotTakenNow(Exception):
-    """The database cannot be reached, or is too far behind: nothing was stored, send it again."""
+    """The database cannot take it at present, or is too far behind: nothing was stored, send it again."""
+
+
+def why_not_now(error: BaseException) -> str:
+    """An outage in words for whoever asked."""
+    if is_held(error):
+        return "somebody else is changing the same for too long"
+    if isinstance(error, PostgresError) and not isinstance(error, PostgresConnectionError):
+        return "the database takes no changes at present"
+    return "the database cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +98,14 @@ class Commands:
         try:
             answers = await self._in_one_transaction(handler, [p for p in group if not p.answer.cancelled()])
         except Exception as error:
+            streets = {getattr(each.command, "tenant", None) for each in group}
+            if is_held(error) and len(streets) > 1:
+                for street in streets:
+                    await self._bisect(handler, [p for p in group if getattr(p.command, "tenant", None) == street])
+                return
             if is_outage(error):
-                log.warning("commands_not_taken", handler=_name(handler), size=len(group), error=type(error).__name__)
-                error = NotTakenNow("the database cannot be reached")
+                log.warning("commands_not_taken", handler=_name(handler), size=len(group), reason=reason_of(error))
+                error = NotTakenNow(why_not_now(error))
             elif len(group) > 1:
                 middle = len(group) // 2
                 await self._bisect(handler, group[:middle])

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import text
 
 from libs.chassis.clock import Clock
-from libs.chassis.db.database import Database, Engine, autocommit, is_outage, reason_of, transaction
+from libs.chassis.db.database import Database, Engine, autocommit, is_held, is_outage, reason_of, transaction
 from libs.chassis.db.tables import Inbox
 from libs.chassis.handlers import Batch, EventHandler, EventRouter
 from libs.chassis.handling import retries
@@ -28,6 +28,10 @@ from libs.contracts.cloudevents import Envelope, NotAMessage
 from libs.contracts.message import Event, Message
 
 log = structlog.get_logger()
+
+HELD_SECONDS = 10.0
+"""So long after a street was held up by somebody's lock its messages are tried without waiting for that lock."""
+HASTE = text("SET LOCAL lock_timeout = '100ms'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,17 @@ class Processor:
         self._tracing = tracing
         self._wake_relay = wake_relay
         self._handled = handled
+        self._held_until: dict[str, float] = {}
 
-    async def process(self, envelopes: Sequence[Envelope]) -> None:
-        """When this returns each message is handled, stored for a retry, or parked, and may be acknowledged.
+    async def process(self, envelopes: Sequence[Envelope]) -> set[int]:
+        """When this returns each message is handled, stored for a retry, or parked, and may be acknowledged, but for
+        those at the places that are returned: a lock of somebody else is in their way.
 
         Raises when the database cannot be reached. Then nothing may be acknowledged; messages of the batch that were
         handled before are dropped as copies when they are delivered again.
         """
-        await self._process([(e, 0, None) for e in envelopes], "messages")
+        held = await self._process([(e, 0, None) for e in envelopes], "messages")
+        return {place for place, envelope in enumerate(envelopes) if id(envelope) in held}
 
     async def process_due(self, limit: int) -> int:
         """Handle up to `limit` messages whose retry is due; the number of them."""
@@ -92,8 +99,9 @@ class Processor:
             await self._process([(each.envelope, each.attempts, each.id) for each in due], "retries")
         return len(due)
 
-    async def _process(self, tried: Sequence[tuple[Envelope, int, UUID | None]], kind: str) -> None:
-        """Each envelope with the number of earlier attempts, and its id in `retries` if it is there."""
+    async def _process(self, tried: Sequence[tuple[Envelope, int, UUID | None]], kind: str) -> set[int]:
+        """Each envelope with the number of earlier attempts, and its id in `retries` if it is there. The identities of
+        the envelopes that are held up."""
         started = time.perf_counter()
         received: dict[UUID, Received] = {}
         for e, attempts, kept_as in tried:
@@ -105,32 +113,60 @@ class Processor:
             except NotAMessage as error:
                 # Stored under a hash of its content: the id that it claims may be that of a valid message.
                 await self._keep(RetryEntry(kept_as or e.content_id(), e, attempts + 1, str(error)), None)
-        if received:
-            await self._bisect(list(received.values()))
+        held = await self._street_by_street(list(received.values())) if received else []
         seconds = time.perf_counter() - started
         metrics.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
-        log.info("batch_handled", kind=kind, size=len(tried), milliseconds=round(seconds * 1000, 1))
+        log.info("batch_handled", kind=kind, size=len(tried), held_up=len(held), milliseconds=round(seconds * 1000, 1))
+        return {id(item.envelope) for item in held}
 
-    async def _bisect(self, items: list[Received]) -> None:
+    async def _street_by_street(self, items: Sequence[Received]) -> list[Received]:
+        """All in one transaction, but those of streets in whose way a lock was a moment ago: each of them by itself.
+        The items that are held up."""
+        now = time.monotonic()
+        waiting = {tenant for tenant, until in self._held_until.items() if until > now}
+        held = await self._bisect([i for i in items if i.message.tenant not in waiting])
+        for tenant in sorted(waiting & {i.message.tenant for i in items}):
+            held += await self._bisect([i for i in items if i.message.tenant == tenant], hasty=True)
+        return held
+
+    async def _bisect(self, items: list[Received], hasty: bool = False) -> list[Received]:
+        """The items that are held up."""
+        if not items:
+            return []
         try:
-            await self._in_one_transaction(items)
+            await self._in_one_transaction(items, hasty)
         except Exception as error:
+            if is_held(error):
+                return await self._go_around(items, error)
             if is_outage(error):
                 raise
             if len(items) > 1:
                 middle = len(items) // 2
-                await self._bisect(items[:middle])
-                await self._bisect(items[middle:])
-                return
+                return await self._bisect(items[:middle], hasty) + await self._bisect(items[middle:], hasty)
             kept = _entry(items[0], reason_of(error))
             await self._keep(kept, retries.delay_after(kept.attempts, waiting=False))
+        return []
 
-    async def _in_one_transaction(self, items: Sequence[Received]) -> None:
-        """Handle the items in one transaction, or none of them."""
+    async def _go_around(self, items: list[Received], error: Exception) -> list[Received]:
+        """A lock of somebody else is in the way: whose street it is of is held up, and the others go on."""
+        streets = sorted({item.message.tenant for item in items})
+        if len(streets) == 1:
+            log.warning("street_held_up", tenant=streets[0], messages=len(items), reason=reason_of(error))
+            self._held_until[streets[0]] = time.monotonic() + HELD_SECONDS
+            return items
+        held = []
+        for street in streets:
+            held += await self._bisect([i for i in items if i.message.tenant == street], hasty=True)
+        return held
+
+    async def _in_one_transaction(self, items: Sequence[Received], hasty: bool) -> None:
+        """Handle the items in one transaction, or none of them. In haste it waits for no lock."""
         by_id = {item.message.id: item for item in items}
         spans = self._tracing.spans(self._router.service, {id: i.envelope for id, i in by_id.items()})
         try:
             async with transaction(self._engine) as db:
+                if hasty:
+                    await db.execute(HASTE)
                 new = set(
                     await db.insert(
                         Inbox,

@@ -33,7 +33,8 @@ SWEEP_SECONDS = 0.005
 REST_SECONDS = 1.0
 NAK_SECONDS = 1.0
 
-Process = Callable[[Sequence[Envelope]], Awaitable[None]]
+Process = Callable[[Sequence[Envelope]], Awaitable[set[int]]]
+"""Handles a batch; the places of those that are to be given back."""
 Handle = Callable[[list[Msg]], Awaitable[None]]
 
 
@@ -174,14 +175,18 @@ def subscribe(
 
     async def handle(messages: list[Msg]) -> None:
         try:
-            await process([Envelope(m.subject, m.headers or {}, m.data) for m in messages])
+            held = await process([Envelope(m.subject, m.headers or {}, m.data) for m in messages])
         except Exception as error:
             failures.failed(handling, f"{len(messages)} messages given back: {reason_of(error)}")
             await nak(messages)
             await asyncio.sleep(REST_SECONDS)
             return
-        failures.succeeded(handling)
-        await acknowledge(messages)
+        if held:
+            failures.failed(handling, f"{len(held)} messages given back: somebody holds a lock on what they change")
+            await nak([m for place, m in enumerate(messages) if place in held])
+        else:
+            failures.succeeded(handling)
+        await acknowledge([m for place, m in enumerate(messages) if place not in held])
 
     # FastStream does not start a subscriber without a registered function.
     subscriber(handle)

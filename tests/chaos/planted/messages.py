@@ -97,19 +97,19 @@ def exception_swallowed(patches: Patches) -> None:
 @bug("dispatch", "when a batch fails, only its first half is tried again", ALL_HEARD, trouble=SOME_ORDERS)
 def half_forgotten(patches: Patches) -> None:
     def make(_: Any) -> Any:
-        async def first_half(self: Processor, items: list[Received]) -> None:
+        async def first_half(self: Processor, items: list[Received], hasty: bool = False) -> list[Received]:
             # While this waits more messages come, which then fail together.
             await asyncio.sleep(0.3)
             try:
-                await self._in_one_transaction(items)
+                await self._in_one_transaction(items, hasty)
             except Exception as error:
                 if is_outage(error):
                     raise
                 if len(items) > 1:
-                    await first_half(self, items[: len(items) // 2])
-                    return
+                    return await first_half(self, items[: len(items) // 2])
                 kept = RetryEntry(items[0].message.id, items[0].envelope, 1, "failed")
                 await self._keep(kept, timedelta(seconds=1))
+            return []
 
         return first_half
 
