@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from libs.cli.running import report_errors, run
+from libs.cli.running import asked_at, report_errors, run
 from libs.contracts.services import SERVICES, Service
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ for name, module, about in (
     ("responsibility", "services.dispatch.responsibility.cli", "A street's responsibility list (权责清单)."),
     ("routing", "services.dispatch.dry_run.cli", "Where cases go."),
     ("dlq", "wangge.dead_letters", "Messages that a service gave up."),
+    ("outbox", "wangge.outbox", "Facts that were published."),
     ("case", "services.incident.cases.cli", "Cases."),
 ):
     app.add_typer(typer.Typer(help=about, no_args_is_help=True), name=name, cls=_commands_of(module))
@@ -79,7 +80,12 @@ def migrate(service: Annotated[Service | None, typer.Argument()] = None) -> None
     chosen = [str(service)] if service else list(SERVICES)
     urls = {name: settings.database_url(name) for name in chosen}
     for name, url in urls.items():
-        print(f"{name}: {run(migrations.migrate(url, name))}", flush=True)
+        try:
+            version = run(migrations.migrate(url, name))
+        except Exception as error:
+            asked_at(error, url, f"WANGGE_{name.upper()}_DATABASE_URL")
+            raise
+        print(f"{name}: {version}", flush=True)
 
 
 @topology_commands.command("apply")
@@ -98,21 +104,25 @@ def apply_topology(
     from wangge.wiring import handled
 
     settings = OperatorSettings()
-    changed = run(
-        topology.apply(
-            settings.nats_url,
-            handled(),
-            stream_replicas=stream_replicas or settings.stream_replicas,
-            service_replicas=service_replicas or settings.service_replicas,
+    try:
+        changed = run(
+            topology.apply(
+                settings.nats_url,
+                handled(),
+                stream_replicas=stream_replicas or settings.stream_replicas,
+                service_replicas=service_replicas or settings.service_replicas,
+            )
         )
-    )
+    except Exception as error:
+        asked_at(error, settings.nats_url, "WANGGE_NATS_URL")
+        raise
     print("\n".join(changed) or "Nothing to change.")
 
 
 @key_commands.command("new")
 @report_errors
 def new_keys() -> None:
-    """A pair: the private key belongs to notify alone, the public one to the services that sealing."""
+    """A pair: the private key belongs to notify alone, the public one to the services that seal."""
     from libs import sealing
 
     private, public = sealing.new_key_pair()

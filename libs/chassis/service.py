@@ -152,7 +152,7 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._succeeds("broker", self.broker.stop)
+        await self._succeeds("leaving the broker", self.broker.stop)
         await self.engine.close()
         self.telemetry.stop()
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from asyncpg import PostgresError
 from sqlalchemy import text
 
-from libs.chassis.db.database import ANSWER_SECONDS, IDLE_IN_TRANSACTION_SECONDS, Database, connect, transaction
+from libs.chassis.db.database import (
+    ANSWER_SECONDS,
+    CONNECTION_ERRORS,
+    IDLE_IN_TRANSACTION_SECONDS,
+    Database,
+    connect,
+    transaction,
+)
+from libs.cli.running import asked_at
 
 READ_ONLY = text("SET TRANSACTION READ ONLY")
 
@@ -29,5 +38,8 @@ async def opened(
             if read_only:
                 await db.execute(READ_ONLY)
             yield db
+    except (*CONNECTION_ERRORS, PostgresError) as error:
+        asked_at(error, url, "WANGGE_…_DATABASE_URL")
+        raise
     finally:
         await engine.close()

@@ -7,6 +7,7 @@ import functools
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,7 +15,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FAILED, WRONG_USE = 1, 2
-UNDEFINED_TABLE = "42P01"
 
 
 class Refusal(Exception):
@@ -65,14 +65,42 @@ def _outages() -> tuple[type[BaseException], ...]:
     from nats.errors import Error
 
     from libs.chassis.db.database import CONNECTION_ERRORS
+    from libs.chassis.messaging.jetstream_api import ApiError
 
-    return (*CONNECTION_ERRORS, Error, PostgresError)
+    return (*CONNECTION_ERRORS, Error, PostgresError, ApiError)
+
+
+SENTENCES = {
+    "28P01": "refuses the user or the password",
+    "28000": "refuses the user",
+    "3D000": "has no database of that name",
+    "42501": "does not let this user do that",
+    "42P01": "has no tables yet: `wangge migrate` makes them",
+    "42703": "has tables of another version: `wangge migrate` brings them up to date",
+    "25006": "is read-only: it may be a standby, or protect its disk",
+    "53300": "has no connection left",
+    "57P03": "is just starting, or shutting down",
+}
+"""What a database says no with, by SQLSTATE."""
+
+
+def asked_at(error: BaseException, url: str, variable: str) -> None:
+    """Note on an error which server it comes from, and which setting says where that is."""
+    servers = ", ".join(urlsplit(each).netloc.rpartition("@")[2] or each for each in url.split(","))
+    error.add_note(f"{servers} ({variable})")
 
 
 def _reason(error: BaseException) -> str:
-    """Without the statement and its values, which may be personal."""
-    if getattr(error, "sqlstate", None) == UNDEFINED_TABLE:
-        return "The database has no tables yet: `wangge migrate` makes them."
+    """A sentence, without the statement and its values, which may be personal."""
+    server = getattr(error, "__notes__", ["the server"])[0]
+    if said := SENTENCES.get(getattr(error, "sqlstate", None) or ""):
+        return f"{server} {said}."
+    if isinstance(error, TimeoutError):
+        return f"{server} does not answer in time."
+    if isinstance(error, OSError) or type(error).__name__ == "NoServersError":
+        return f"Nothing answers at {server}: is it running there, and is the address right?"
+    if type(error).__name__ == "AuthorizationError":
+        return f"{server} refuses the user or the password."
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from libs.chassis.db.schema_version import SERVICES_FOLDER
@@ -25,6 +26,9 @@ async def migrate(url: str, service: str, revision: str = "head") -> str:
             await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             await connection.commit()
             return str(await connection.scalar(text("SELECT version_num FROM alembic_version")))
+    except DBAPIError as error:
+        # What PostgreSQL said, which SQLAlchemy wraps twice.
+        raise (getattr(error.orig, "__cause__", None) or error) from None
     finally:
         await engine.dispose()
 

@@ -117,7 +117,7 @@ async def apply(
     service_replicas: int = 3,
 ) -> list[str]:
     """Bring JetStream to what the contracts and the services' handlers say; the names of what was made or changed."""
-    client = await nats.connect(nats_url.split(","), max_reconnect_attempts=5)
+    client = await nats.connect(nats_url.split(","), max_reconnect_attempts=2, error_cb=_raised_at_the_end)
     try:
         done = [await mend_stream(client, stream_config(s, stream_replicas), exactly=True) for s in services.SERVICES]
         for stream, service, subjects in consumers(handled):
@@ -126,6 +126,10 @@ async def apply(
         return [each for each in done if each]
     finally:
         await client.close()
+
+
+async def _raised_at_the_end(_: Exception) -> None:
+    """nats-py would print a traceback for every try."""
 
 
 async def mend_stream(client: Client, wanted: Json, *, exactly: bool = False) -> str | None:
