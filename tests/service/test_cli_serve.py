@@ -79,3 +79,40 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(environment: dict[str, str])
     assert second.returncode == 1
     assert f"127.0.0.1:{port} cannot be listened on: Address already in use." in second.stderr
     assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize("away", [("nats",), ("postgres",), ("nats", "postgres")], ids="+".join)
+def test_it_ends_cleanly_while_what_it_needs_is_away(
+    servers: Servers, environment: dict[str, str], away: tuple[str, ...]
+) -> None:
+    with serving({**environment, "WANGGE_GRACEFUL_TIMEOUT_SECONDS": "2"}) as (process, address):
+        for each in away:
+            getattr(servers, each).kill()
+        try:
+            assert httpx.get(f"{address}/live").status_code == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_SECONDS) == 0
+            assert process.stderr is not None
+            said = process.stderr.read()
+        finally:
+            for each in away:
+                getattr(servers, each).start()
+    assert "Traceback" not in said
+    assert '"event": "stopped"' in said
+
+
+def test_it_starts_while_what_it_needs_is_away_and_says_so(environment: dict[str, str]) -> None:
+    nowhere = {"WANGGE_NATS_URL": "nats://127.0.0.1:1", "WANGGE_DISPATCH_DATABASE_URL": "postgresql://127.0.0.1:1/x"}
+    process = subprocess.Popen(
+        [*WANGGE, "serve", "dispatch"], env={**environment, **nowhere}, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    line = next(line for line in process.stderr if '"listening"' in line)
+    address = "http://" + line.partition('"address": "')[2].partition('"')[0]
+    answer = httpx.get(f"{address}/ready")
+    assert (answer.status_code, answer.json()["database"], answer.json()["broker_reached"]) == (503, False, False)
+    assert "ConnectionRefusedError" in answer.json()["failing"]["database"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
