@@ -36,6 +36,7 @@ _EVERY_SERVICE = {
     "kept": "SELECT id, headers, body, attempts, reason, due_at, parked_at FROM retries WHERE $1::text IS NOT NULL",
     "outbox": "SELECT position, message_id, subject, headers, body, sent_at FROM outbox "
     "WHERE $1::text IS NOT NULL ORDER BY position",
+    "losses": "SELECT id FROM stream_losses WHERE $1::text IS NOT NULL",
     "timers": "SELECT name, key, due_at, body, attempts FROM timers WHERE $1::text IS NOT NULL",
 }
 _MORE: Mapping[str, Mapping[str, str]] = {
@@ -125,6 +126,11 @@ class Evidence:
     def of(self, kind: type[M]) -> list[M]:
         """The recorded facts of a type, in the order in which they were recorded."""
         return [each.message for each in self.facts[kind.service] if isinstance(each.message, kind)]
+
+    @cached_property
+    def lossy(self) -> frozenset[str]:
+        """The services whose stream has lost messages."""
+        return frozenset(service for service in SERVICES if self.found[service]["losses"])
 
     def asked_for(self, *kinds: str) -> list[Asked]:
         return [each for each in self.asked if each.kind in kinds]

@@ -11,10 +11,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from typing import TypeVar
 
+import asyncpg
 import psutil
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
 
 from deploy.local.servers.guarded_process import EndedAtStart, Process
 from deploy.local.servers.nats_server import Nats
+from tests.chaos import forgetting
 from tests.chaos.next_version import NEXT, migrate_to_the_next_version
 from tests.chaos.parts import POSTGRES, service_of
 from tests.chaos.provider import MOODS, WELL
@@ -23,6 +27,16 @@ from tests.chaos.world import World
 
 PROBE_SECONDS, PROBES = 1.0, 4
 STARTS = 5
+
+TROUBLES = (
+    EndedAtStart,
+    OSError,
+    psutil.Error,
+    NatsError,
+    JetStreamError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 P = TypeVar("P", bound=Process)
 T = TypeVar("T")
@@ -173,6 +187,16 @@ FAULTS: dict[str, Callable[[World, Planned], AbstractAsyncContextManager[None]]]
     **{f"provider says {mood}": provider_moody for mood in MOODS},
     "rolling restart": restarted_in_turn,
     "next version beside the old": next_version,
+    "consumer deleted": forgetting.consumer_deleted,
+    "stream deleted": forgetting.stream_deleted,
+    "stream purged": forgetting.stream_purged,
+    "store wiped": forgetting.store_wiped,
+    "store put back to an older copy": forgetting.store_put_back,
+    "table locked": forgetting.table_locked,
+    "rows locked": forgetting.rows_locked,
+    "PostgreSQL read-only": forgetting.read_only,
+    "connections used up": forgetting.connections_used_up,
+    "all backends terminated": forgetting.backends_terminated,
 }
 
 
@@ -193,7 +217,7 @@ async def _inflict(world: World, planned: Planned, begun: float, guards: dict[st
             async with FAULTS[planned.kind](world, planned):
                 await asyncio.sleep(planned.lasts_seconds)
             happened.healed_at = time.time()
-        except (EndedAtStart, OSError, psutil.Error) as trouble:
+        except TROUBLES as trouble:
             happened.trouble = f"{type(trouble).__name__}: {str(trouble)[-500:]}"
     return happened
 

@@ -6,9 +6,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 
+from libs.chassis.messaging import topology
 from libs.contracts.services import SERVICES
+from libs.contracts.streams import stream_name
 from tests.chaos.parts import NODES, replicas, service_of
 from tests.chaos.provider import MOODS
+from wangge.wiring import handled
 
 GAP_SECONDS = (1.0, 5.0)
 RARELY = 1 / 8
@@ -57,6 +60,16 @@ WIRES: tuple[Target, ...] = (
     *(("clients", replica) for replica in replicas() if replica.startswith(("incident", "dispatch"))),
     ("clients", "nats"),
 )
+STREAMS = _each([stream_name(service) for service in SERVICES])
+CONSUMERS: tuple[Target, ...] = tuple((stream, consumer) for stream, consumer, _ in topology.consumers(handled()))
+TABLES: tuple[Target, ...] = (
+    ("incident", "cases"),
+    ("dispatch", "orders"),
+    ("scoring", "transactions"),
+    ("notify", "deliveries"),
+    ("dispatch", "inbox"),
+    ("incident", "outbox"),
+)
 PAIRS: tuple[Target, ...] = tuple(tuple(r for r in replicas() if service_of(r) == service) for service in SERVICES)
 HOUR = 3600.0
 
@@ -78,6 +91,16 @@ KINDS: tuple[Kind, ...] = (
     Kind("clock wrong", _each(replicas()), (3, 15), strengths=(-6 * HOUR, 6 * HOUR), weight=2),
     *(Kind(f"provider says {mood}", (("provider",),), (2, 8)) for mood in MOODS),
     Kind("rolling restart", PAIRS, (0, 0)),
+    Kind("consumer deleted", CONSUMERS, (0, 0), guards=CLUSTER),
+    Kind("stream deleted", STREAMS, (0, 0), guards=CLUSTER, rest=1),
+    Kind("stream purged", STREAMS, (0, 0), guards=CLUSTER),
+    Kind("store wiped", (NODES,), (0.5, 3), guards=CLUSTER, rest=OUTAGE_REST),
+    Kind("store put back to an older copy", (NODES,), (2, 6), guards=CLUSTER, rest=OUTAGE_REST),
+    Kind("table locked", TABLES, (2, 6), (12, 20), guards=POSTGRES, rest=OUTAGE_REST),
+    Kind("rows locked", TABLES, (2, 10), guards=POSTGRES, rest=1),
+    Kind("PostgreSQL read-only", _each(POSTGRES), (1, 4), guards=POSTGRES, rest=OUTAGE_REST),
+    Kind("connections used up", _each(POSTGRES), (1, 4), guards=POSTGRES, rest=OUTAGE_REST),
+    Kind("all backends terminated", _each(POSTGRES), (0, 0), guards=POSTGRES, rest=1),
     Kind("next version beside the old", _each(replicas()), (5, 20)),
 )
 

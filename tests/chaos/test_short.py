@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.run import run
 from tests.chaos.schedule import KINDS
 
-SEED, MINUTES, REPORTS_A_SECOND = 2, 1.5, 1.0
+SEED, MINUTES, REPORTS_A_SECOND = 2, 2.0, 1.0
 
 
 def test_every_kind_of_fault_under_load_leaves_nothing_wrong() -> None:

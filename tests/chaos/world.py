@@ -32,7 +32,12 @@ VOLUME = "volume"
 SETTING_UP = timedelta(seconds=60)
 MORNING = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 """A Monday, 8:00 in the street."""
-SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.25", "WANGGE_DRAIN_SECONDS": "0.5", "WANGGE_PROVIDER_TIMEOUT_SECONDS": "3"}
+SETTINGS = {
+    "WANGGE_SWEEP_SECONDS": "0.25",
+    "WANGGE_DRAIN_SECONDS": "0.5",
+    "WANGGE_PROVIDER_TIMEOUT_SECONDS": "3",
+    "WANGGE_STREAM_REPLICAS": "3",
+}
 
 
 def clear(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 import nats.errors
@@ -30,12 +31,14 @@ class FactListener:
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._listening: list[asyncio.Task[None]] = []
         self._stopped = False
+        self._begun = datetime.now(UTC)
 
     async def follow(self) -> None:
         """Begins to listen to every stream, until `stop`."""
+        self._begun = datetime.now(UTC)
         js = self._bus.jetstream()
-        subscriptions = [await self._subscribe(js, service) for service in services.SERVICES]
-        self._listening = [asyncio.create_task(self._fetch(each)) for each in subscriptions]
+        subscriptions = {service: await self._subscribe(js, service) for service in services.SERVICES}
+        self._listening = [asyncio.create_task(self._fetch(js, *each)) for each in subscriptions.items()]
 
     async def stop(self) -> None:
         """Listens no more. The tasks are not cancelled: now and then nats-py swallows that, and they would go on."""
@@ -51,14 +54,15 @@ class FactListener:
         config = ConsumerConfig(
             durable_name=self._name,
             filter_subject=f"wangge.{self._tenant}.{service}.>",
-            deliver_policy=DeliverPolicy.NEW,
+            deliver_policy=DeliverPolicy.BY_START_TIME,
+            opt_start_time=self._begun,
             # Not ALL: after a restart of NATS that would acknowledge messages that were never delivered.
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=30.0,
         )
         return await js.pull_subscribe("", self._name, streams.stream_name(service), config)
 
-    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> None:
+    async def _fetch(self, js: JetStreamContext, service: str, subscription: JetStreamContext.PullSubscription) -> None:
         while not self._stopped:
             try:
                 messages = await subscription.fetch(BATCH, timeout=1)
@@ -66,6 +70,9 @@ class FactListener:
                 continue
             except (nats.errors.Error, JetStreamError, OSError):
                 await asyncio.sleep(0.5)
+                # Its consumer may be gone, with its stream or without.
+                with suppress(nats.errors.Error, JetStreamError, OSError, TimeoutError):
+                    subscription = await self._subscribe(js, service)
                 continue
             for message in messages:
                 # What is no message, or is not acknowledged in time, is the services' affair, or comes again.

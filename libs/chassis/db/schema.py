@@ -39,7 +39,8 @@ CREATE TABLE stream_losses (
     after_sequence bigint NOT NULL,
     until_sequence bigint NOT NULL,
     expected bigint NOT NULL,
-    noticed_at timestamptz NOT NULL DEFAULT now()
+    noticed_at timestamptz NOT NULL DEFAULT now(),
+    made_good_at timestamptz
 );
 
 CREATE TABLE timers (

@@ -74,6 +74,7 @@ class StreamLoss(ChassisTable, table=True):
     expected: int = Field(sa_column=Column(BigInteger, nullable=False))
     """How many of them are still to be found in the outbox."""
     noticed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=NOW))
+    made_good_at: datetime | None = time_column(nullable=True)
 
 
 class TimerRow(ChassisTable, table=True):

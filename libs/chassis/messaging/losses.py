@@ -135,7 +135,7 @@ COUNTED_TWICE = text(
 FIRST_LOSS = text(
     """
     SELECT id, after_sequence, until_sequence, expected, noticed_at FROM stream_losses
-    ORDER BY id LIMIT 1 FOR UPDATE
+    WHERE made_good_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE
     """
 )
 PUT_BACK = text(
@@ -147,7 +147,7 @@ PUT_BACK = text(
     """
 )
 COUNTED = text("UPDATE stream_losses SET expected = expected - :found WHERE id = :id")
-MADE_GOOD = text("DELETE FROM stream_losses WHERE id = :id")
+MADE_GOOD = text("UPDATE stream_losses SET made_good_at = now() WHERE id = :id")
 
 
 async def note(db: Database, now: Seen) -> None:
