@@ -16,7 +16,9 @@ from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
+from libs.chassis import health
 from libs.chassis.messaging import topology, upkeep
+from libs.chassis.messaging.upkeep import NotComplete, Upkeep
 from libs.contracts.scoring import PointsPosted
 from tests.support.probe import heard, probe, registered
 from tests.support.stage import Stage, until
@@ -196,6 +198,46 @@ def handled_up_to(stage: Stage, sequence: int) -> Callable[[], Awaitable[bool]]:
         return row is not None and row.handled.get("notify", 0) >= sequence
 
     return is_known
+
+
+async def unable(self: Upkeep) -> None:
+    """As where the broker's rules do not let a service make anything."""
+    raise NotComplete("no right to make it")
+
+
+def says(stage: Stage, check: str) -> Callable[[], Awaitable[dict[str, str] | None]]:
+    """What is failing, once `/ready` says that the check is not well."""
+
+    async def not_well() -> dict[str, str] | None:
+        answer = await stage.http.get("/ready")
+        said: dict[str, str] = answer.json()["failing"]
+        return said if answer.status_code == 503 and answer.json()[check] is False else None
+
+    return not_well
+
+
+async def test_where_a_consumer_cannot_be_made_anew_health_says_so_and_a_restart_is_not_asked_for(
+    stage: Stage, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "STALE_SECONDS", 1.0)
+    monkeypatch.setattr(Upkeep, "turn", unable)
+    assert (await stage.http.get("/ready")).status_code == 200
+    await js.delete_consumer(INCIDENT, "scoring")
+    failing = await until(says(stage, "consumers"))
+    assert "consumer of INCIDENT" in failing
+    assert "no right to make it" in failing["upkeep"]
+    assert (await stage.http.get("/live")).status_code == 200
+
+
+async def test_where_nothing_can_be_published_health_says_so(
+    stage: Stage, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "STALE_SECONDS", 1.0)
+    monkeypatch.setattr(Upkeep, "turn", unable)
+    await js.delete_stream(SCORING)
+    assert (await stage.http.post("/notes/waiting")).status_code == 200
+    assert "NotPublished" in (await until(says(stage, "relay")))["relay"]
+    assert (await stage.http.get("/live")).status_code == 200
 
 
 async def test_a_missing_stream_of_another_service_is_named(stage: Stage, js: JetStreamContext) -> None:

@@ -92,7 +92,8 @@ class BatchPuller(OwnPullSubscriber):
                         1, timeout=POLL_SECONDS, heartbeat=POLL_SECONDS / HEARTBEATS
                     )
                     self._answered()
-                if full or messages[0].metadata.num_pending:
+                # What is delivered again does not count as pending, and comes in numbers, too.
+                if full or messages[0].metadata.num_pending or messages[0].metadata.num_delivered > 1:
                     rest = self.pull_sub.batch_size - len(messages)
                     messages += await self.subscription.fetch(rest, timeout=SWEEP_SECONDS)
             except FetchTimeoutError:

@@ -47,8 +47,9 @@ def _in_the_background(work: Any) -> None:
 @bug("dispatch", "messages are acknowledged before their effect is committed", ALL_HEARD, trouble=NO_ORDERS)
 def ack_before_commit(patches: Patches) -> None:
     def make(process: Any) -> Any:
-        async def at_once(self: Processor, tried: Any, *, was_kept: bool) -> None:
-            _in_the_background(process(self, tried, was_kept=was_kept))
+        async def at_once(self: Processor, tried: Any, kind: str) -> set[int]:
+            _in_the_background(process(self, tried, kind))
+            return set()
 
         return at_once
 
