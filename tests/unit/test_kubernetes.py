@@ -228,6 +228,15 @@ def test_production_brings_no_secret_and_the_operators_page_names_each_one() -> 
         assert f"`{key}`" in page
 
 
+def test_in_production_a_stream_has_a_copy_on_each_of_three_nodes_whoever_makes_it() -> None:
+    manifests = render(K8S / "overlays/production")
+    [settings] = [m["data"] for m in of_kind(manifests, "ConfigMap") if m["metadata"]["name"].startswith("wangge")]
+    assert settings["WANGGE_STREAM_REPLICAS"] == "3"
+    for made in (*of_kind(manifests, "Deployment"), *(j for j in of_kind(manifests, "Job") if "topology" in str(j))):
+        [container] = made["spec"]["template"]["spec"]["containers"]
+        assert any(each.get("configMapRef", {}).get("name", "").startswith("wangge") for each in container["envFrom"])
+
+
 def test_only_the_residents_paths_of_incident_are_open_to_the_outside() -> None:
     manifests = [m for path in raw_files() for m in manifests_in(path.read_text())]
     (ingress,) = of_kind(manifests, "Ingress")
