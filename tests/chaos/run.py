@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.reconciliation.check import Check
 from deploy.local.system import Say
-from tests.chaos import invariants, journal
+from tests.chaos import invariants, journal, standstill
 from tests.chaos.drain import drain, lag_zero_at
 from tests.chaos.faults import Happened, inflict
 from tests.chaos.journal import Journal
@@ -16,6 +16,7 @@ from tests.chaos.load import load
 from tests.chaos.recovery import recovery, waiting
 from tests.chaos.report import Report
 from tests.chaos.schedule import KINDS, Planned, schedule
+from tests.chaos.standstill import Look
 from tests.chaos.world import World, clear
 
 DRAIN_SECONDS = 300.0
@@ -34,12 +35,13 @@ async def _run(world: World, seed: int, minutes: float, reports_a_second: float,
         say(f"Left out, since volumes cannot be mounted here ({world.why_no_volumes}): {', '.join(left_out)}.")
     planned = [each for each in schedule(seed, minutes) if each.kind not in left_out]
     say(f"Seed {seed}: {len(planned)} faults in {minutes:g} minutes, under load …")
-    happened, caught_up_at, ended_at = await _disturb(world, seed, minutes, reports_a_second, planned)
+    happened, caught_up_at, ended_at, looks = await _disturb(world, seed, minutes, reports_a_second, planned)
     say("All is healed. Waiting until nothing is under way …")
     left = await drain(world.local, DRAIN_SECONDS)
     checks = [
         *await invariants.check(world, world.journal),
         Check("nothing is under way any more", tuple(left)),
+        Check(standstill.STATEMENT, tuple(standstill.silent(looks))),
         Check("everything came back after its fault", tuple(each.trouble for each in happened if each.trouble)),
     ]
     entries = journal.read(world.journal)
@@ -50,16 +52,18 @@ async def _run(world: World, seed: int, minutes: float, reports_a_second: float,
 
 async def _disturb(
     world: World, seed: int, minutes: float, reports_a_second: float, planned: list[Planned]
-) -> tuple[list[Happened], float | None, float]:
-    """What happened; when all was published and consumed after the last healing; when the load was told to end."""
+) -> tuple[list[Happened], float | None, float, list[Look]]:
+    """What happened; when all was published and consumed after the last healing; when the load was told to end; and
+    how the work went meanwhile."""
     until = asyncio.Event()
     with Journal(world.journal) as written:
         async with asyncio.TaskGroup() as group:
             group.create_task(load(world, seed, until, written, reports_a_second))
+            watching = group.create_task(standstill.watch(world, until))
             begun = time.monotonic()
             happened = await inflict(world, planned)
             catching_up = group.create_task(lag_zero_at(world.local, DRAIN_SECONDS))
             await asyncio.sleep(begun + minutes * 60 - time.monotonic())
             until.set()
             ended_at = time.time()
-    return happened, catching_up.result(), ended_at
+    return happened, catching_up.result(), ended_at, watching.result()

@@ -73,11 +73,11 @@ def inbox_by_correlation(patches: Patches) -> None:
     seen: set[UUID] = set()
 
     def make(once: Any) -> Any:
-        async def first_of_each(self: Processor, items: Sequence[Received]) -> None:
+        async def first_of_each(self: Processor, items: Sequence[Received], hasty: bool) -> None:
             new = [item for item in items if item.message.correlation_id not in seen]
             seen.update(item.message.correlation_id for item in new)
             if new:
-                await once(self, new)
+                await once(self, new, hasty)
 
         return first_of_each
 
@@ -173,8 +173,9 @@ def facts_before_commit(patches: Patches) -> None:
 @bug("incident", "the relay marks a row as published that it has not published", IN_STREAM)
 def relay_row_lost(patches: Patches) -> None:
     def make(publish: Any) -> Any:
-        async def but_one(self: Relay, rows: Sequence[Any]) -> None:
-            await publish(self, rows[1:] if len(rows) > 2 else rows)
+        async def but_one(self: Relay, rows: Sequence[Any]) -> dict[int, int]:
+            published: dict[int, int] = await publish(self, rows[1:] if len(rows) > 2 else rows)
+            return {rows[0].position: 0, **published}
 
         return but_one
 
@@ -184,8 +185,9 @@ def relay_row_lost(patches: Patches) -> None:
 @bug("dispatch", "the relay publishes what it finds from the newest to the oldest", IN_ORDER)
 def relay_backwards(patches: Patches) -> None:
     def make(publish: Any) -> Any:
-        async def backwards(self: Relay, rows: Sequence[Any]) -> None:
-            await publish(self, rows[::-1])
+        async def backwards(self: Relay, rows: Sequence[Any]) -> dict[int, int]:
+            published: dict[int, int] = await publish(self, rows[::-1])
+            return published
 
         return backwards
 
