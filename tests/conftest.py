@@ -70,6 +70,10 @@ async def stage(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setenv("WANGGE_NOTIFY_PRIVATE_KEY", KEYS[0])
     monkeypatch.setenv("WANGGE_NOTIFY_PUBLIC_KEY", KEYS[1])
     monkeypatch.setenv("WANGGE_SWEEP_SECONDS", "0.05")
+    # No test fails because the machine is slow: only those about waiting too long wait so long as people do.
+    monkeypatch.setenv("WANGGE_REQUEST_SECONDS", "60")
+    monkeypatch.setenv("WANGGE_DATABASE_LOCK_SECONDS", "30")
+    monkeypatch.setenv("WANGGE_DATABASE_FREE_SECONDS", "30")
     monkeypatch.setenv("WANGGE_LOG_LEVEL", "ERROR")
 
     async with AsyncExitStack() as stack:

@@ -39,7 +39,7 @@ from wangge.wiring import handled
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.05
 WAVE = 500
-QUIET = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SENDING": "false"}
+QUIET = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SENDING": "false", "WANGGE_REQUEST_SECONDS": "60"}
 """What services run with unless a scenario wants otherwise: their senders rest."""
 
 Prepare = Callable[[str], Awaitable[None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ from tests.chaos.schedule import Planned
 from tests.chaos.world import World
 
 CONNECTIONS_AT_MOST = 250
+TRIES = 3
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
 )
@@ -29,26 +30,19 @@ Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 @asynccontextmanager
 async def consumer_deleted(world: World, planned: Planned) -> AsyncIterator[None]:
-    stream, consumer = planned.target
-    async with _jetstream(world) as js:
-        with suppress(NotFoundError):
-            await js.delete_consumer(stream, consumer)
+    await _persistently(world, lambda js: js.delete_consumer(*planned.target))
     yield
 
 
 @asynccontextmanager
 async def stream_deleted(world: World, planned: Planned) -> AsyncIterator[None]:
-    async with _jetstream(world) as js:
-        with suppress(NotFoundError):
-            await js.delete_stream(planned.target[0])
+    await _persistently(world, lambda js: js.delete_stream(planned.target[0]))
     yield
 
 
 @asynccontextmanager
 async def stream_purged(world: World, planned: Planned) -> AsyncIterator[None]:
-    async with _jetstream(world) as js:
-        with suppress(NotFoundError):
-            await js.purge_stream(planned.target[0])
+    await _persistently(world, lambda js: js.purge_stream(planned.target[0]))
     yield
 
 
@@ -134,11 +128,20 @@ async def _terminate(world: World) -> None:
         await connection.close()
 
 
-@asynccontextmanager
-async def _jetstream(world: World) -> AsyncIterator[JetStreamContext]:
+async def _persistently(world: World, do: Callable[[JetStreamContext], Awaitable[object]]) -> None:
+    """Asked again where a busy cluster does not answer in time; then it may be done already."""
     client = await nats.connect(world.nats_direct_url.split(","), max_reconnect_attempts=5)
     try:
-        yield client.jetstream(timeout=10)
+        for left in reversed(range(TRIES)):
+            try:
+                await do(client.jetstream(timeout=10))
+            except NotFoundError:
+                return
+            except TimeoutError:
+                if not left:
+                    raise
+            else:
+                return
     finally:
         await client.close()
 

@@ -14,9 +14,11 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import http
+from libs.chassis.db.database import autocommit, connect, transaction
 from tests.support.probe import database, heard, probe, registered, router
 from tests.support.stage import Stage, fresh_streams, until
 
@@ -130,6 +132,35 @@ async def test_a_database_that_is_read_only_is_no_fault_and_is_left_for_the_one_
     await until(ready(stage, database=True))
     assert set(await heard(stage, "note")) == {"before", "after"}
     await admin.close()
+
+
+async def test_a_connection_to_a_database_that_is_read_only_is_not_used_again(servers: Servers) -> None:
+    engine = connect(await database(servers, "probe_read_only"), pool_size=1)
+
+    async def write() -> int:
+        async with transaction(engine) as db:
+            await db.execute(text("INSERT INTO inbox (message_id) VALUES (gen_random_uuid())"))
+            found = await db.one(text("SELECT pg_backend_pid()"))
+        assert found is not None
+        return int(found[0])
+
+    try:
+        former = await write()
+        async with autocommit(engine) as db:
+            await db.execute(text("SET default_transaction_read_only = on"))
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await write()
+        assert await _worked(write)
+        assert await write() != former
+    finally:
+        await engine.close()
+
+
+async def _worked(write: Callable[[], Awaitable[int]]) -> bool:
+    try:
+        return bool(await write())
+    except asyncpg.PostgresError:
+        return False
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from nats.js import JetStreamContext
 
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis.db import database
+from libs.chassis.db.database import Engine
 from libs.chassis.handling import commands, processing
 from libs.chassis.handling.processing import Processor
 from libs.chassis.messaging import losses, relay, subscriber, topology, upkeep
@@ -70,10 +72,19 @@ def _upkeep_sleeps(patch: pytest.MonkeyPatch) -> None:
 
 
 def _read_only_connections_are_kept(patch: pytest.MonkeyPatch) -> None:
-    class Another(Exception):
-        pass
+    class Forgetful(Engine):
+        @asynccontextmanager
+        async def connection(self) -> AsyncIterator[Any]:
+            refused: BaseException | None = None
+            async with super().connection() as connection:
+                try:
+                    yield connection
+                except asyncpg.ReadOnlySQLTransactionError as error:
+                    refused = error
+            if refused is not None:
+                raise refused
 
-    patch.setattr(asyncpg, "ReadOnlySQLTransactionError", Another)
+    patch.setattr(database, "Engine", Forgetful)
 
 
 def _a_lock_holds_up_everybody(patch: pytest.MonkeyPatch) -> None:
@@ -149,7 +160,9 @@ BUGS = [
     Bug(
         "a connection to a database that is read-only is kept",
         _read_only_connections_are_kept,
-        with_stage(held_up.test_a_database_that_is_read_only_is_no_fault_and_is_left_for_the_one_that_is_not),
+        lambda servers, stage, js, patch: held_up.test_a_connection_to_a_database_that_is_read_only_is_not_used_again(
+            servers
+        ),
     ),
     Bug(
         "a table that is missing is taken for a fault of the message",

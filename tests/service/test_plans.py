@@ -62,6 +62,7 @@ UNDER_WAY = {
 A_CHUNK = {
     "libs.chassis.housekeeping.OLD_OUTBOX": "looks at the oldest 5 000 every quarter of a minute",
     "outbox_pkey": "by which it finds them",
+    "outbox_sequence": "looks at those that were sent since the last look, every five seconds",
 }
 """Statements and indexes that read a part of fixed size, though it is no small one."""
 
@@ -84,6 +85,12 @@ ELSEWHERE = {
     "services.dispatch.responsibility.tables": "an import of the list or a look at it, now and then",
     "services.incident.cases.audit": "an audit, now and then",
     "libs.chassis.db.schema_version": "once at the start",
+    "libs.chassis.health": "a probe",
+    "libs.chassis.handling.processing.HASTE": "while somebody's lock is in the way",
+    "libs.chassis.messaging.losses.COUNTED_TWICE": "after a loss",
+    "libs.chassis.messaging.losses.PUT_BACK": "after a loss",
+    "libs.chassis.messaging.losses.COUNTED": "after a loss",
+    "libs.chassis.messaging.losses.MADE_GOOD": "after a loss",
     "libs.chassis.db.tables": "defaults of columns",
 }
 """Modules, and statements by themselves, that no life of a case issues."""

@@ -126,12 +126,14 @@ REMEMBER = text(
         last_sequence = excluded.last_sequence, handled = excluded.handled
     """
 )
-COUNTED_TWICE = text(
-    """
+_COUNTED_TWICE = """
     SELECT min(sequence) FROM (
-        SELECT sequence FROM outbox WHERE sequence > :since GROUP BY sequence HAVING count(*) > 1) twice
-    """
-)
+        SELECT sequence FROM outbox WHERE sequence BETWEEN :since AND :last GROUP BY sequence HAVING count(*) > 1) twice
+"""
+COUNTED_TWICE_LATELY = text(_COUNTED_TWICE)
+"""Of what was sent since the last look. A stream that has gone back further gives its end of then again, too."""
+COUNTED_TWICE = text(_COUNTED_TWICE)
+"""Of all that is not known to be handled: where it began, once it is known that there is any."""
 FIRST_LOSS = text(
     """
     SELECT id, after_sequence, until_sequence, expected, noticed_at FROM stream_losses
@@ -157,8 +159,7 @@ async def note(db: Database, now: Seen) -> None:
         await db.execute(REMEMBER, _row(now))
         return
     before = Seen(**row)
-    twice = await db.one(COUNTED_TWICE, {"since": before.handled_by_all})
-    remembered, loss = compare(before, now, twice[0] if twice is not None else None)
+    remembered, loss = compare(before, now, await _counted_twice_from(db, before, now))
     if remembered != before:
         await db.execute(REMEMBER, _row(remembered))
     if loss is not None:
@@ -167,6 +168,15 @@ async def note(db: Database, now: Seen) -> None:
             StreamLoss, [{"after_sequence": loss.after, "until_sequence": loss.until, "expected": expected}]
         )
         log.error("stream_lost_messages", stream=now.stream, after=loss.after, messages=expected)
+
+
+async def _counted_twice_from(db: Database, before: Seen, now: Seen) -> int | None:
+    since, last = before.last_sequence, now.last_sequence
+    lately = await db.one(COUNTED_TWICE_LATELY, {"since": since, "last": last})
+    if last >= since and (lately is None or lately[0] is None):
+        return None
+    first = await db.one(COUNTED_TWICE, {"since": before.handled_by_all + 1, "last": max(since, last)})
+    return first[0] if first is not None else None
 
 
 def _row(seen: Seen) -> dict[str, object]:

@@ -56,7 +56,7 @@ SATISFIED = (True, True, False, False, *(None,) * 6)
 SHORT_CLOCK = "11002"
 """A category whose order must be claimed within an hour and registers itself."""
 
-CHASSIS = ("inbox", "outbox", "timers", "retries")
+CHASSIS = ("inbox", "outbox", "timers", "retries", "stream_seen", "stream_losses")
 OF_A_RUN = {
     "incident": ("cases", "timeline", "evaluations", "street_evaluations"),
     "dispatch": ("orders", "approvals", "inspections"),

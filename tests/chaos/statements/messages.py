@@ -26,8 +26,8 @@ ADDRESS = re.compile(rb"@residents\.example")
 
 
 def about_messages(evidence: Evidence) -> list[Check]:
-    first = first_by_id(evidence.published)
     genuine = [each for each in evidence.published if hash_of(each.body) not in evidence.poison]
+    first = first_by_id(genuine)
     kept = {service: evidence.found[service]["kept"] for service in SERVICES}
     return [
         Check(IN_STREAM, tuple(_missing(evidence, first))),
