@@ -40,6 +40,7 @@ class People:
         self._place, self._port, self._left, self._size = place, port, iter(reports), len(reports)
         self._members: dict[str, list[str]] = {}
         self._handlers: dict[str, str] = {}
+        self._heard: set[str] = set()
         self._since = str(ids_from_now_on())
         self._checked = 0
         self._all = asyncio.Event()
@@ -95,7 +96,9 @@ class People:
     def _hear(self, work: Work) -> Callable[[Msg], Awaitable[None]]:
         async def hear(message: Msg) -> None:
             fact = json.loads(message.data)
-            if fact["case_id"] > self._since:  # else somebody is asked about a case of an earlier run
+            # Else somebody is asked about a case of an earlier run, or once more: facts may be published again.
+            if fact["case_id"] > self._since and fact["id"] not in self._heard:
+                self._heard.add(fact["id"])
                 self._do(work(fact))
 
         return hear
