@@ -123,11 +123,12 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, str(error.detail), str(error.detail))
 
 
-_SEND_AGAIN = "{}; nothing was stored, please send it again with the same key."
-
-
 async def _not_taken(_: Request, error: Exception) -> JSONResponse:
-    return problem(503, "Not taken now", _SEND_AGAIN.format(error))
+    return _not_now(str(error))
+
+
+def _not_now(why: str) -> JSONResponse:
+    return problem(503, "Not taken now", f"{why}; nothing was stored, please send it again with the same key.")
 
 
 def _too_late() -> JSONResponse:
@@ -140,7 +141,7 @@ def _answer_to(error: Exception) -> JSONResponse:
     if isinstance(error, RefusedRequest):
         return _refusal(error.refused)
     if is_outage(error):
-        return problem(503, "Not taken now", _SEND_AGAIN.format(why_not_now(error)))
+        return _not_now(why_not_now(error))
     # Without the text of the error, which may hold what somebody wrote.
     where = [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(error.__traceback__)[-5:]]
     log.error("request_failed", reason=reason_of(error), where=where)

@@ -152,12 +152,12 @@ COUNTED = text("UPDATE stream_losses SET expected = expected - :found WHERE id =
 MADE_GOOD = text("UPDATE stream_losses SET made_good_at = now() WHERE id = :id")
 
 
-async def note(db: Database, now: Seen) -> None:
-    """Remember the stream as it is, and what it has lost since it was last seen."""
+async def note(db: Database, now: Seen) -> bool:
+    """Remember the stream as it is, and what it has lost since it was last seen; whether it has lost anything."""
     row = await db.one(SEEN, {"stream": now.stream})
     if row is None:
         await db.execute(REMEMBER, _row(now))
-        return
+        return False
     before = Seen(**row)
     remembered, loss = compare(before, now, await _counted_twice_from(db, before, now))
     if remembered != before:
@@ -168,6 +168,7 @@ async def note(db: Database, now: Seen) -> None:
             StreamLoss, [{"after_sequence": loss.after, "until_sequence": loss.until, "expected": expected}]
         )
         log.error("stream_lost_messages", stream=now.stream, after=loss.after, messages=expected)
+    return loss is not None
 
 
 async def _counted_twice_from(db: Database, before: Seen, now: Seen) -> int | None:

@@ -76,8 +76,9 @@ class Upkeep:
             missing = await self._mend(client)
             name = streams.stream_name(self._service)
             seen = await losses.look(client, name)
-            await losses.note(db, seen)
-        await losses.put_back(self._engine, self._service)
+            lost = await losses.note(db, seen)
+        if lost:
+            await losses.put_back(self._engine, self._service)
         if missing:
             raise NotComplete(f"{', '.join(missing)}: the service that publishes there makes the stream")
 
