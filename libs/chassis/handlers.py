@@ -59,6 +59,7 @@ class Timer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     key_field: ClassVar[str]
 
+    tenant: str
     due_at: datetime
 
     @property

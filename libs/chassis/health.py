@@ -71,6 +71,10 @@ def router(service: Checked) -> APIRouter:
         connected = service.broker_connected
         ages = {s.stream_label: round(answer_age_seconds(service.name, s), 1) for s in service.subscribers}
         wrong = await what_is_wrong_with(service.engine)
+        if wrong is None:
+            service.failures.succeeded("database")
+        else:
+            service.failures.failed("database", wrong)
         checks = {
             "accepting": not service.draining,
             "database": wrong is None,
@@ -78,8 +82,7 @@ def router(service: Checked) -> APIRouter:
             "consumers": not connected or all(age < STALE_SECONDS for age in ages.values()),
             "relay": not connected or service.failures.seconds("relay") < STALE_SECONDS,
         }
-        failing = {**service.failures.lasting(), **({"database": wrong} if wrong else {})}
-        return _answer(checks, broker=connected, answer_age_seconds=ages, failing=failing)
+        return _answer(checks, broker=connected, answer_age_seconds=ages, failing=service.failures.lasting())
 
     @routes.get("/startup")
     async def startup() -> JSONResponse:

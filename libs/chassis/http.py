@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -20,6 +21,7 @@ from starlette.exceptions import HTTPException
 from libs.chassis.db.database import Database, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.handling.commands import NotTakenNow, why_not_now
+from libs.chassis.telemetry.failures import Failures
 from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.message import Tenant
@@ -28,8 +30,8 @@ from libs.contracts.problem import Problem
 MAX_BODY_BYTES = 256 * 1024
 """Of a request, unless the service sets another limit for its path."""
 PROBLEM = "application/problem+json"
-RETRY_SECONDS = 5
-"""What holds up a request for so long that it is answered 503 is seldom over in a second."""
+RETRY_SECONDS = (2, 60)
+"""What has failed for so long will as likely fail as long again: so long, within these, a client is asked to wait."""
 UNREAD_SECONDS = 2.0
 """So long the rest of a body that is not wanted is read, before the connection is closed."""
 TIMES_FOR_A_LIST = 10
@@ -93,8 +95,7 @@ DatabaseDep = Annotated[Database, Depends(_database)]
 
 def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
     body = {**Problem.of(status, title, detail).model_dump(), **extra}
-    headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else None
-    return JSONResponse(body, status, headers, media_type=PROBLEM)
+    return JSONResponse(body, status, media_type=PROBLEM)
 
 
 def not_found(what: str) -> RefusedRequest:
@@ -124,24 +125,33 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _not_taken(_: Request, error: Exception) -> JSONResponse:
-    return _not_now(str(error))
+    assert isinstance(error, NotTakenNow)
+    return _not_now(str(error), error.failing_seconds)
 
 
-def _not_now(why: str) -> JSONResponse:
-    return problem(503, "Not taken now", f"{why}; nothing was stored, please send it again with the same key.")
+def _not_now(why: str, failing_seconds: float) -> JSONResponse:
+    detail = f"{why}; nothing was stored, please send it again with the same key."
+    return _later("Not taken now", detail, failing_seconds)
 
 
-def _too_late() -> JSONResponse:
+def _too_late(failing_seconds: float) -> JSONResponse:
     detail = "No answer in time; whether it was stored is not known, please send it again with the same key."
-    return problem(503, "Not answered in time", detail)
+    return _later("Not answered in time", detail, failing_seconds)
 
 
-def _answer_to(error: Exception) -> JSONResponse:
+def _later(title: str, detail: str, failing_seconds: float) -> JSONResponse:
+    least, most = RETRY_SECONDS
+    answer = problem(503, title, detail)
+    answer.headers["retry-after"] = str(min(most, max(least, math.ceil(failing_seconds))))
+    return answer
+
+
+def _answer_to(error: Exception, failing_seconds: float) -> JSONResponse:
     """To an error that nothing else has answered."""
     if isinstance(error, RefusedRequest):
         return _refusal(error.refused)
     if is_outage(error):
-        return _not_now(why_not_now(error))
+        return _not_now(why_not_now(error), failing_seconds)
     # Without the text of the error, which may hold what somebody wrote.
     where = [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(error.__traceback__)[-5:]]
     log.error("request_failed", reason=reason_of(error), where=where)
@@ -155,11 +165,14 @@ class RequestMiddleware:
     answers what nobody caught, so that the server need not close the connection, and measures by route template.
     """
 
-    def __init__(self, app: App, service: str, body_bytes: Mapping[str, int], seconds: float) -> None:
+    def __init__(
+        self, app: App, service: str, body_bytes: Mapping[str, int], seconds: float, failures: Failures
+    ) -> None:
         self._app = app
         self._service = service
         self._body_bytes = body_bytes
         self._seconds = seconds
+        self._failures = failures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -198,7 +211,8 @@ class RequestMiddleware:
         except Exception as error:
             if answered:
                 raise
-            answer = _too_late() if limit.expired() else _answer_to(error)
+            failing_seconds = self._failures.seconds("database")
+            answer = _too_late(failing_seconds) if limit.expired() else _answer_to(error, failing_seconds)
             # A connection that is closed while its client still writes is reset, and the answer lost.
             with suppress(TimeoutError):
                 async with asyncio.timeout(UNREAD_SECONDS):
@@ -235,7 +249,7 @@ def described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def install(app: FastAPI, service: str, body_bytes: Mapping[str, int], seconds: float) -> None:
+def install(app: FastAPI, service: str, body_bytes: Mapping[str, int], seconds: float, failures: Failures) -> None:
     """Add the error answers, the limits and `/metrics`.
 
     `body_bytes`: other limits of the body, by path; `seconds`: the longest wait for an answer.
@@ -245,7 +259,7 @@ def install(app: FastAPI, service: str, body_bytes: Mapping[str, int], seconds: 
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(NotTakenNow, _not_taken)
-    app.add_middleware(RequestMiddleware, service=service, body_bytes=body_bytes, seconds=seconds)
+    app.add_middleware(RequestMiddleware, service=service, body_bytes=body_bytes, seconds=seconds, failures=failures)
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> PlainTextResponse:

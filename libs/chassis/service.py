@@ -89,9 +89,13 @@ class Service:
         )
         self.relay = Relay(self.engine, self.broker, self.name, settings.relay_batch_size, settings.relay_poll_seconds)
         self.handled = asyncio.Event()
-        self.processor = Processor(self.engine, router, self.clock, self.telemetry, self.relay.wake, self.handled.set)
-        self.timers = TimerSweep(self.engine, router, self.clock, self.relay.wake)
-        self.commands = Commands(self.engine, router, self.clock, self.relay.wake, settings.group_commit_size)
+        self.processor = Processor(
+            self.engine, router, self.clock, self.telemetry, self.failures, self.relay.wake, self.handled.set
+        )
+        self.timers = TimerSweep(self.engine, router, self.clock, self.failures, self.relay.wake)
+        self.commands = Commands(
+            self.engine, router, self.clock, self.failures, self.relay.wake, settings.group_commit_size
+        )
         self.subscribers = self._subscribers()
         answer_over_bus(self.broker, router, self.commands, self.telemetry)
         self.draining = False
@@ -117,7 +121,7 @@ class Service:
         app = FastAPI(title=f"Wangge {self.name}", version="1", lifespan=self._lifespan, routes=answered)
         app.state.engine, app.state.commands, app.state.telemetry = self.engine, self.commands, self.telemetry
         app.state.clock, app.state.settings = self.clock, self.settings
-        http.install(app, self.name, body_bytes, self.settings.request_seconds)
+        http.install(app, self.name, body_bytes, self.settings.request_seconds, self.failures)
         return app
 
     @asynccontextmanager
@@ -134,9 +138,11 @@ class Service:
         ]
         tasks = [asyncio.create_task(each) for each in work]
         log.info("started")
-        yield
-        await self._stop(tasks)
-        log.info("stopped")
+        try:
+            yield
+        finally:
+            await self._stop(tasks)
+            log.info("stopped")
 
     async def _stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Accept nothing new, finish running work within the graceful timeout, and publish the outbox."""

@@ -140,7 +140,7 @@ DISPATCH = (
     INSERT INTO timers (name, key, due_at, body)
     SELECT 'OrderClock', filled.id('order', i), now() + make_interval(days => 30 + (i % 60)::int),
         jsonb_build_object('due_at', filled.at(i), 'order_id', filled.id('order', i), 'stage', 'claim',
-            'stage_ends_at', filled.at(i))
+            'stage_ends_at', filled.at(i), 'tenant', filled.tenant(i))
     {CASES} WHERE i % 20 = 0
     """,
     *_chassis("dispatch", "checked"),

@@ -13,6 +13,7 @@ from libs.chassis.clock import Clock
 from libs.chassis.db.database import connect
 from libs.chassis.handling.timers import TimerSweep
 from libs.chassis.settings import ServiceSettings
+from libs.chassis.telemetry.failures import Failures
 from tests.bench.measure import Cpu, Figure
 from tests.bench.place import Place
 from tests.support import probe
@@ -24,7 +25,7 @@ BATCH = int(ServiceSettings.model_fields["batch_size"].default)
 
 FILL = """
 INSERT INTO timers (name, key, due_at, body)
-SELECT 'Reminder', n, due_at, jsonb_build_object('name', n::text, 'due_at', due_at)
+SELECT 'Reminder', n, due_at, jsonb_build_object('name', n::text, 'due_at', due_at, 'tenant', '370784004')
 FROM generate_series(1, $1) AS n, LATERAL (SELECT now() + interval '1 day' + n * interval '1 second') AS d (due_at)
 ON CONFLICT DO NOTHING
 """
@@ -52,7 +53,7 @@ async def waiting_timers(place: Place, repetitions: int, size: int) -> list[Figu
     await db.execute(FILL, size)
     await db.execute("VACUUM ANALYZE timers")
     engine = connect(url, pool_size=2)
-    sweep = TimerSweep(engine, probe.router(), Clock(), wake_relay=lambda: None)
+    sweep = TimerSweep(engine, probe.router(), Clock(), Failures("bench"), wake_relay=lambda: None)
     for _ in range(repetitions):
         idle.limit.append(median([await _milliseconds(db.fetchval(ANY_DUE, _now())) for _ in range(IDLE_SWEEPS)]))
         idle.add(median([await _milliseconds(sweep.fire_due(BATCH)) for _ in range(IDLE_SWEEPS)]))

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -19,8 +20,10 @@ from sqlalchemy import text
 from deploy.local.servers.nats_and_postgres import Servers
 from libs.chassis import http
 from libs.chassis.db.database import autocommit, connect, transaction
-from tests.support.probe import database, heard, probe, registered, router
-from tests.support.stage import Stage, fresh_streams, until
+from libs.chassis.handling import timers
+from libs.chassis.telemetry.failures import Failures
+from tests.support.probe import Reminder, database, heard, probe, registered, router
+from tests.support.stage import NOON, Stage, fresh_streams, until
 
 LOCK_SECONDS = 0.3
 
@@ -61,7 +64,12 @@ async def test_a_locked_table_is_answered_in_time_named_and_over_when_it_is_over
         await connection.execute("LOCK TABLE heard")
         refused = await asyncio.gather(*(note(stage, f"{n}") for n in range(40)))
         assert {answer.status_code for answer in refused} == {503}
-        assert {answer.headers["retry-after"] for answer in refused} == {"5"}
+        assert {answer.headers["retry-after"] for answer in refused} == {"2"}
+
+        async def asks_to_wait_longer() -> bool:
+            return int((await note(stage, "later")).headers["retry-after"]) > 2
+
+        await until(asks_to_wait_longer)
         assert "somebody else is changing the same" in refused[0].json()["detail"]
         said = await until(ready(stage, database=False))
         assert "heard by process" in said["failing"]["database"]
@@ -102,6 +110,37 @@ async def test_a_row_of_one_street_that_is_locked_does_not_stop_another_street(s
 
     await until(is_handled)
     assert await stage.kept() == []
+
+
+async def test_timers_of_one_street_that_are_held_up_do_not_stop_those_of_another(stage: Stage) -> None:
+    slow = """
+        CREATE FUNCTION wait_its_turn() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.summary = 'held' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NEW; END $$;
+        CREATE TRIGGER turns BEFORE INSERT ON heard FOR EACH ROW EXECUTE FUNCTION wait_its_turn();
+    """
+
+    def due(street: str, name: str, key: int) -> Reminder:
+        return Reminder(tenant=street, due_at=NOON + timedelta(seconds=key), name=f"{key}", words=name)
+
+    async with somebody(stage) as connection:
+        await connection.execute(slow)
+    async with somebody(stage) as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock(7)")
+        async with stage.database() as db:
+            await timers.schedule(db, [due("370784004", "held", n) for n in range(300)])
+            await timers.schedule(db, [due("370784005", "free", n) for n in range(300, 330)])
+
+        async def other_street_goes_on() -> bool:
+            return await heard(stage, "reminder") == ["free"] * 30
+
+        await until(other_street_goes_on)
+        said = (await stage.http.get("/ready")).json()
+        assert "LockNotAvailableError" in said["failing"]["timers of 370784004"]
+
+    async def all_have_fired() -> bool:
+        return await heard(stage, "reminder") == ["free"] * 30 + ["held"] * 300
+
+    await until(all_have_fired)
 
 
 async def test_a_database_that_is_read_only_is_no_fault_and_is_left_for_the_one_that_is_not(stage: Stage) -> None:
@@ -215,7 +254,7 @@ async def test_connections_that_are_all_in_use_are_waited_for_not_too_long(stage
 
 async def test_a_fault_is_answered_on_a_connection_that_lives_on() -> None:
     app = FastAPI()
-    http.install(app, "probe", {}, seconds=0.5)
+    http.install(app, "probe", {}, seconds=0.5, failures=Failures("probe"))
 
     @app.get("/fault")
     async def fault() -> None:

@@ -17,6 +17,7 @@ from libs.chassis.db import database
 from libs.chassis.db.database import Engine
 from libs.chassis.handling import commands, processing
 from libs.chassis.handling.processing import Processor
+from libs.chassis.handling.timers import TimerSweep
 from libs.chassis.messaging import losses, relay, subscriber, topology, upkeep
 from libs.chassis.messaging.subscriber import BatchPuller
 from tests.service import test_chassis_held_up as held_up
@@ -92,6 +93,13 @@ def _a_lock_holds_up_everybody(patch: pytest.MonkeyPatch) -> None:
         return items
 
     patch.setattr(Processor, "_go_around", all_of_them)
+
+
+def _timers_wait_for_every_lock(patch: pytest.MonkeyPatch) -> None:
+    async def none_of_them(self: TimerSweep, due: Any, error: Exception) -> int:
+        return 0
+
+    patch.setattr(TimerSweep, "_go_around", none_of_them)
 
 
 def _what_the_schema_lacks_is_the_messages_fault(patch: pytest.MonkeyPatch) -> None:
@@ -177,6 +185,11 @@ BUGS = [
         "a locked row of one street holds up all streets",
         _a_lock_holds_up_everybody,
         with_stage(held_up.test_a_row_of_one_street_that_is_locked_does_not_stop_another_street),
+    ),
+    Bug(
+        "a timer of one street that is held up holds up all streets",
+        _timers_wait_for_every_lock,
+        with_stage(held_up.test_timers_of_one_street_that_are_held_up_do_not_stop_those_of_another),
     ),
 ]
 

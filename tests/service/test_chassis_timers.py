@@ -24,7 +24,9 @@ async def stage(servers: Servers) -> AsyncIterator[Stage]:
 
 async def set_timers(stage: Stage, *names: str) -> None:
     async with stage.database() as db:
-        due = [Reminder(due_at=NOON + timedelta(seconds=n), name=name) for n, name in enumerate(names)]
+        due = [
+            Reminder(tenant="370784004", due_at=NOON + timedelta(seconds=n), name=name) for n, name in enumerate(names)
+        ]
         await timers.schedule(db, due)
 
 
@@ -63,7 +65,7 @@ async def test_a_timer_that_cannot_be_handled_stays_and_the_others_fire(stage: S
 async def test_a_timer_replaces_the_one_with_its_key_and_can_be_unset(stage: Stage) -> None:
     await set_timers(stage, "a", "b")
     async with stage.database() as db:
-        later = [Reminder(due_at=NOON + timedelta(days=36500), name="a")]
+        later = [Reminder(tenant="370784004", due_at=NOON + timedelta(days=36500), name="a")]
         await timers.schedule(db, later)
         await timers.cancel(db, Reminder, ["b", "unknown"])
     assert await stage.service.timers.fire_due(limit=10) == 0

@@ -48,6 +48,7 @@ class Heard(SQLModel, table=True):
 class Reminder(Timer):
     key_field: ClassVar[str] = "name"
     name: str
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def router() -> EventRouter:
 
     @probe.due(Reminder)
     async def remind(due: Batch[Reminder], db: Database) -> list[Event]:
-        await db.insert(Heard, [{"case_id": new_id(), "fact": "reminder", "summary": r.name} for r in due])
+        await db.insert(Heard, [{"case_id": new_id(), "fact": "reminder", "summary": r.words or r.name} for r in due])
         return []
 
     @probe.answers(Note)

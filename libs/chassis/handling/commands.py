@@ -14,14 +14,21 @@ from asyncpg import PostgresConnectionError, PostgresError
 from libs.chassis.clock import Clock
 from libs.chassis.db.database import Engine, is_held, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Batch, CommandHandler, Done, EventRouter, Refused
+from libs.chassis.handling.held_up import HASTE, HeldUp
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics
+from libs.chassis.telemetry.failures import Failures
 
 log = structlog.get_logger()
 
 
 class NotTakenNow(Exception):
     """The database cannot take it at present, or is too far behind: nothing was stored, send it again."""
+
+    def __init__(self, why: str, failing_seconds: float = 0.0) -> None:
+        """`failing_seconds`: how long it has been so."""
+        super().__init__(why)
+        self.failing_seconds = failing_seconds
 
 
 def why_not_now(error: BaseException) -> str:
@@ -39,6 +46,16 @@ class _Pending:
     answer: asyncio.Future[Answer]
     traceparent: str | None
 
+    @property
+    def street(self) -> str:
+        return getattr(self.command, "tenant", "")
+
+
+def _fail(group: Sequence[_Pending], error: Exception) -> None:
+    for each in group:
+        if not each.answer.done():
+            each.answer.set_exception(error)
+
 
 class Commands:
     """Runs commands in groups, one group of a handler at a time.
@@ -51,6 +68,7 @@ class Commands:
         engine: Engine,
         router: EventRouter,
         clock: Clock,
+        failures: Failures,
         wake_relay: Callable[[], None],
         group_size: int,
         most_pending: int = 10_000,
@@ -58,6 +76,8 @@ class Commands:
         self._engine = engine
         self._router = router
         self._clock = clock
+        self._failures = failures
+        self._held_up = HeldUp("commands", failures)
         self._wake_relay = wake_relay
         self._group_size = group_size
         self._most_pending = most_pending
@@ -89,32 +109,36 @@ class Commands:
         try:
             while pending:
                 group, pending[:] = pending[: self._group_size], pending[self._group_size :]
-                await self._bisect(handler, group)
+                await self._street_by_street(handler, group)
         finally:
             del self._running[handler]
 
-    async def _bisect(self, handler: CommandHandler, group: Sequence[_Pending]) -> None:
+    async def _street_by_street(self, handler: CommandHandler, group: Sequence[_Pending]) -> None:
+        """All in one transaction, but those of streets in whose way a lock was a moment ago: each of them by itself."""
+        waiting = self._held_up.streets()
+        await self._bisect(handler, [p for p in group if p.street not in waiting])
+        for street in sorted(waiting & {p.street for p in group}):
+            await self._bisect(handler, [p for p in group if p.street == street], hasty=True)
+
+    async def _bisect(self, handler: CommandHandler, group: Sequence[_Pending], hasty: bool = False) -> None:
+        """Each is answered, if need be with an error."""
         started = time.perf_counter()
+        group = [p for p in group if not p.answer.cancelled()]
+        if not group:
+            return
         try:
-            answers = await self._in_one_transaction(handler, [p for p in group if not p.answer.cancelled()])
+            answers = await self._in_one_transaction(handler, group, hasty)
         except Exception as error:
-            streets = {getattr(each.command, "tenant", None) for each in group}
-            if is_held(error) and len(streets) > 1:
-                for street in streets:
-                    await self._bisect(handler, [p for p in group if getattr(p.command, "tenant", None) == street])
-                return
             if is_outage(error):
-                log.warning("commands_not_taken", handler=_name(handler), size=len(group), reason=reason_of(error))
-                error = NotTakenNow(why_not_now(error))
+                await self._not_taken(handler, group, error)
             elif len(group) > 1:
                 middle = len(group) // 2
-                await self._bisect(handler, group[:middle])
-                await self._bisect(handler, group[middle:])
-                return
-            for each in group:
-                if not each.answer.done():
-                    each.answer.set_exception(error)
+                await self._bisect(handler, group[:middle], hasty)
+                await self._bisect(handler, group[middle:], hasty)
+            else:
+                _fail(group, error)
             return
+        self._failures.succeeded("commands")
         for each, answer in answers:
             if not each.answer.done():
                 each.answer.set_result(answer)
@@ -129,11 +153,29 @@ class Commands:
             milliseconds=round(seconds * 1000, 1),
         )
 
+    async def _not_taken(self, handler: CommandHandler, group: Sequence[_Pending], error: Exception) -> None:
+        """Of several streets that are held up, each is tried by itself: a lock is seldom in the way of all."""
+        streets = sorted({p.street for p in group})
+        if not is_held(error):
+            self._failures.failed("commands", reason_of(error))
+            failing_seconds = self._failures.seconds("commands")
+        elif len(streets) == 1:
+            self._held_up.add(streets[0], reason_of(error))
+            failing_seconds = self._held_up.seconds(streets[0])
+        else:
+            for street in streets:
+                await self._bisect(handler, [p for p in group if p.street == street], hasty=True)
+            return
+        _fail(group, NotTakenNow(why_not_now(error), failing_seconds))
+
     async def _in_one_transaction(
-        self, handler: CommandHandler, group: Sequence[_Pending]
+        self, handler: CommandHandler, group: Sequence[_Pending], hasty: bool
     ) -> list[tuple[_Pending, Answer]]:
+        """In haste it waits for no lock."""
         batch = Batch([p.command for p in group], self._clock.now())
         async with transaction(self._engine) as db:
+            if hasty:
+                await db.execute(HASTE)
             answers = list(zip(group, await handler(batch, db), strict=True))
             facts = [
                 (event, outbox.Cause(traceparent=each.traceparent))

@@ -20,18 +20,16 @@ from libs.chassis.db.database import Database, Engine, autocommit, is_held, is_o
 from libs.chassis.db.tables import Inbox
 from libs.chassis.handlers import Batch, EventHandler, EventRouter
 from libs.chassis.handling import retries
+from libs.chassis.handling.held_up import HASTE, HeldUp
 from libs.chassis.handling.retries import RetryEntry
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics, traces
+from libs.chassis.telemetry.failures import Failures
 from libs.contracts import cloudevents
 from libs.contracts.cloudevents import Envelope, NotAMessage
 from libs.contracts.message import Event, Message
 
 log = structlog.get_logger()
-
-HELD_SECONDS = 10.0
-"""So long after a street was held up by somebody's lock its messages are tried without waiting for that lock."""
-HASTE = text("SET LOCAL lock_timeout = '100ms'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,7 @@ class Processor:
         router: EventRouter,
         clock: Clock,
         tracing: traces.Telemetry,
+        failures: Failures,
         wake_relay: Callable[[], None],
         handled: Callable[[], None] = lambda: None,
     ) -> None:
@@ -79,7 +78,7 @@ class Processor:
         self._tracing = tracing
         self._wake_relay = wake_relay
         self._handled = handled
-        self._held_until: dict[str, float] = {}
+        self._held_up = HeldUp("messages", failures)
 
     async def process(self, envelopes: Sequence[Envelope]) -> set[int]:
         """When this returns each message is handled, stored for a retry, or parked, and may be acknowledged, but for
@@ -122,8 +121,7 @@ class Processor:
     async def _street_by_street(self, items: Sequence[Received]) -> list[Received]:
         """All in one transaction, but those of streets in whose way a lock was a moment ago: each of them by itself.
         The items that are held up."""
-        now = time.monotonic()
-        waiting = {tenant for tenant, until in self._held_until.items() if until > now}
+        waiting = self._held_up.streets()
         held = await self._bisect([i for i in items if i.message.tenant not in waiting])
         for tenant in sorted(waiting & {i.message.tenant for i in items}):
             held += await self._bisect([i for i in items if i.message.tenant == tenant], hasty=True)
@@ -151,8 +149,7 @@ class Processor:
         """A lock of somebody else is in the way: whose street it is of is held up, and the others go on."""
         streets = sorted({item.message.tenant for item in items})
         if len(streets) == 1:
-            log.warning("street_held_up", tenant=streets[0], messages=len(items), reason=reason_of(error))
-            self._held_until[streets[0]] = time.monotonic() + HELD_SECONDS
+            self._held_up.add(streets[0], reason_of(error))
             return items
         held = []
         for street in streets:

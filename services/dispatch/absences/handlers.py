@@ -55,7 +55,7 @@ async def record_absences(commands: Batch[RecordAbsence], db: Database) -> list[
     # From the answer on nothing is offered to them; what has been offered already goes to others when the timer fires.
     begun = [absence for absence in new if absence.from_at <= commands.now]
     await workload_tables.set_absent(db, {(a.tenant, a.member_id): a.until_at for a in begun})
-    await timers.schedule(db, [AbsenceBegins(due_at=a.from_at, absence_id=a.absence_id) for a in new])
+    await timers.schedule(db, [AbsenceBegins(tenant=a.tenant, due_at=a.from_at, absence_id=a.absence_id) for a in new])
     return answers
 
 

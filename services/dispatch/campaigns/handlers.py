@@ -89,7 +89,8 @@ async def schedule_next_rounds(db: Database, campaigns: Iterable[Campaign]) -> N
     """One timer for each that goes on, none for the others."""
     over = [str(c.campaign_id) for c in campaigns if c.next_at is None]
     await timers.cancel(db, NextRound, over)
-    await timers.schedule(db, [NextRound(due_at=c.next_at, campaign_id=c.campaign_id) for c in campaigns if c.next_at])
+    rounds = [NextRound(tenant=c.tenant, due_at=c.next_at, campaign_id=c.campaign_id) for c in campaigns if c.next_at]
+    await timers.schedule(db, rounds)
 
 
 def not_fitting(wrong: Sequence[Wrong]) -> Refused:

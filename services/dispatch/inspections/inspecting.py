@@ -79,7 +79,7 @@ async def record(db: Database, changed: Sequence[Inspected]) -> list[Event]:
 
 def clocks_of(asked: Iterable[Inspected]) -> list[InspectionClock]:
     return [
-        InspectionClock(due_at=i.due_at, inspection_id=i.inspection_id)
+        InspectionClock(tenant=i.tenant, due_at=i.due_at, inspection_id=i.inspection_id)
         for i in (each.inspection for each in asked)
         if i.state is State.ASSIGNED
     ]

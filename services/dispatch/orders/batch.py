@@ -45,7 +45,9 @@ def clock_of(order: Order, street: Street) -> OrderClock | None:
     if due_at is None:
         return None
     next_at = running.amber_at(street.calendar) if running else due_at
-    return OrderClock(due_at=next_at, order_id=order.order_id, stage=order.stage, stage_ends_at=due_at)
+    return OrderClock(
+        tenant=order.tenant, due_at=next_at, order_id=order.order_id, stage=order.stage, stage_ends_at=due_at
+    )
 
 
 class OfferLease(Timer):
@@ -64,7 +66,7 @@ class OfferLease(Timer):
 def lease_of(order: Order) -> OfferLease | None:
     if order.state is not State.OFFERED or order.lease_ends_at is None:
         return None
-    return OfferLease(due_at=order.lease_ends_at, order_id=order.order_id, offers=order.offers)
+    return OfferLease(tenant=order.tenant, due_at=order.lease_ends_at, order_id=order.order_id, offers=order.offers)
 
 
 def no_members(_: Order, __: Street) -> Iterable[str]:

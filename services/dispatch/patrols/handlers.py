@@ -56,7 +56,8 @@ async def begin_rounds(clocks: Batch[NextRound], db: Database) -> list[Event]:
     await campaign_tables.update_campaigns(db, changed)
     await schedule_next_rounds(db, changed)
     made = [(each, tasks) for each, tasks in planned if each.round_id in new]
-    await timers.schedule(db, [RoundOver(due_at=each.visit_by, round_id=each.round_id) for each, _ in made])
+    over = [RoundOver(tenant=each.tenant, due_at=each.visit_by, round_id=each.round_id) for each, _ in made]
+    await timers.schedule(db, over)
     return [fact for each, tasks in made for fact in patrol.facts_of(each, tasks, clocks.now)]
 
 

@@ -22,8 +22,6 @@ class ListTurns(Timer):
 
     key_field: ClassVar[str] = "tenant"
 
-    tenant: str
-
 
 @dataclass(frozen=True, slots=True)
 class ListChange:

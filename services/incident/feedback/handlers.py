@@ -37,7 +37,6 @@ class FeedbackClock(Timer):
 
     key_field: ClassVar[str] = "closing"
 
-    tenant: str
     case_id: UUID
     closing: UUID
 

@@ -1,0 +1,41 @@
+"""Streets in whose way somebody's lock is: what is due for them is tried in haste, so that other streets go on."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import text
+
+from libs.chassis.telemetry.failures import Failures
+
+HELD_SECONDS = 10.0
+"""So long after a street was last held up its work is tried without waiting for the lock."""
+HASTE = text("SET LOCAL lock_timeout = '100ms'")
+
+
+class HeldUp:
+    """The streets for whom one kind of work is held up, in this process."""
+
+    def __init__(self, work: str, failures: Failures) -> None:
+        self._work = work
+        self._failures = failures
+        self._until: dict[str, float] = {}
+
+    def add(self, street: str, reason: str) -> None:
+        self._until[street] = time.monotonic() + HELD_SECONDS
+        self._failures.failed(self._named(street), reason)
+
+    def seconds(self, street: str) -> float:
+        """How long the street has been held up."""
+        return self._failures.seconds(self._named(street))
+
+    def streets(self) -> set[str]:
+        """Those that were held up a moment ago."""
+        now = time.monotonic()
+        for street in [street for street, until in self._until.items() if until <= now]:
+            del self._until[street]
+            self._failures.succeeded(self._named(street))
+        return set(self._until)
+
+    def _named(self, street: str) -> str:
+        return f"{self._work} of {street}"
