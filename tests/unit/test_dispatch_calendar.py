@@ -156,3 +156,12 @@ def test_a_deadline_is_where_counting_minute_by_minute_leads(start: datetime, ho
         left -= works
         moment += timedelta(minutes=1)
     assert deadline(start, Clock(hours, HOUR), NATIONAL) == moment
+
+
+def test_a_clock_without_any_time_left_is_amber_at_its_end_however_much_was_spent() -> None:
+    end = at("2026-11-30 11:00")
+    assert Running(end, end, HOUR, spent=timedelta(hours=3)).amber_at(NATIONAL) == end
+
+
+def test_the_first_working_day_that_is_known_counts_like_any_other() -> None:
+    assert deadline(at("2004-01-05 08:30"), Clock(2, HOUR), NATIONAL) == at("2004-01-05 10:30")

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from libs.contracts.values import Level
-from services.dispatch.grid.domain.gazetteer import Ambiguous, Found, Gazetteer, Unknown, plain, shortened
+from services.dispatch.grid.domain.gazetteer import SAID_AT_MOST, Ambiguous, Found, Gazetteer, Unknown, plain, shortened
 from services.dispatch.grid.domain.tree import GridTree, Unit
 from tests.support.linghe_street import TENANT, linghe
 from tests.support.small_street import ROOT, UNITS
@@ -199,3 +199,14 @@ def test_any_text_has_an_answer_and_always_the_same(text: str) -> None:
     answer = linghe().gazetteer.find(text)
     assert answer == linghe().gazetteer.find(text)
     assert answer.because
+
+
+def test_of_many_that_a_name_may_mean_some_are_said_and_the_others_counted() -> None:
+    villages = [place_in(number) for number in range(SAID_AT_MOST + 2)]
+    answer = Gazetteer(GridTree.of([*UNITS, *villages], {})).find("三官庙")
+    assert isinstance(answer, Ambiguous)
+    assert answer.because.endswith(f"三官庙 ({villages[SAID_AT_MOST - 1].code}) or 2 more")
+
+
+def place_in(number: int) -> Unit:
+    return Unit(f"{ROOT}3{number:02}", Level.GRID, f"{ROOT}01", "三官庙", "P", UNITS[2].org_kind, "三官庙党支部")

@@ -28,6 +28,7 @@ from services.dispatch.inspections.domain import choosing as sending
 from services.dispatch.inspections.domain import inspection
 from services.dispatch.inspections.domain.inspection import MOVES, OPEN, Inspected, Inspection, Move, State
 from services.dispatch.orders.domain import work
+from services.dispatch.orders.domain.offering import ANYBODY
 from services.dispatch.orders.domain.order import Order, Refusal
 from services.dispatch.routing.domain import RoutingRequest, route_all
 from services.dispatch.workload.domain import Workload
@@ -44,13 +45,13 @@ def to_check(order: Order, loads: Workload = FREE, before: Inspection | None = N
     return sending.ask_to_check(new_id(), order, before, STREET, loads, order.moved_at)
 
 
-def to_verify(reported_by: str | None = None, loads: Workload = FREE) -> Inspected:
+def to_verify(reported_by: str | None = None, loads: Workload = FREE, category: str = "11001") -> Inspected:
     case = VerifyAsked(
         tenant=ROOT,
         occurred_at=NOON,
         case_id=new_id(),
         case_no="20261123-000001",
-        category="11001",
+        category=category,
         category_name="围墙倾斜",
         request_kind=RequestKind.SNAPSHOT,
         place=Place(point=Point(longitude=119.005, latitude=36.005)),
@@ -288,3 +289,7 @@ class Inspections(RuleBasedStateMachine):
 
 TestInspections = Inspections.TestCase
 TestInspections.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+def test_a_report_of_an_unknown_category_may_be_looked_at_by_anybody() -> None:
+    assert to_verify(category="99999").inspection.skills == ANYBODY

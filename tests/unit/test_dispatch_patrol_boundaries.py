@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import shapely
 
 from libs.contracts.dispatch import (
     PatrolAssigned,
@@ -15,14 +16,15 @@ from libs.contracts.values import Level
 from services.dispatch.campaigns.domain.campaign import LONGEST_WINDOW, SHORTEST_WINDOW, AnswerKind, Item, what_is_wrong
 from services.dispatch.campaigns.domain.recurrence import ROUNDS_A_DAY_AT_MOST, NoRecurrence, checked, next_occurrences
 from services.dispatch.coverage.domain import roll_up
+from services.dispatch.grid.domain.tree import GridTree
 from services.dispatch.patrols.domain.patrol import State as PatrolState
 from services.dispatch.patrols.domain.patrol import Task, assign, facts_of
-from services.dispatch.patrols.domain.visit import CLOCKS_DIFFER
+from services.dispatch.patrols.domain.visit import CLOCKS_DIFFER, metres_off
 from services.dispatch.patrols.domain.visit import Found as VisitFound
 from services.dispatch.workload.domain import Workload
 from tests.support.campaigns import PLAN
 from tests.support.orders import M1
-from tests.support.small_street import ROOT, STREET
+from tests.support.small_street import BORDERS, ROOT, STREET, UNITS
 from tests.support.stage import NOON
 from tests.support.visits import FIRST, ROUND, SECOND, refused, said, visited
 
@@ -127,3 +129,15 @@ def test_what_no_task_is_counts_nothing(state: PatrolState) -> None:
 @pytest.mark.parametrize("category", [None, "11001"])
 def test_a_finding_of_the_campaigns_or_of_a_listed_category_is_taken(category: str | None) -> None:
     assert visited(said(findings=(VisitFound("堵塞", category),))).said.findings
+
+
+def test_what_lies_below_a_unit_and_outside_of_its_border_is_in_the_unit_and_not_near_it_from_outside() -> None:
+    """Borders of a roster may disagree by some metres: the lowest unit says where a point is."""
+    village = f"{ROOT}201"
+    bordered = replace(STREET, units=GridTree.of(UNITS, {**BORDERS, village: shapely.box(119, 36, 119.015, 36.01)}))
+    within, beyond = (119.018, 36.005), (119.018, 36.0101)
+    [inside] = metres_off([(village, within)], bordered)
+    [outside] = metres_off([(village, beyond)], bordered)
+    assert inside == 0
+    assert outside is not None
+    assert outside > 200

@@ -9,6 +9,7 @@ import shapely
 from pydantic import ValidationError
 
 from services.dispatch.grid.domain.borders import Borders
+from services.dispatch.grid.domain.gazetteer import NamedPlace
 from services.dispatch.grid.domain.tree import as_array
 from services.dispatch.roster.domain.cell_types import Problem
 from services.dispatch.roster.domain.places_and_rules import PlaceCells, RuleCells, wrong_places, wrong_rules
@@ -102,3 +103,9 @@ def test_a_name_has_up_to_a_hundred_characters(length: int, fits: bool) -> None:
 def test_a_cell_of_several_names_has_semicolons_between_them() -> None:
     assert place(aliases="凌小;;一小").aliases == ("凌小", "一小")
     assert place(unit="").unit is None
+
+
+def test_a_line_becomes_the_place_that_it_names() -> None:
+    line = place(aliases=["中心小学"], former_names=["完小"], unit="370784004201", longitude=119.005, latitude=36.005)
+    names = ("中心小学",), ("完小",)
+    assert line.value() == NamedPlace("L1", "凌河小学", "school", *names, "370784004201", (119.005, 36.005))

@@ -96,3 +96,13 @@ def test_an_empty_tree_takes_its_first_units() -> None:
     units = Packed.of([pack(unit) for unit in ORDERED], as_array([None] * len(ORDERED)))
     tree = GridTree(Packed.joined([])).changed(units)
     assert {code: tree[code] for code in tree} == {unit.code: unit for unit in UNITS}
+
+
+def test_a_new_unit_without_a_border_moves_no_other_on_the_map() -> None:
+    tree = GridTree.of(UNITS, BORDERS)
+    [before] = tree.map.locate([(119.005, 36.005)])
+    assert before is not None
+    changed = tree.changed(Packed.of([pack(replace(tree[f"{ROOT}201"], code=f"{ROOT}200", name="新村"))], NOWHERE))
+    [found] = changed.map.locate([(119.005, 36.005)])
+    assert found is not None
+    assert changed.unit(found.unit).code == tree.unit(before.unit).code == f"{ROOT}20101"

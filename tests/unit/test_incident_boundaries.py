@@ -18,12 +18,14 @@ from services.incident.cases.domain.case import (
     apply_order_fact,
     begin,
     reopen,
+    step_of,
     window,
 )
 from services.incident.cases.domain.case import Move as CaseMove
 from services.incident.cases.domain.history import Entry, apply_entry, broken
 from services.incident.cases.domain.redaction import SUMMARY_LENGTH, summarise
 from services.incident.cases.domain.tracking_code import as_issued
+from services.incident.cases.domain.words import in_order
 from services.incident.duplicates.domain import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
 from services.incident.intake.domain import key_used, unknown_category, unstorable
 from tests.support.order_facts import CASE, NOON, STREET, checked, claimed, dispatched, handled
@@ -165,3 +167,35 @@ def test_a_case_that_is_opened_again_at_the_instant_of_its_closing_stays_open() 
 def test_a_summary_of_exactly_the_greatest_length_is_not_cut() -> None:
     assert summarise("灯" * SUMMARY_LENGTH) == "灯" * SUMMARY_LENGTH
     assert summarise("灯" * (SUMMARY_LENGTH + 1)) == "灯" * (SUMMARY_LENGTH - 1) + "…"
+
+
+def test_a_check_is_in_the_timeline_by_its_result() -> None:
+    assert [step_of(checked(1)), step_of(checked(1, passed=False)), step_of(claimed(1))] == [
+        "passed",
+        "failed",
+        "claimed",
+    ]
+
+
+def test_a_case_that_was_opened_again_or_put_under_another_stands_so_by_its_history() -> None:
+    closed = after_facts(Standing(State.REGISTERED, opened=1), claimed(1), handled(2), checked(3))
+    at = NOON + timedelta(days=1)
+    again = apply_entry(closed, Entry(STREET, CASE, 9, UUID(int=9), "reopened", at, at, {}))
+    assert again == reopen(closed, at, UUID(int=9))
+    under = apply_entry(closed, Entry(STREET, CASE, 9, UUID(int=9), "put_under", at, at, {"parent": "20261123-000009"}))
+    assert under == replace(closed, parent="20261123-000009")
+
+
+def test_the_same_fact_again_moves_nothing() -> None:
+    for fact in (dispatched(1), claimed(1), handled(1), checked(1), checked(1, passed=False)):
+        once = replace(apply_order_fact(Standing(State.REGISTERED, opened=1), fact), settled_at=NOON)
+        assert apply_order_fact(once, fact) == once
+
+
+def test_steps_are_shown_by_their_time_and_at_one_instant_as_a_case_goes() -> None:
+    def step(name: str, minute: int) -> Entry:
+        at = NOON + timedelta(minutes=minute)
+        return Entry(STREET, CASE, 1, UUID(int=1), name, at, at, {})
+
+    shuffled = [step("passed", 2), step("claimed", 2), step("handled", 2), step("reported", 1)]
+    assert [s.step for s in in_order(shuffled)] == ["reported", "claimed", "handled", "passed"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from libs.contracts.incident import ReportCase
-from libs.contracts.values import Place, Point, SealedContact
+from libs.contracts.values import Appointment, Place, Point, SealedContact
 from services.incident.cases.domain.case import Closing, Standing, State
 from services.incident.cases.domain.refusals import Conflict
 from services.incident.cases.domain.tracking_code import as_issued, tracking_code
@@ -133,3 +133,13 @@ def test_only_a_closed_case_is_evaluated(state: State) -> None:
 def test_a_code_is_written_with_the_digits_of_ascii(tenant: str) -> None:
     with pytest.raises(ValidationError, match="tenant"):
         ReportCase.model_validate({**REPORT.model_dump(), "tenant": tenant})
+
+
+def test_windows_a_microsecond_apart_are_not_the_same() -> None:
+    def window(microseconds: int) -> ReportCase:
+        starts_at = NOON + timedelta(microseconds=microseconds)
+        return REPORT.model_copy(
+            update={"appointment": Appointment(starts_at=starts_at, ends_at=NOON + timedelta(hours=2))}
+        )
+
+    assert len({fingerprint(window(n)) for n in range(3)}) == 3

@@ -122,3 +122,14 @@ def test_texts_are_alike_the_same_way_round() -> None:
     assert one is not None
     assert other is not None
     assert one.score == other.score
+
+
+def test_a_refusal_to_merge_says_how_the_case_stands_that_should_take_it_in() -> None:
+    into = with_state(INTO, State.CLOSED)
+    assert why_not(merge(CASE, into)) == (
+        f"Case {INTO.case_no} is closed; only a case that is not over yet takes others in."
+    )
+
+
+def test_ten_candidates_are_shown() -> None:
+    assert len(candidates(LAMP, [replace(SAME, case_no=f"20261123-0001{n:02}") for n in range(30)])) == 10

@@ -14,7 +14,10 @@ from services.notify.recipients.domain.reach import (
     Recipient,
     Suppress,
     kind,
+    member,
+    org,
     reach,
+    reporter,
 )
 
 EVERY = frozenset(Channel)
@@ -121,3 +124,7 @@ def test_a_contact_does_not_print_itself() -> None:
 
 def test_an_unknown_language_is_chinese() -> None:
     assert read_contact({"language": "tlh"}).language == "zh"
+
+
+def test_every_kind_of_recipient_has_an_id_that_says_its_kind() -> None:
+    assert [reporter("7-1"), member("M1"), org("P1")] == ["reporter:7-1", "member:M1", "org:P1"]

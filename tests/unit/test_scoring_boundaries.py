@@ -10,10 +10,12 @@ from uuid import UUID
 import pytest
 
 from libs.contracts.dispatch import CaseVerified, PatrolVisited
+from services.scoring.earning.domain import deeds
 from services.scoring.earning.domain.deeds import verification_deed, visit_deed
 from services.scoring.ledger.domain import Because, Kind, strongest
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
-from tests.support.stage import NOON
+from tests.support.scoring import checked
+from tests.support.stage import NOON, stamped
 
 GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
 SECOND = timedelta(seconds=1)
@@ -70,3 +72,18 @@ def test_the_heavier_of_two_is_kept_in_either_order_and_each_order_has_its_own()
     for both in ((early, late), (late, early)):
         assert strongest([*both, reopening(order=2)]) == {UUID(int=1): late, UUID(int=2): reopening(order=2)}
     assert late.because is Because.CHECK_FAILED
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_check_is_a_deed_for_its_order_only_where_it_passed(passed: bool) -> None:
+    check = stamped(checked(passed=passed))
+    deed = deeds.check_deed(check)
+    assert (deed.order_id, deed.holds["passed"]) == (check.order_id if passed else None, passed)
+    assert (deed.cause_id, deed.case_id, deed.category_points) == (check.id, check.case_id, check.points)
+
+
+def test_a_failed_check_undoes_what_its_order_earned() -> None:
+    check = stamped(checked(passed=False))
+    undo = deeds.undo_of_failed_check(check)
+    assert (undo.tenant, undo.order_id, undo.case_id) == (check.tenant, check.order_id, check.case_id)
+    assert (undo.cause_id, undo.occurred_at, undo.because) == (check.id, check.occurred_at, Because.CHECK_FAILED)
