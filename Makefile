@@ -52,8 +52,8 @@ format: $(READY) ## Format the code, sort its imports, generate the generated do
 bench: $(READY) ## Measure, each figure beside the limit of the bare libraries
 	@$(RUN) tests.bench$(if $(GROWTH),.growth) $(if $(ONLY),--only $(ONLY)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) $(if $(FULL),--full)
 
-chaos: $(READY) ## Break everything under load, then check every invariant: SEED=1,2 MINUTES=10 RATE=2
-	@$(RUN) tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),2)
+chaos: $(READY) ## Break everything under load, then check every invariant: SEED=1,2 MINUTES=10 RATE=2, or ALONE=1
+	@$(RUN) tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),2) $(if $(ALONE),--alone)
 
 mutants: $(READY) ## Whether the unit tests notice small mistakes in the pure files: SEED=1 COUNT=300 ONLY=dispatch
 	@$(RUN) tests.mutants --seed $(or $(SEED),1) --count $(or $(COUNT),300) $(if $(ONLY),--only $(ONLY))

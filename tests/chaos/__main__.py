@@ -20,11 +20,13 @@ def main() -> int:
     parser.add_argument("--seed", default="1", help="one seed, or several separated by commas")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=2.0, help="reports a second")
+    parser.add_argument("--alone", action="store_true", help="every kind of fault once, one after the other")
     wanted = parser.parse_args()
+    minutes = None if wanted.alone else wanted.minutes
     console = Console()
     reports: list[Report] = []
     for seed in wanted.seed.split(","):
-        report = run(FOLDER / seed, int(seed), wanted.minutes, reports_a_second=wanted.rate, say=console.print)
+        report = run(FOLDER / seed, int(seed), minutes, reports_a_second=wanted.rate, say=console.print)
         report.write(FOLDER / seed / "result.json")
         report.show(console)
         reports.append(report)

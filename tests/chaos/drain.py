@@ -9,6 +9,7 @@ import asyncpg
 
 from deploy.local.reconciliation.at_rest import lag, under_way, wait_until_nothing
 from deploy.local.system import LocalSystem
+from libs.chassis.messaging import upkeep
 from libs.contracts.services import SERVICES
 
 HURRY_SECONDS = 5.0
@@ -20,6 +21,27 @@ SEND_NOW = "UPDATE deliveries SET due_at = now() WHERE state = 'queued' AND due_
 async def lag_zero_at(local: LocalSystem, patience_seconds: float) -> float | None:
     """When for once everything was published and consumed, in seconds since 1970; None when the patience was over."""
     return None if await wait_until_nothing(lag, local, patience_seconds) else time.time()
+
+
+async def caught_up_at(local: LocalSystem, patience_seconds: float) -> float | None:
+    """As `lag_zero_at`, and no stream turned out afterwards to have lost something: each is looked at meanwhile."""
+    while (at := await lag_zero_at(local, patience_seconds)) is not None:
+        noted = await _losses(local)
+        await asyncio.sleep(upkeep.LOOK_SECONDS + upkeep.REST_SECONDS)
+        if await _losses(local) == noted:
+            return at
+    return None
+
+
+async def _losses(local: LocalSystem) -> list[int]:
+    found = []
+    for service in SERVICES:
+        connection = await asyncpg.connect(local.database_url(service))
+        try:
+            found.append(await connection.fetchval("SELECT count(*) FROM stream_losses"))
+        finally:
+            await connection.close()
+    return found
 
 
 async def drain(local: LocalSystem, patience_seconds: float) -> list[str]:

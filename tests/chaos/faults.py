@@ -19,6 +19,7 @@ from nats.js.errors import Error as JetStreamError
 from deploy.local.servers.guarded_process import EndedAtStart, Process
 from deploy.local.servers.nats_server import Nats
 from tests.chaos import forgetting
+from tests.chaos.drain import caught_up_at
 from tests.chaos.next_version import NEXT, migrate_to_the_next_version
 from tests.chaos.parts import POSTGRES, service_of
 from tests.chaos.provider import MOODS, WELL
@@ -27,6 +28,7 @@ from tests.chaos.world import World
 
 PROBE_SECONDS, PROBES = 1.0, 4
 STARTS = 5
+PATIENCE_SECONDS = 120.0
 
 TROUBLES = (
     EndedAtStart,
@@ -44,11 +46,13 @@ T = TypeVar("T")
 
 @dataclass
 class Happened:
-    """A fault as it was, in real time (seconds since 1970). `healed_at` is None for one that could not be healed."""
+    """A fault as it was, in real time (seconds since 1970). `healed_at` is None for one that could not be healed;
+    `caught_up_at` is known of faults that come one by one."""
 
     planned: Planned
     begun_at: float
     healed_at: float | None = None
+    caught_up_at: float | None = None
     trouble: str | None = None
 
 
@@ -207,6 +211,16 @@ async def inflict(world: World, faults: Sequence[Planned]) -> list[Happened]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_inflict(world, each, begun, guards)) for each in faults]
     return [task.result() for task in tasks]
+
+
+async def inflict_one_by_one(world: World, faults: Sequence[Planned]) -> list[Happened]:
+    """Each when everything is published and consumed after the one before."""
+    done = []
+    for each in faults:
+        happened = await _inflict(world, each, time.monotonic(), defaultdict(asyncio.Lock))
+        happened.caught_up_at = await caught_up_at(world.local, PATIENCE_SECONDS)
+        done.append(happened)
+    return done
 
 
 async def _inflict(world: World, planned: Planned, begun: float, guards: dict[str, asyncio.Lock]) -> Happened:

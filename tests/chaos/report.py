@@ -17,12 +17,14 @@ from tests.chaos.faults import Happened
 from tests.chaos.recovery import Recovery
 
 GOAL_GAP_SECONDS, GOAL_LAG_SECONDS = 12, 60
+GOAL_LAG_ALONE_SECONDS = 15
+"""After a fault that came by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     seed: int
-    minutes: float
+    minutes: float | None
     reports_a_second: float
     happened: Sequence[Happened]
     left_out: tuple[str, ...]
@@ -38,12 +40,16 @@ class Report:
         file.write_text(json.dumps(asdict(self) | {"holds": self.holds}, ensure_ascii=False, indent=1) + "\n")
 
     def show(self, console: Console) -> None:
-        table = Table("fault", title=f"Seed {self.seed}, {self.minutes:g} minutes", title_justify="left")
+        during = "one by one" if self.minutes is None else f"{self.minutes:g} minutes"
+        table = Table("fault", title=f"Seed {self.seed}, {during}", title_justify="left")
         table.add_column("times", justify="right")
         table.add_column("to the next 2xx, longest", justify="right")
+        if self.minutes is None:
+            table.add_column(f"to lag zero (goal: {GOAL_LAG_ALONE_SECONDS} s)", justify="right")
+        alone = {each.planned.kind: [_seconds_to_lag_zero(each)] for each in self.happened if self.minutes is None}
         for kind, count in sorted(Counter(each.planned.kind for each in self.happened).items()):
             seconds = self.recovery.after.get(kind)
-            table.add_row(kind, str(count), "" if seconds is None else f"{seconds:.1f} s")
+            table.add_row(kind, str(count), "" if seconds is None else f"{seconds:.1f} s", *alone.get(kind, []))
         for kind in self.left_out:
             table.add_row(kind, "left out")
         console.print(table)
@@ -56,4 +62,11 @@ class Report:
         console.print(f"From the last healing to lag zero: {lag} (goal: {GOAL_LAG_SECONDS} s).")
         check.show(self.checks, console)
         if not self.holds:
-            console.print(f"Again: make chaos SEED={self.seed} MINUTES={self.minutes:g} RATE={self.reports_a_second:g}")
+            how = "ALONE=1" if self.minutes is None else f"MINUTES={self.minutes:g}"
+            console.print(f"Again: make chaos SEED={self.seed} {how} RATE={self.reports_a_second:g}")
+
+
+def _seconds_to_lag_zero(fault: Happened) -> str:
+    if fault.caught_up_at is None or fault.healed_at is None:
+        return "never"
+    return f"{max(0.0, fault.caught_up_at - fault.healed_at):.1f} s"

@@ -132,6 +132,15 @@ def schedule(seed: int, minutes: float, kinds: tuple[Kind, ...] = KINDS) -> list
     return planned
 
 
+def one_of_each(seed: int, kinds: tuple[Kind, ...] = KINDS) -> list[Planned]:
+    """Every kind once, for half as long as it may usually last, to be done one after the other."""
+    rng = Random(seed)
+    return [
+        Planned(0.0, kind.name, rng.choice(kind.targets), sum(kind.lasts) / 2, sum(kind.strengths) / 2 or 0.1, ())
+        for kind in kinds
+    ]
+
+
 def _another_bag(kinds: tuple[Kind, ...], rng: Random) -> list[Kind]:
     every = [kind for kind in kinds for _ in range(kind.weight)]
     return rng.sample(every, len(every))

@@ -14,7 +14,7 @@ from asyncpg import PostgresConnectionError, PostgresError
 from libs.chassis.clock import Clock
 from libs.chassis.db.database import Engine, is_held, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Batch, CommandHandler, Done, EventRouter, Refused
-from libs.chassis.handling.held_up import HASTE, HeldUp
+from libs.chassis.handling.held_up import HeldUp, hurry
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics
 from libs.chassis.telemetry.failures import Failures
@@ -175,7 +175,7 @@ class Commands:
         batch = Batch([p.command for p in group], self._clock.now())
         async with transaction(self._engine) as db:
             if hasty:
-                await db.execute(HASTE)
+                await hurry(db)
             answers = list(zip(group, await handler(batch, db), strict=True))
             facts = [
                 (event, outbox.Cause(traceparent=each.traceparent))

@@ -6,11 +6,17 @@ import time
 
 from sqlalchemy import text
 
+from libs.chassis.db.database import Database
 from libs.chassis.telemetry.failures import Failures
 
 HELD_SECONDS = 10.0
 """So long after a street was last held up its work is tried without waiting for the lock."""
 HASTE = text("SET LOCAL lock_timeout = '100ms'")
+
+
+async def hurry(db: Database) -> None:
+    """Wait for no lock in this transaction."""
+    await db.execute(HASTE)
 
 
 class HeldUp:

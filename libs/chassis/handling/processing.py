@@ -20,7 +20,7 @@ from libs.chassis.db.database import Database, Engine, autocommit, is_held, is_o
 from libs.chassis.db.tables import Inbox
 from libs.chassis.handlers import Batch, EventHandler, EventRouter
 from libs.chassis.handling import retries
-from libs.chassis.handling.held_up import HASTE, HeldUp
+from libs.chassis.handling.held_up import HeldUp, hurry
 from libs.chassis.handling.retries import RetryEntry
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics, traces
@@ -163,7 +163,7 @@ class Processor:
         try:
             async with transaction(self._engine) as db:
                 if hasty:
-                    await db.execute(HASTE)
+                    await hurry(db)
                 new = set(
                     await db.insert(
                         Inbox,

@@ -14,7 +14,7 @@ from libs.chassis.clock import Clock
 from libs.chassis.db.database import Database, Engine, autocommit, is_held, is_outage, reason_of, transaction
 from libs.chassis.handlers import Batch, EventRouter, Timer
 from libs.chassis.handling import retries
-from libs.chassis.handling.held_up import HASTE, HeldUp
+from libs.chassis.handling.held_up import HeldUp, hurry
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics
 from libs.chassis.telemetry.failures import Failures
@@ -180,7 +180,7 @@ class TimerSweep:
         timer, handler = self._router.timers[due.name]
         async with transaction(self._engine) as db:
             if due.only is not None:
-                await db.execute(HASTE)
+                await hurry(db)
             rows = await db.rows(TAKE, due.parameters())
             fired = sorted((timer.model_validate(row.body) for row in rows), key=lambda t: t.due_at)
             events = await handler(Batch(fired, due.now), db) if fired else ()

@@ -30,7 +30,7 @@ LATE_CLAIMS = Refuse("timeline", "NEW.step = 'claimed'", seconds=3.0)
 @bug("incident", "a report is answered before it is committed", ONCE, trouble=NO_CASES)
 def answer_before_commit(patches: Patches) -> None:
     def make(_: Any) -> Any:
-        async def answer_first(self: Commands, handler: Any, group: Sequence[Any]) -> list[Any]:
+        async def answer_first(self: Commands, handler: Any, group: Sequence[Any], _: bool) -> list[Any]:
             batch = Batch([p.command for p in group], self._clock.now())
             async with transaction(self._engine) as db:
                 answers = list(zip(group, await handler(batch, db), strict=True))
