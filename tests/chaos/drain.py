@@ -6,11 +6,13 @@ import asyncio
 import time
 
 import asyncpg
+import nats
 
 from deploy.local.reconciliation.at_rest import lag, under_way, wait_until_nothing
 from deploy.local.system import LocalSystem
-from libs.chassis.messaging import upkeep
+from libs.chassis.messaging import topology, upkeep
 from libs.contracts.services import SERVICES
+from wangge.wiring import handled
 
 HURRY_SECONDS = 5.0
 RETRY_NOW = "UPDATE retries SET due_at = now() WHERE due_at > now()"
@@ -24,24 +26,68 @@ async def lag_zero_at(local: LocalSystem, patience_seconds: float) -> float | No
 
 
 async def caught_up_at(local: LocalSystem, patience_seconds: float) -> float | None:
-    """As `lag_zero_at`, and no stream turned out afterwards to have lost something: each is looked at meanwhile."""
-    while (at := await lag_zero_at(local, patience_seconds)) is not None:
-        noted = await _losses(local)
+    """When all that had been recorded before this call was published and consumed; None when the patience was over.
+
+    What is recorded meanwhile does not count. Afterwards every stream is looked at by its service, and when one turns
+    out to have lost something, it was not all.
+    """
+    recorded: dict[str, int] = {}
+
+    async def recorded_until_now(local: LocalSystem) -> list[str]:
+        for service in SERVICES:
+            recorded[service] = await _one(local, service, "SELECT coalesce(max(position), 0) FROM outbox")
+        return []
+
+    async def unpublished(local: LocalSystem) -> list[str]:
+        query = "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND position <= $1"
+        return [service for service in SERVICES if await _one(local, service, query, recorded[service])]
+
+    if await wait_until_nothing(recorded_until_now, local, patience_seconds):
+        return None
+    while not await wait_until_nothing(unpublished, local, patience_seconds):
+        consumed = Consumed()
+        if await wait_until_nothing(consumed.what_is_left, local, patience_seconds):
+            return None
+        at, noted = time.time(), await _losses(local)
         await asyncio.sleep(upkeep.LOOK_SECONDS + upkeep.REST_SECONDS)
         if await _losses(local) == noted:
             return at
     return None
 
 
-async def _losses(local: LocalSystem) -> list[int]:
-    found = []
-    for service in SERVICES:
-        connection = await asyncpg.connect(local.database_url(service))
+class Consumed:
+    """Whether every consumer has handled what its stream had when it was first asked."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+
+    async def what_is_left(self, local: LocalSystem) -> list[str]:
+        bus = await nats.connect(local.servers.addresses.nats_url.split(","), max_reconnect_attempts=2)
         try:
-            found.append(await connection.fetchval("SELECT count(*) FROM stream_losses"))
+            js = bus.jetstream()
+            left = []
+            for stream, service, _ in topology.consumers(handled()):
+                if stream not in self._last:
+                    self._last[stream] = (await js.stream_info(stream)).state.last_seq
+                consumer = await js.consumer_info(stream, service)
+                floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
+                if floor < self._last[stream] and (consumer.num_pending or consumer.num_ack_pending):
+                    left.append(f"{service} of {stream}")
+            return left
         finally:
-            await connection.close()
-    return found
+            await bus.close()
+
+
+async def _losses(local: LocalSystem) -> list[int]:
+    return [await _one(local, service, "SELECT count(*) FROM stream_losses") for service in SERVICES]
+
+
+async def _one(local: LocalSystem, service: str, query: str, *about: int) -> int:
+    connection = await asyncpg.connect(local.database_url(service))
+    try:
+        return int(await connection.fetchval(query, *about))
+    finally:
+        await connection.close()
 
 
 async def drain(local: LocalSystem, patience_seconds: float) -> list[str]:

@@ -29,6 +29,8 @@ from tests.chaos.world import World
 PROBE_SECONDS, PROBES = 1.0, 4
 STARTS = 5
 PATIENCE_SECONDS = 120.0
+USUAL_SECONDS = 5.0
+"""Of work without any fault, before each that comes by itself."""
 
 TROUBLES = (
     EndedAtStart,
@@ -217,6 +219,7 @@ async def inflict_one_by_one(world: World, faults: Sequence[Planned]) -> list[Ha
     """Each when everything is published and consumed after the one before."""
     done = []
     for each in faults:
+        await asyncio.sleep(USUAL_SECONDS)
         happened = await _inflict(world, each, time.monotonic(), defaultdict(asyncio.Lock))
         happened.caught_up_at = await caught_up_at(world.local, PATIENCE_SECONDS)
         done.append(happened)

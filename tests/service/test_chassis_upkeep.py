@@ -95,7 +95,7 @@ async def test_a_consumer_that_was_made_another_way_is_mended(stage: Stage, js: 
     await stage.publish(registered("meanwhile"))
     await until(all_heard(stage, "meanwhile"))
     config = (await js.consumer_info(INCIDENT, "scoring")).config
-    assert (config.ack_policy, config.ack_wait, config.max_deliver) == (AckPolicy.EXPLICIT, 30, -1)
+    assert (config.ack_policy, config.ack_wait, config.max_deliver) == (AckPolicy.EXPLICIT, 10, -1)
 
 
 async def test_what_an_operator_has_set_is_kept(stage: Stage, js: JetStreamContext) -> None:

@@ -122,7 +122,7 @@ class BatchPuller(OwnPullSubscriber):
             self.wake_upkeep()
 
     async def _give_back_latecomers(self) -> None:
-        """Nak what the last fetch brings after its timeout; otherwise it would be redelivered only after 30 s."""
+        """Nak what the last fetch brings after its timeout; otherwise it would be redelivered only after the time to acknowledge."""
         assert self.subscription is not None
         await asyncio.sleep(SWEEP_SECONDS * 4)
         await nak(nats_internals.take_pending(self.subscription))

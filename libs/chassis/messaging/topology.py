@@ -21,7 +21,9 @@ from libs.contracts.message import Message
 SECOND = 1_000_000_000
 """JetStream counts in nanoseconds."""
 DAY = 24 * 3600 * SECOND
-ACK_WAIT_SECONDS = 30
+ACK_WAIT_SECONDS = 10
+"""Whatever is lost between broker and service is delivered again after that. A batch is handled in a fraction of it; one
+that takes longer is delivered a second time, and dropped as a copy."""
 PENDING_PER_REPLICA = 400
 INBOX_DAYS = 11
 """How long a service knows which messages it has handled. A fact is published again from the outbox up to three days
