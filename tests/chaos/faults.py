@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 import asyncpg
 import psutil
@@ -42,9 +41,6 @@ TROUBLES = (
     asyncpg.InterfaceError,
 )
 
-P = TypeVar("P", bound=Process)
-T = TypeVar("T")
-
 
 @dataclass
 class Happened:
@@ -61,9 +57,9 @@ class Happened:
 @asynccontextmanager
 async def killed(world: World, planned: Planned) -> AsyncIterator[None]:
     parts = [world.process(name) for name in planned.target]
-    await _each(world, Process.kill, parts)
+    await world.each(Process.kill, parts)
     yield
-    await _each(world, Process.start, parts)
+    await world.each(Process.start, parts)
 
 
 @asynccontextmanager
@@ -120,10 +116,10 @@ async def nats_disk_full(world: World, planned: Planned) -> AsyncIterator[None]:
     nodes = [world.node(part) for part in planned.target]
     for _ in range(PROBES):
         await asyncio.sleep(PROBE_SECONDS)
-        serving = await _each(world, Nats.serves, nodes)
+        serving = await world.each(Nats.serves, nodes)
         given_up = [node for node, serves in zip(nodes, serving, strict=True) if not serves]
-        await _each(world, Process.stop, given_up)
-        await _each(world, Process.start, given_up)
+        await world.each(Process.stop, given_up)
+        await world.each(Process.start, given_up)
 
 
 @asynccontextmanager
@@ -132,7 +128,7 @@ async def postgres_disk_full(world: World, planned: Planned) -> AsyncIterator[No
     world.volumes[POSTGRES].fill()
     yield
     world.volumes[POSTGRES].relieve()
-    await _each(world, _start_persistently, [world.process(POSTGRES)])
+    await world.each(_start_persistently, [world.process(POSTGRES)])
 
 
 @asynccontextmanager
@@ -154,8 +150,8 @@ async def provider_moody(world: World, planned: Planned) -> AsyncIterator[None]:
 async def restarted_in_turn(world: World, planned: Planned) -> AsyncIterator[None]:
     """As a deployment does it: the next process of the service is asked to end when the last one is ready again."""
     for part in planned.target:
-        await _each(world, Process.stop, [world.process(part)])
-        await _each(world, Process.start, [world.process(part)])
+        await world.each(Process.stop, [world.process(part)])
+        await world.each(Process.start, [world.process(part)])
     yield
 
 
@@ -167,9 +163,9 @@ async def next_version(world: World, planned: Planned) -> AsyncIterator[None]:
     old = replica.command
     await migrate_to_the_next_version(world.database_url(service_of(part)), service_of(part))
     for command in ([*old, NEXT], old):
-        await _each(world, Process.stop, [replica])
+        await world.each(Process.stop, [replica])
         replica.command = command
-        await _each(world, Process.start, [replica])
+        await world.each(Process.start, [replica])
         if command is not old:
             yield
 
@@ -250,12 +246,6 @@ async def _held(guards: dict[str, asyncio.Lock], names: Iterable[str]) -> AsyncI
     finally:
         for each in held:
             each.release()
-
-
-async def _each(world: World, do: Callable[[P], T], parts: Iterable[P]) -> list[T]:
-    """To all of them at the same time, in threads: it takes seconds."""
-    loop = asyncio.get_running_loop()
-    return await asyncio.gather(*(loop.run_in_executor(world.hands, do, part) for part in parts))
 
 
 def _start_persistently(process: Process) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -15,7 +14,6 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from deploy.local.servers.guarded_process import Process
-from tests.chaos.parts import NODES
 from tests.chaos.schedule import Planned
 from tests.chaos.world import World
 
@@ -48,28 +46,28 @@ async def stream_purged(world: World, planned: Planned) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def store_wiped(world: World, planned: Planned) -> AsyncIterator[None]:
-    await _each_node(world, Process.kill)
-    for node in NODES:
-        _empty(world.node(node).store)
+    await world.each(Process.kill, world.nodes)
+    for node in world.nodes:
+        _empty(node.store)
     yield
-    await _each_node(world, Process.start)
+    await world.each(Process.start, world.nodes)
 
 
 @asynccontextmanager
 async def store_put_back(world: World, planned: Planned) -> AsyncIterator[None]:
     """To a copy that was taken so long ago as the fault lasts."""
-    await _each_node(world, Process.stop)
+    await world.each(Process.stop, world.nodes)
     copies = world.folder / "copies"
     shutil.rmtree(copies, ignore_errors=True)
-    for node in NODES:
-        shutil.copytree(world.node(node).store, copies / node)
-    await _each_node(world, Process.start)
+    for node in world.nodes:
+        shutil.copytree(node.store, copies / node.cwd.name)
+    await world.each(Process.start, world.nodes)
     yield
-    await _each_node(world, Process.kill)
-    for node in NODES:
-        _empty(world.node(node).store)
-        shutil.copytree(copies / node, world.node(node).store, dirs_exist_ok=True)
-    await _each_node(world, Process.start)
+    await world.each(Process.kill, world.nodes)
+    for node in world.nodes:
+        _empty(node.store)
+        shutil.copytree(copies / node.cwd.name, node.store, dirs_exist_ok=True)
+    await world.each(Process.start, world.nodes)
 
 
 @asynccontextmanager
@@ -156,11 +154,6 @@ async def _somebody(world: World, service: str) -> AsyncIterator[Connection]:
     finally:
         with suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
             await connection.close()
-
-
-async def _each_node(world: World, do: Any) -> None:
-    loop = asyncio.get_running_loop()
-    await asyncio.gather(*(loop.run_in_executor(world.hands, do, world.node(node)) for node in NODES))
 
 
 def _empty(folder: Path) -> None:

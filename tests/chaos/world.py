@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from deploy.local.linghe import street
 from deploy.local.servers.guarded_process import Process
@@ -23,6 +24,9 @@ from tests.chaos.parts import CLIENTS, NODES, POSTGRES, replicas, service_of
 from tests.chaos.provider import Provider
 from tests.chaos.proxy import Link, Proxy
 from tests.chaos.volumes import Volume, why_not
+
+P = TypeVar("P", bound=Process)
+T = TypeVar("T")
 
 SPEED = 360.0
 EVERY_WRITE_NEEDS_ROOM = {"wal_init_zero": "off", "wal_recycle": "off", "max_wal_size": "256MB"}
@@ -62,8 +66,7 @@ class World:
         self.volumes: dict[str, Volume] = {}
         """Of each node and of PostgreSQL; none where volumes cannot be mounted."""
         self.why_no_volumes: str | None = None
-        self.hands = ThreadPoolExecutor(HANDS)
-        """For what takes seconds and cannot be awaited: to start and end processes."""
+        self._hands = ThreadPoolExecutor(HANDS)
         self._settings, self._say = {**SETTINGS, **(settings or {})}, say
         self._running = ExitStack()
 
@@ -73,7 +76,7 @@ class World:
             self.journal.mkdir(exist_ok=True)
             self._define_volumes(running)
             self._define()
-            running.callback(self.hands.shutdown)
+            running.callback(self._hands.shutdown)
             for process in (self.proxy, self.provider):
                 running.callback(process.stop)
                 process.start()
@@ -143,6 +146,15 @@ class World:
         process = self.process(part)
         assert isinstance(process, Nats)
         return process
+
+    @property
+    def nodes(self) -> list[Nats]:
+        return [self.node(part) for part in NODES]
+
+    async def each(self, do: Callable[[P], T], parts: Iterable[P]) -> list[T]:
+        """To all of them at the same time, in threads: to start or end a process takes seconds."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(self._hands, do, part) for part in parts))
 
     def clock_file(self, replica: str) -> Path:
         """Holds the seconds by which the clock of a replica is wrong."""

@@ -31,7 +31,6 @@ class FactListener:
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._listening: list[asyncio.Task[None]] = []
         self._stopped = False
-        self._begun = datetime.now(UTC)
 
     async def follow(self) -> None:
         """Begins to listen to every stream, until `stop`."""

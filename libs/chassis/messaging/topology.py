@@ -22,7 +22,7 @@ SECOND = 1_000_000_000
 """JetStream counts in nanoseconds."""
 DAY = 24 * 3600 * SECOND
 ACK_WAIT_SECONDS = 10
-"""Whatever is lost between broker and service is delivered again after that. A batch is handled in a fraction of it; one
+"""What is lost between broker and service is delivered again after that. A batch is handled in a fraction of it; one
 that takes longer is delivered a second time, and dropped as a copy."""
 PENDING_PER_REPLICA = 400
 INBOX_DAYS = 11
