@@ -122,7 +122,7 @@ class BatchPuller(OwnPullSubscriber):
             self.wake_upkeep()
 
     async def _give_back_latecomers(self) -> None:
-        """Nak what the last fetch brings after its timeout; otherwise it would come again only when its time is over."""
+        """Nak what the last fetch brings after its timeout; it would otherwise come again only after its time."""
         assert self.subscription is not None
         await asyncio.sleep(SWEEP_SECONDS * 4)
         await nak(nats_internals.take_pending(self.subscription))
