@@ -25,12 +25,13 @@ from deploy.local.linghe import street
 from deploy.local.servers.guarded_process import EndedAtStart, Process
 from deploy.local.servers.machine import LocalServerFailure, explained_system_errors, free_port, hold, is_free
 from deploy.local.servers.mail_sink import MailSink
-from deploy.local.servers.nats_and_postgres import Servers
+from deploy.local.servers.nats_and_postgres import CLUSTER_SECONDS, Servers
 from libs import sealing
 from libs.chassis.clock import Clock
 from libs.chassis.db import migrations
 from libs.chassis.db.database import connect, transaction
 from libs.chassis.messaging import topology
+from libs.chassis.messaging.jetstream_api import ApiError
 from libs.contracts.services import SERVICES
 from services.dispatch.roster import importing as roster
 from wangge.wiring import handled
@@ -171,12 +172,25 @@ class LocalSystem:
             self.servers.create_database(f"wangge_{name}")
             # One after the other: Alembic keeps the migration that runs in a variable of its module.
             await migrations.migrate(self.database_url(name), name)
-        await topology.apply(
-            self.servers.addresses.nats_url,
-            handled(),
-            stream_replicas=len(self.servers.nodes),
-            service_replicas=max(Counter(process.name for process in self.services.values()).values()),
-        )
+        await self._apply_topology()
+
+    async def _apply_topology(self) -> None:
+        """A cluster that has just come together may not know yet where to put copies."""
+        give_up = time.monotonic() + CLUSTER_SECONDS
+        while True:
+            try:
+                await topology.apply(
+                    self.servers.addresses.nats_url,
+                    handled(),
+                    stream_replicas=len(self.servers.nodes),
+                    service_replicas=max(Counter(process.name for process in self.services.values()).values()),
+                )
+            except ApiError:
+                if time.monotonic() > give_up:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
 
     async def _import_street(self) -> None:
         """The demonstration street, into databases that know no street yet."""
