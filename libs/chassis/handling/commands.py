@@ -48,6 +48,7 @@ class _Pending:
 
     @property
     def street(self) -> str:
+        """Empty where a command does not say, as those of reporters, who know but their tracking code."""
         return getattr(self.command, "tenant", "")
 
 

@@ -44,4 +44,4 @@ class HeldUp:
         return set(self._until)
 
     def _named(self, street: str) -> str:
-        return f"{self._work} of {street}"
+        return f"{self._work} of {street or 'no street in particular'}"

@@ -73,6 +73,10 @@ def absence_fact(absence: Absence, member: Member, claimed: Iterable[Order], now
 class RecordAbsence:
     absence: Absence
 
+    @property
+    def tenant(self) -> str:
+        return self.absence.tenant
+
 
 @dataclass(frozen=True, slots=True)
 class EndAbsence:

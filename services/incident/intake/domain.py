@@ -25,6 +25,10 @@ class TakeReport:
     report: ReportCase
     tracking_code: str
 
+    @property
+    def tenant(self) -> str:
+        return self.report.tenant
+
 
 def scope_of(report: ReportCase) -> Scope:
     return report.tenant, report.sender, report.key

@@ -1,0 +1,24 @@
+"""A lock in one street's way holds up the commands of that street alone, so each has to say of which it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from services.dispatch.handlers import router as dispatch
+from services.incident.appointments.domain import ChangeOwnAppointment
+from services.incident.feedback.domain import EvaluateCase
+from services.incident.handlers import router as incident
+
+OF_REPORTERS = {ChangeOwnAppointment, EvaluateCase}
+"""Who knows but a tracking code need not say the street."""
+
+
+def test_every_command_says_of_which_street_it_is() -> None:
+    silent = {each for router in (incident, dispatch) for each in router.commands if not says_its_street(each)}
+    assert silent == OF_REPORTERS
+
+
+def says_its_street(command: type[Any]) -> bool:
+    named = {field.name for field in dataclasses.fields(command)} if dataclasses.is_dataclass(command) else set()
+    return "tenant" in named | getattr(command, "model_fields", {}).keys() or hasattr(command, "tenant")
