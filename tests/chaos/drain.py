@@ -6,9 +6,8 @@ import asyncio
 import time
 
 import asyncpg
-import nats
 
-from deploy.local.reconciliation.at_rest import lag, under_way, wait_until_nothing
+from deploy.local.reconciliation.at_rest import jetstream, lag, number, under_way, wait_until_nothing
 from deploy.local.system import LocalSystem
 from libs.chassis.messaging import topology, upkeep
 from libs.contracts.services import SERVICES
@@ -35,12 +34,12 @@ async def caught_up_at(local: LocalSystem, patience_seconds: float) -> float | N
 
     async def recorded_until_now(local: LocalSystem) -> list[str]:
         for service in SERVICES:
-            recorded[service] = await _one(local, service, "SELECT coalesce(max(position), 0) FROM outbox")
+            recorded[service] = await number(local, service, "SELECT coalesce(max(position), 0) FROM outbox")
         return []
 
     async def unpublished(local: LocalSystem) -> list[str]:
         query = "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND position <= $1"
-        return [service for service in SERVICES if await _one(local, service, query, recorded[service])]
+        return [service for service in SERVICES if await number(local, service, query, recorded[service])]
 
     if await wait_until_nothing(recorded_until_now, local, patience_seconds):
         return None
@@ -62,10 +61,8 @@ class Consumed:
         self._last: dict[str, int] = {}
 
     async def what_is_left(self, local: LocalSystem) -> list[str]:
-        bus = await nats.connect(local.servers.addresses.nats_url.split(","), max_reconnect_attempts=2)
-        try:
-            js = bus.jetstream()
-            left = []
+        left = []
+        async with jetstream(local) as js:
             for stream, service, _ in topology.consumers(handled()):
                 if stream not in self._last:
                     self._last[stream] = (await js.stream_info(stream)).state.last_seq
@@ -73,21 +70,11 @@ class Consumed:
                 floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
                 if floor < self._last[stream] and (consumer.num_pending or consumer.num_ack_pending):
                     left.append(f"{service} of {stream}")
-            return left
-        finally:
-            await bus.close()
+        return left
 
 
 async def _losses(local: LocalSystem) -> list[int]:
-    return [await _one(local, service, "SELECT count(*) FROM stream_losses") for service in SERVICES]
-
-
-async def _one(local: LocalSystem, service: str, query: str, *about: int) -> int:
-    connection = await asyncpg.connect(local.database_url(service))
-    try:
-        return int(await connection.fetchval(query, *about))
-    finally:
-        await connection.close()
+    return [await number(local, service, "SELECT count(*) FROM stream_losses") for service in SERVICES]
 
 
 async def drain(local: LocalSystem, patience_seconds: float) -> list[str]:

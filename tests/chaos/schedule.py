@@ -136,7 +136,7 @@ def one_of_each(seed: int, kinds: tuple[Kind, ...] = KINDS) -> list[Planned]:
     """Every kind once, for half as long as it may usually last, to be done one after the other."""
     rng = Random(seed)
     return [
-        Planned(0.0, kind.name, rng.choice(kind.targets), sum(kind.lasts) / 2, sum(kind.strengths) / 2 or 0.1, ())
+        Planned(0.0, kind.name, rng.choice(kind.targets), sum(kind.lasts) / 2, rng.uniform(*kind.strengths), ())
         for kind in kinds
     ]
 

@@ -129,6 +129,9 @@ async def test_timers_of_one_street_that_are_held_up_do_not_stop_those_of_anothe
         async with stage.database() as db:
             await timers.schedule(db, [due("370784004", "held", n) for n in range(300)])
             await timers.schedule(db, [due("370784005", "free", n) for n in range(300, 330)])
+            await db.execute(
+                text("INSERT INTO timers (name, key, due_at, body) VALUES ('Reminder', 'faulty', now(), '{}')")
+            )
 
         async def other_street_goes_on() -> bool:
             return await heard(stage, "reminder") == ["free"] * 30
@@ -141,6 +144,10 @@ async def test_timers_of_one_street_that_are_held_up_do_not_stop_those_of_anothe
         return await heard(stage, "reminder") == ["free"] * 30 + ["held"] * 300
 
     await until(all_have_fired)
+    async with stage.database() as db:
+        faulty = await db.one(text("SELECT attempts FROM timers"))
+    assert faulty is not None
+    assert faulty.attempts > 0, "one that says no street is put off by itself"
 
 
 async def test_a_database_that_is_read_only_is_no_fault_and_is_left_for_the_one_that_is_not(stage: Stage) -> None:

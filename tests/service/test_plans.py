@@ -88,7 +88,6 @@ ELSEWHERE = {
     "libs.chassis.health": "a probe",
     "libs.chassis.handling.held_up": "while somebody's lock is in the way",
     "libs.chassis.handling.timers.STREETS_DUE": "while somebody's lock is in the way",
-    "libs.chassis.messaging.losses.COUNTED_TWICE": "after a loss",
     "libs.chassis.messaging.losses.PUT_BACK": "after a loss",
     "libs.chassis.messaging.losses.COUNTED": "after a loss",
     "libs.chassis.messaging.losses.MADE_GOOD": "after a loss",

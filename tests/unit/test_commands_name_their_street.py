@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from services.dispatch.handlers import router as dispatch
+from libs.contracts.services import SERVICES
 from services.incident.appointments.domain import ChangeOwnAppointment
 from services.incident.feedback.domain import EvaluateCase
-from services.incident.handlers import router as incident
+from wangge.wiring import router_of
 
 OF_REPORTERS = {ChangeOwnAppointment, EvaluateCase}
 """Who knows but a tracking code need not say the street."""
 
 
 def test_every_command_says_of_which_street_it_is() -> None:
-    silent = {each for router in (incident, dispatch) for each in router.commands if not says_its_street(each)}
+    commands = [each for service in SERVICES for each in router_of(service).commands]
+    silent = {each for each in commands if not says_its_street(each)}
     assert silent == OF_REPORTERS
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import asyncpg
 import nats
 import nats.errors
+from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from deploy.local.system import LocalSystem
@@ -54,22 +56,33 @@ async def lag(local: LocalSystem) -> list[str]:
 
 
 async def _counted(local: LocalSystem, service: str, queries: Mapping[str, str]) -> list[str]:
-    connection = await asyncpg.connect(local.database_url(service))
-    try:
-        found = {what: await connection.fetchval(query) for what, query in queries.items()}
-    finally:
-        await connection.close()
+    found = {what: await number(local, service, query) for what, query in queries.items()}
     return [f"{service}: {count} {what}" for what, count in found.items() if count]
 
 
-async def _not_consumed(local: LocalSystem) -> list[str]:
-    bus = await nats.connect(local.servers.addresses.nats_url.split(","), max_reconnect_attempts=2)
-    left: list[str] = []
+async def number(local: LocalSystem, service: str, query: str, *about: int) -> int:
+    """What the query counts in the database of the service."""
+    connection = await asyncpg.connect(local.database_url(service))
     try:
-        for stream, service, _ in topology.consumers(handled()):
-            consumer = await bus.jetstream().consumer_info(stream, service)
-            if count := (consumer.num_pending or 0) + (consumer.num_ack_pending or 0):
-                left.append(f"{service}: {count} facts of {stream} to consume")
+        return int(await connection.fetchval(query, *about))
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def jetstream(local: LocalSystem) -> AsyncIterator[JetStreamContext]:
+    bus = await nats.connect(local.servers.addresses.nats_url.split(","), max_reconnect_attempts=2)
+    try:
+        yield bus.jetstream()
     finally:
         await bus.close()
+
+
+async def _not_consumed(local: LocalSystem) -> list[str]:
+    left: list[str] = []
+    async with jetstream(local) as js:
+        for stream, service, _ in topology.consumers(handled()):
+            consumer = await js.consumer_info(stream, service)
+            if count := (consumer.num_pending or 0) + (consumer.num_ack_pending or 0):
+                left.append(f"{service}: {count} facts of {stream} to consume")
     return left

@@ -14,7 +14,7 @@ from asyncpg import PostgresConnectionError, PostgresError
 from libs.chassis.clock import Clock
 from libs.chassis.db.database import Engine, is_held, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Batch, CommandHandler, Done, EventRouter, Refused
-from libs.chassis.handling.held_up import HeldUp, hurry
+from libs.chassis.handling.held_up import HeldUp, by_street, hurry
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics
 from libs.chassis.telemetry.failures import Failures
@@ -110,18 +110,12 @@ class Commands:
         try:
             while pending:
                 group, pending[:] = pending[: self._group_size], pending[self._group_size :]
-                await self._street_by_street(handler, group)
+                for part, hasty in self._held_up.parts(group):
+                    await self._bisect(handler, part, hasty)
         finally:
             del self._running[handler]
 
-    async def _street_by_street(self, handler: CommandHandler, group: Sequence[_Pending]) -> None:
-        """All in one transaction, but those of streets in whose way a lock was a moment ago: each of them by itself."""
-        waiting = self._held_up.streets()
-        await self._bisect(handler, [p for p in group if p.street not in waiting])
-        for street in sorted(waiting & {p.street for p in group}):
-            await self._bisect(handler, [p for p in group if p.street == street], hasty=True)
-
-    async def _bisect(self, handler: CommandHandler, group: Sequence[_Pending], hasty: bool = False) -> None:
+    async def _bisect(self, handler: CommandHandler, group: Sequence[_Pending], hasty: bool) -> None:
         """Each is answered, if need be with an error."""
         started = time.perf_counter()
         group = [p for p in group if not p.answer.cancelled()]
@@ -156,16 +150,16 @@ class Commands:
 
     async def _not_taken(self, handler: CommandHandler, group: Sequence[_Pending], error: Exception) -> None:
         """Of several streets that are held up, each is tried by itself: a lock is seldom in the way of all."""
-        streets = sorted({p.street for p in group})
+        streets = by_street(group)
         if not is_held(error):
             self._failures.failed("commands", reason_of(error))
             failing_seconds = self._failures.seconds("commands")
         elif len(streets) == 1:
-            self._held_up.add(streets[0], reason_of(error))
-            failing_seconds = self._held_up.seconds(streets[0])
+            self._held_up.add(group[0].street, reason_of(error))
+            failing_seconds = self._held_up.seconds(group[0].street)
         else:
-            for street in streets:
-                await self._bisect(handler, [p for p in group if p.street == street], hasty=True)
+            for part in streets.values():
+                await self._bisect(handler, part, hasty=True)
             return
         _fail(group, NotTakenNow(why_not_now(error), failing_seconds))
 

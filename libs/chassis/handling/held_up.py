@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from sqlalchemy import text
 
@@ -12,6 +14,23 @@ from libs.chassis.telemetry.failures import Failures
 HELD_SECONDS = 10.0
 """So long after a street was last held up its work is tried without waiting for the lock."""
 HASTE = text("SET LOCAL lock_timeout = '100ms'")
+
+
+class OfStreet(Protocol):
+    """A message or a command, as it waits to be handled."""
+
+    @property
+    def street(self) -> str: ...
+
+
+T = TypeVar("T", bound=OfStreet)
+
+
+def by_street(items: Iterable[T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for item in items:
+        found.setdefault(item.street, []).append(item)
+    return dict(sorted(found.items()))
 
 
 async def hurry(db: Database) -> None:
@@ -42,6 +61,14 @@ class HeldUp:
             del self._until[street]
             self._failures.succeeded(self._named(street))
         return set(self._until)
+
+    def parts(self, items: Sequence[T]) -> list[tuple[list[T], bool]]:
+        """What to handle in one transaction, and whether in haste: all together, but those of streets that were held up
+        a moment ago, each street by itself."""
+        held = self.streets()
+        together = [item for item in items if item.street not in held]
+        alone = by_street(item for item in items if item.street in held)
+        return [(together, False), *((part, True) for part in alone.values())]
 
     def _named(self, street: str) -> str:
         return f"{self._work} of {street or 'no street in particular'}"

@@ -20,7 +20,7 @@ from libs.chassis.db.database import Database, Engine, autocommit, is_held, is_o
 from libs.chassis.db.tables import Inbox
 from libs.chassis.handlers import Batch, EventHandler, EventRouter
 from libs.chassis.handling import retries
-from libs.chassis.handling.held_up import HeldUp, hurry
+from libs.chassis.handling.held_up import HeldUp, by_street, hurry
 from libs.chassis.handling.retries import RetryEntry
 from libs.chassis.messaging import outbox
 from libs.chassis.telemetry import metrics, traces
@@ -39,6 +39,10 @@ class Received:
     attempts: int
     kept_as: UUID | None
     """Where it waits in `retries`, when it does."""
+
+    @property
+    def street(self) -> str:
+        return self.message.tenant
 
 
 def in_waves(
@@ -112,22 +116,15 @@ class Processor:
             except NotAMessage as error:
                 # Stored under a hash of its content: the id that it claims may be that of a valid message.
                 await self._keep(RetryEntry(kept_as or e.content_id(), e, attempts + 1, str(error)), None)
-        held = await self._street_by_street(list(received.values())) if received else []
+        held: list[Received] = []
+        for part, hasty in self._held_up.parts(list(received.values())):
+            held += await self._bisect(part, hasty)
         seconds = time.perf_counter() - started
         metrics.BATCH_SECONDS.labels(self._router.service, kind).observe(seconds)
         log.info("batch_handled", kind=kind, size=len(tried), held_up=len(held), milliseconds=round(seconds * 1000, 1))
         return {id(item.envelope) for item in held}
 
-    async def _street_by_street(self, items: Sequence[Received]) -> list[Received]:
-        """All in one transaction, but those of streets in whose way a lock was a moment ago: each of them by itself.
-        The items that are held up."""
-        waiting = self._held_up.streets()
-        held = await self._bisect([i for i in items if i.message.tenant not in waiting])
-        for tenant in sorted(waiting & {i.message.tenant for i in items}):
-            held += await self._bisect([i for i in items if i.message.tenant == tenant], hasty=True)
-        return held
-
-    async def _bisect(self, items: list[Received], hasty: bool = False) -> list[Received]:
+    async def _bisect(self, items: list[Received], hasty: bool) -> list[Received]:
         """The items that are held up."""
         if not items:
             return []
@@ -147,13 +144,13 @@ class Processor:
 
     async def _go_around(self, items: list[Received], error: Exception) -> list[Received]:
         """A lock of somebody else is in the way: whose street it is of is held up, and the others go on."""
-        streets = sorted({item.message.tenant for item in items})
+        streets = by_street(items)
         if len(streets) == 1:
-            self._held_up.add(streets[0], reason_of(error))
+            self._held_up.add(items[0].street, reason_of(error))
             return items
         held = []
-        for street in streets:
-            held += await self._bisect([i for i in items if i.message.tenant == street], hasty=True)
+        for part in streets.values():
+            held += await self._bisect(part, hasty=True)
         return held
 
     async def _in_one_transaction(self, items: Sequence[Received], hasty: bool) -> None:

@@ -45,10 +45,8 @@ DUE = text(
     """
 )
 # = ANY(ARRAY(…)) and not IN: in a generic plan PostgreSQL estimates the subquery of IN as a tenth of the table.
-_OF_STREETS = """
-    (body ->> 'tenant' IS NULL OR body ->> 'tenant' <> ALL(:without))
-    AND (CAST(:only AS text) IS NULL OR body ->> 'tenant' = :only)
-"""
+_STREET = "coalesce(body ->> 'tenant', '')"
+_OF_STREETS = f"{_STREET} <> ALL(:without) AND (CAST(:only AS text) IS NULL OR {_STREET} = :only)"
 _FIRST = f"""
     name = :name AND key = ANY(ARRAY(
         SELECT key FROM timers WHERE name = :name AND due_at <= :now AND {_OF_STREETS}
@@ -59,9 +57,7 @@ POSTPONE = text(
     f"UPDATE timers SET due_at = :now + :delay, attempts = attempts + 1 WHERE {_FIRST} RETURNING key, attempts"
 )
 STREETS_DUE = text(
-    """
-    SELECT DISTINCT body ->> 'tenant' AS street FROM timers WHERE name = :name AND due_at <= :now ORDER BY street
-    """
+    f"SELECT DISTINCT {_STREET} AS street FROM timers WHERE name = :name AND due_at <= :now ORDER BY street"
 )
 
 

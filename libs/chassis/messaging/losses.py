@@ -126,14 +126,12 @@ REMEMBER = text(
         last_sequence = excluded.last_sequence, handled = excluded.handled
     """
 )
-_COUNTED_TWICE = """
+COUNTED_TWICE = text(
+    """
     SELECT min(sequence) FROM (
         SELECT sequence FROM outbox WHERE sequence BETWEEN :since AND :last GROUP BY sequence HAVING count(*) > 1) twice
-"""
-COUNTED_TWICE_LATELY = text(_COUNTED_TWICE)
-"""Of what was sent since the last look. A stream that has gone back further gives its end of then again, too."""
-COUNTED_TWICE = text(_COUNTED_TWICE)
-"""Of all that is not known to be handled: where it began, once it is known that there is any."""
+    """
+)
 FIRST_LOSS = text(
     """
     SELECT id, after_sequence, until_sequence, expected, noticed_at FROM stream_losses
@@ -172,8 +170,10 @@ async def note(db: Database, now: Seen) -> bool:
 
 
 async def _counted_twice_from(db: Database, before: Seen, now: Seen) -> int | None:
+    """First of what was sent since the last look: a stream that has gone back further gives its end of then again, too.
+    Once it is known that there is any, of all that is not known to be handled: where it began."""
     since, last = before.last_sequence, now.last_sequence
-    lately = await db.one(COUNTED_TWICE_LATELY, {"since": since, "last": last})
+    lately = await db.one(COUNTED_TWICE, {"since": since, "last": last})
     if last >= since and (lately is None or lately[0] is None):
         return None
     first = await db.one(COUNTED_TWICE, {"since": before.handled_by_all + 1, "last": max(since, last)})
