@@ -17,6 +17,7 @@ from nats.js.errors import Error as JetStreamError
 
 from deploy.local.servers.guarded_process import EndedAtStart, Process
 from deploy.local.servers.nats_server import Nats
+from libs.chassis.db.database import CONNECTION_ERRORS
 from tests.chaos import forgetting
 from tests.chaos.drain import caught_up_at
 from tests.chaos.next_version import NEXT, migrate_to_the_next_version
@@ -33,12 +34,11 @@ USUAL_SECONDS = 5.0
 
 TROUBLES = (
     EndedAtStart,
-    OSError,
+    *CONNECTION_ERRORS,
     psutil.Error,
     NatsError,
     JetStreamError,
     asyncpg.PostgresError,
-    asyncpg.InterfaceError,
 )
 
 

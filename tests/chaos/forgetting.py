@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -11,14 +13,14 @@ from typing import Any, TypeAlias
 import asyncpg
 import nats
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 
 from deploy.local.servers.guarded_process import Process
 from tests.chaos.schedule import Planned
 from tests.chaos.world import World
 
 CONNECTIONS_AT_MOST = 250
-TRIES = 3
+PATIENCE_SECONDS = 30.0
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
 )
@@ -127,17 +129,19 @@ async def _terminate(world: World) -> None:
 
 
 async def _persistently(world: World, do: Callable[[JetStreamContext], Awaitable[object]]) -> None:
-    """Asked again where a busy cluster does not answer in time; then it may be done already."""
+    """Asked again where a cluster is busy, or has no leader yet after the fault before; it may then be done already."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
     client = await nats.connect(world.nats_direct_url.split(","), max_reconnect_attempts=5)
     try:
-        for left in reversed(range(TRIES)):
+        while True:
             try:
                 await do(client.jetstream(timeout=10))
             except NotFoundError:
                 return
-            except TimeoutError:
-                if not left:
+            except (TimeoutError, ServiceUnavailableError):
+                if time.monotonic() > give_up:
                     raise
+                await asyncio.sleep(0.5)
             else:
                 return
     finally:

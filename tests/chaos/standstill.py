@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
+from libs.chassis.db.database import CONNECTION_ERRORS
 from libs.chassis.messaging import topology
 from tests.chaos.parts import replicas, service_of
 from tests.chaos.world import World
@@ -27,7 +28,7 @@ LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 2.0
 UNSENT = "SELECT min(position) FROM outbox WHERE sent_at IS NULL"
 
-NOT_ASKED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError, JetStreamError)
+NOT_ASKED = (*CONNECTION_ERRORS, asyncpg.PostgresError, NatsError, JetStreamError)
 """Where a fault keeps us from looking, too, nothing is known."""
 
 

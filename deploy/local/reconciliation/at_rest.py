@@ -14,6 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from deploy.local.system import LocalSystem
+from libs.chassis.db.database import CONNECTION_ERRORS
 from libs.chassis.messaging import topology
 from libs.contracts.services import SERVICES
 from wangge.wiring import handled
@@ -36,7 +37,7 @@ async def wait_until_nothing(
     while True:
         try:
             left = await look(local)
-        except (nats.errors.Error, JetStreamError, asyncpg.PostgresError, OSError) as outage:
+        except (*CONNECTION_ERRORS, nats.errors.Error, JetStreamError, asyncpg.PostgresError) as outage:
             left = [f"no answer: {type(outage).__name__}"]
         if not left or time.monotonic() > give_up:
             return left
