@@ -42,6 +42,11 @@ WAVE = 500
 QUIET = {"WANGGE_LOG_LEVEL": "WARNING", "WANGGE_SENDING": "false", "WANGGE_REQUEST_SECONDS": "60"}
 """What services run with unless a scenario wants otherwise: their senders rest."""
 
+FORGET_STREAMS = """
+TRUNCATE stream_seen, stream_losses;
+UPDATE outbox SET sequence = NULL WHERE sequence IS NOT NULL
+"""
+
 Prepare = Callable[[str], Awaitable[None]]
 
 
@@ -92,11 +97,12 @@ class Place:
             self.street.services[name].stop()
             del self._running[name]
         if names and self._streams_are_foreign:
-            await fresh_streams(self.nats_url, handled())
+            await self._fresh_streams(handled())
             self._streams_are_foreign = False
         await self.go_on(*names, **settings)
         if names:
             await self.settled()
+            await self._check_that_nothing_was_lost()
 
     async def go_on(self, *names: str, **settings: str) -> None:
         """These services run too, and find in the streams what the scenario has put there."""
@@ -111,8 +117,26 @@ class Place:
     async def only_servers(self, consumed: dict[str, list[type[Message]]]) -> None:
         """No service runs, and the streams are empty, with the consumers of what is named."""
         await self.run()
-        await fresh_streams(self.nats_url, consumed)
+        await self._fresh_streams(consumed)
         self._streams_are_foreign = True
+
+    async def _fresh_streams(self, consumed: dict[str, list[type[Message]]]) -> None:
+        """The services do not take it for a loss: they would publish again all that they have ever said."""
+        await fresh_streams(self.nats_url, consumed)
+        for name in self.street.services:
+            db = await asyncpg.connect(self.street.database_url(name))
+            await db.execute(FORGET_STREAMS)
+            await db.close()
+
+    async def _check_that_nothing_was_lost(self) -> None:
+        for name in self._running:
+            db = await asyncpg.connect(self.street.database_url(name))
+            lost = await db.fetchval("SELECT count(*) FROM stream_losses")
+            await db.close()
+            if lost:
+                raise ValueError(
+                    f"{name} has found its stream without messages, and publishes them while it is measured"
+                )
 
     async def forget_streams(self) -> None:
         """No service runs; what is in the streams is not for services, which find fresh ones when they run again."""
