@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.chassis.db.database import Database
 from libs.contracts.message import Command, Event, Message
+from libs.sentences import Sentence
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -81,7 +82,7 @@ class Refused:
 
     status: int
     title: str
-    detail: str
+    detail: Sentence | str
     extra: dict[str, Any] = field(default_factory=dict)
 
 

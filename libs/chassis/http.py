@@ -26,6 +26,8 @@ from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.message import Tenant
 from libs.contracts.problem import Problem
+from libs.sentences import Language, Sentence, joined
+from libs.validation import sentence_of
 
 MAX_BODY_BYTES = 256 * 1024
 """Of a request, unless the service sets another limit for its path."""
@@ -93,69 +95,120 @@ CommandsDep = Annotated[CommandClient, Depends(_command_client)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 
 
-def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
-    body = {**Problem.of(status, title, detail).model_dump(), **extra}
-    return JSONResponse(body, status, media_type=PROBLEM)
+def language_of(scope: Scope) -> Language:
+    """The language that whoever asks reads (Accept-Language)."""
+    header = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
+    return Language.accepted(header.decode("latin-1"))
 
 
-def not_found(what: str) -> RefusedRequest:
+async def _language(request: Request) -> Language:
+    return language_of(request.scope)
+
+
+LanguageDep = Annotated[Language, Depends(_language)]
+
+
+def problem(status: int, title: str, detail: Sentence | str, language: Language, **extra: Any) -> JSONResponse:
+    """A refusal in somebody's language; what only English has been written for stays English."""
+    said = detail.told(language) if isinstance(detail, Sentence) else detail
+    body = {**Problem.of(status, title, said).model_dump(), **extra}
+    if language is Language.ZH:
+        body["title"] = TITLES.get(title, title)
+    headers = {"content-language": str(language), "vary": "accept-language"}
+    return JSONResponse(body, status, headers, media_type=PROBLEM)
+
+
+TITLES: Mapping[str, str] = {
+    "Changed meanwhile": "已有变动",
+    "Failed": "服务故障",
+    "Invalid file": "文件有误",
+    "Invalid request": "请求有误",
+    "Not JSON": "不是 JSON",
+    "Not Found": "没有找到",
+    "Not answered in time": "未能及时答复",
+    "Not found": "没有找到",
+    "Not in this state": "当前状态不允许",
+    "Not possible now": "现在不能这样做",
+    "Not taken now": "暂时不能受理",
+    "Too large": "内容过大",
+    "Unfit cursor": "分页标记有误",
+    "Unfit reason": "原因不适用",
+}
+"""Of problems, in Chinese; their types come from the English."""
+
+
+def not_found(what: Sentence | str) -> RefusedRequest:
     return RefusedRequest(Refused(404, "Not found", what))
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusedRequest)
-    return _refusal(error.refused)
+    return _refusal(error.refused, language_of(request.scope))
 
 
-def _refusal(r: Refused) -> JSONResponse:
-    return problem(r.status, r.title, r.detail, **r.extra)
+def _refusal(r: Refused, language: Language) -> JSONResponse:
+    return problem(r.status, r.title, r.detail, language, **r.extra)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": ".".join(str(p) for p in e["loc"]), "wrong": e["msg"]} for e in error.errors()]
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        return problem(400, "Not JSON", "The body must be JSON (RFC 8259).", errors=errors)
-    return problem(422, "Invalid request", "; ".join(f"{e['field']}: {e['wrong']}" for e in errors), errors=errors)
+    language = language_of(request.scope)
+    wrong = [(".".join(str(part) for part in each["loc"]), sentence_of(each)) for each in error.errors()]
+    errors = [{"field": field, "wrong": sentence.told(language)} for field, sentence in wrong]
+    if any(each["type"] == "json_invalid" for each in error.errors()):
+        not_json = Sentence("请求内容必须是 JSON（RFC 8259）。", "The body must be JSON (RFC 8259).")
+        return problem(400, "Not JSON", not_json, language, errors=errors)
+    detail = joined((Sentence(f"{field}：{said.zh}", f"{field}: {said.en}") for field, said in wrong), "; ")
+    return problem(422, "Invalid request", detail, language, errors=errors)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), str(error.detail))
+    return problem(error.status_code, str(error.detail), str(error.detail), language_of(request.scope))
 
 
-async def _not_taken(_: Request, error: Exception) -> JSONResponse:
+async def _not_taken(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, NotTakenNow)
-    return _not_now(str(error), error.failing_seconds)
+    return _not_now(str(error), error.failing_seconds, language_of(request.scope))
 
 
-def _not_now(why: str, failing_seconds: float) -> JSONResponse:
-    detail = f"{why}; nothing was stored, please send it again with the same key."
-    return _later("Not taken now", detail, failing_seconds)
+def _not_now(why: str, failing_seconds: float, language: Language) -> JSONResponse:
+    detail = Sentence(
+        "暂时不能受理，什么也没有保存，请稍后用同一个 Idempotency-Key 再试。",
+        f"{why}; nothing was stored, please send it again with the same key.",
+    )
+    return _later("Not taken now", detail, failing_seconds, language)
 
 
-def _too_late(failing_seconds: float) -> JSONResponse:
-    detail = "No answer in time; whether it was stored is not known, please send it again with the same key."
-    return _later("Not answered in time", detail, failing_seconds)
+def _too_late(failing_seconds: float, language: Language) -> JSONResponse:
+    detail = Sentence(
+        "未能及时答复，是否已保存尚不清楚，请稍后用同一个 Idempotency-Key 再试。",
+        "No answer in time; whether it was stored is not known, please send it again with the same key.",
+    )
+    return _later("Not answered in time", detail, failing_seconds, language)
 
 
-def _later(title: str, detail: str, failing_seconds: float) -> JSONResponse:
+def _later(title: str, detail: Sentence, failing_seconds: float, language: Language) -> JSONResponse:
     least, most = RETRY_SECONDS
-    answer = problem(503, title, detail)
+    answer = problem(503, title, detail, language)
     answer.headers["retry-after"] = str(min(most, max(least, math.ceil(failing_seconds))))
     return answer
 
 
-def _answer_to(error: Exception, failing_seconds: float) -> JSONResponse:
+def _answer_to(error: Exception, failing_seconds: float, language: Language) -> JSONResponse:
     """To an error that nothing else has answered."""
     if isinstance(error, RefusedRequest):
-        return _refusal(error.refused)
+        return _refusal(error.refused, language)
     if is_outage(error):
-        return _not_now(why_not_now(error), failing_seconds)
+        return _not_now(why_not_now(error), failing_seconds, language)
     # Without the text of the error, which may hold what somebody wrote.
     where = [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(error.__traceback__)[-5:]]
     log.error("request_failed", reason=reason_of(error), where=where)
-    return problem(500, "Failed", "This is a fault of the service and has been logged; nothing was stored.")
+    detail = Sentence(
+        "这是服务的故障，已记入日志；什么也没有保存。",
+        "This is a fault of the service and has been logged; nothing was stored.",
+    )
+    return problem(500, "Failed", detail, language)
 
 
 class RequestMiddleware:
@@ -212,7 +265,9 @@ class RequestMiddleware:
             if answered:
                 raise
             failing_seconds = self._failures.seconds("database")
-            answer = _too_late(failing_seconds) if limit.expired() else _answer_to(error, failing_seconds)
+            language = language_of(scope)
+            late = limit.expired()
+            answer = _too_late(failing_seconds, language) if late else _answer_to(error, failing_seconds, language)
             # A connection that is closed while its client still writes is reset, and the answer lost.
             with suppress(TimeoutError):
                 async with asyncio.timeout(UNREAD_SECONDS):
@@ -224,7 +279,8 @@ class RequestMiddleware:
 
 
 def _too_large(most: int) -> Refused:
-    return Refused(413, "Too large", f"A request may have {most // 1024} KiB at most.")
+    kib = most // 1024
+    return Refused(413, "Too large", Sentence(f"请求最多 {kib} KiB。", f"A request may have {kib} KiB at most."))
 
 
 REFUSAL = {

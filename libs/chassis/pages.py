@@ -17,15 +17,24 @@ from sqlalchemy import TextClause
 from libs.chassis.db.database import Database, Engine, Record, transaction
 from libs.chassis.handlers import Refused
 from libs.chassis.http import RefusedRequest
+from libs.sentences import Sentence
+from libs.sheets.workbook import FORMULA
 
 T = TypeVar("T")
+
+UNFIT_CURSOR = Refused(
+    422,
+    "Unfit cursor",
+    Sentence(
+        "query.after：不是分页标记；请用上一页的 `next`，或不写以取第一页。",
+        "query.after: this is no cursor; send `next` of the page before, or leave it out for the first page.",
+    ),
+)
 
 COUNTED_AT_MOST = 1_000
 """Counting stops here; a larger total is given as "more than" this."""
 
 ROWS_AT_ONCE = 500
-FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""Spreadsheets evaluate a cell that begins with one of these as a formula."""
 
 
 class Total(BaseModel):
@@ -55,8 +64,7 @@ def decode_cursor(after: str | None) -> UUID | None:
     try:
         return UUID(bytes=urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     except ValueError:
-        detail = "query.after: this is no cursor; send `next` of the page before, or leave it out for the first page."
-        raise RefusedRequest(Refused(422, "Unfit cursor", detail)) from None
+        raise RefusedRequest(UNFIT_CURSOR) from None
 
 
 @dataclass(frozen=True, slots=True)

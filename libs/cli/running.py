@@ -106,9 +106,11 @@ def _reason(error: BaseException) -> str:
 
 def _sentences(error: Any) -> str:
     """A line for each variable, without its value, which may be a secret."""
+    from libs.validation import sentence_of
+
     lines = []
     for each in error.errors(include_input=False, include_url=False):
         field = str(each["loc"][0]) if each["loc"] else "settings"
         name = field if field.startswith("WANGGE_") else f"WANGGE_{field.upper()}"
-        lines.append(f"{name} is not set." if each["type"] == "missing" else f"{name} is wrong: {each['msg']}.")
+        lines.append(f"{name} is not set." if each["type"] == "missing" else f"{name} is wrong: {sentence_of(each)}.")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from libs.contracts.message import UNSTAMPED, Message, known
+from libs.validation import sentence_of
 
 CONTENT_TYPE = "application/json"
 TRACEPARENT = "traceparent"
@@ -75,7 +76,7 @@ def message_id(headers: Mapping[str, str]) -> UUID:
 def what_is_wrong(error: ValidationError) -> str:
     """The first five fields that are wrong, without their values, which may be personal."""
     return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+        f"{'.'.join(map(str, e['loc'])) or 'body'}: {sentence_of(e)}"
         for e in error.errors(include_input=False, include_url=False)[:5]
     )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
+from libs.sentences import Unfit
 
 
 class RequestKind(StrEnum):
@@ -97,7 +98,7 @@ class Place(Value):
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if self.point is None and self.name is None:
-            raise ValueError("a place needs a point (longitude, latitude) or a name")
+            raise Unfit("地点要有坐标（经度、纬度）或名称", "a place needs a point (longitude, latitude) or a name")
         return self
 
 
@@ -113,7 +114,10 @@ class Appointment(Value):
     @model_validator(mode="after")
     def _is_a_window(self) -> Self:
         if not timedelta(0) < self.ends_at - self.starts_at <= APPOINTMENT_LENGTH:
-            raise ValueError("an appointment ends after it starts, and no more than 24 hours later")
+            raise Unfit(
+                "约定时间的结束应晚于开始，且不超过 24 小时",
+                "an appointment ends after it starts, and no more than 24 hours later",
+            )
         return self
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shapely import equals, from_wkb
+from shapely.geometry import shape
 
 from deploy.local.linghe import street
 from libs import sealing
+from libs.sentences import Language
+from libs.sheets import workbook
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.roster import importing as roster
-from services.dispatch.roster.files import NotARoster
+from services.dispatch.roster.files import MAP
+from services.dispatch.roster.forms import FORMS, UNITS
 from tests.support.roster_folder import edit, edit_units, setting
 
 TENANT = "370784004"
@@ -29,9 +38,9 @@ def _without_a_column(folder: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("workload_limit", "limit", 1), encoding="utf-8")
 
 
-def _as_gbk(folder: Path) -> None:
+def _as_big5(folder: Path) -> None:
     path = folder / "members.csv"
-    path.write_bytes(path.read_text(encoding="utf-8").encode("gbk"))
+    path.write_bytes(path.read_bytes() + b"\xff\n")
 
 
 def _as_no_json(folder: Path) -> None:
@@ -56,31 +65,31 @@ def _swapped(features: list[dict[str, Any]]) -> None:
 SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "a kind that is none": (
         lambda f: edit(f / "members.csv", setting(1, kind="chief")),
-        r"members.csv line 3, kind: 'chief': Input should be 'full_time', 'party_member'",
+        r"members.csv line 3, kind: 'chief' is none of the words that may stand here \(full_time 专职网格员, ",
     ),
     "a limit that is no number": (
         lambda f: edit(f / "members.csv", setting(0, workload_limit="many")),
-        "members.csv line 2, workload_limit: 'many': Input should be a valid integer",
+        "members.csv line 2, workload_limit: 'many' must be a whole number",
     ),
     "an address that is none": (
         lambda f: edit(f / "members.csv", setting(0, email="secret at home")),
-        "members.csv line 2, email: no mail address; it may be empty$",
+        r"members.csv line 2, email: is not of the right form \(a mail address, or nothing\)$",
     ),
     "a day that is none": (
         lambda f: _write(f / "calendar.csv", "day,kind,name\n2026-02-30,holiday,\n"),
-        "calendar.csv line 2, day: '2026-02-30': Input should be a valid date",
+        "calendar.csv line 2, day: '2026-02-30' is a day that does not exist",
     ),
     "working hours that overlap": (
         lambda f: _write(f / "working_hours.csv", "opens,closes\n08:00,12:00\n11:00,17:00\n"),
-        "working_hours.csv: working hours must follow one another and may not overlap",
+        "working_hours: working hours must follow one another and may not overlap",
     ),
     "a unit that is unknown": (
         lambda f: edit(f / "members.csv", setting(0, unit="370784004999")),
-        "members.csv line 2, unit: 370784004999 is not in units.geojson",
+        "members.csv line 2, unit: 370784004999 is no unit of the street",
     ),
     "an organisation that is unknown": (
         lambda f: edit(f / "members.csv", setting(0, org_id="P1")),
-        "members.csv line 2, org_id: P1 is not in organisations.csv",
+        "members.csv line 2, org_id: P1 is no organisation of the roster",
     ),
     "a member twice": (
         lambda f: edit(f / "members.csv", lambda lines: lines.append(lines[0])),
@@ -104,15 +113,15 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a polygon that crosses itself": (
         lambda f: edit_units(f, _bow_tie),
-        "feature 1001, geometry: is no valid polygon: Self-intersection",
+        "feature 1001, border: is no valid polygon: Self-intersection",
     ),
     "latitude before longitude": (
         lambda f: edit_units(f, _swapped),
-        "feature 1001, geometry: positions must be longitude, latitude in degrees",
+        "feature 1001, border: positions must be longitude, latitude in degrees",
     ),
     "a micro-grid without border": (
         lambda f: edit_units(f, lambda units: units[-1].update(geometry=None)),
-        "feature 1001, geometry: a micro_grid needs a Polygon",
+        "feature 1001, border: a micro_grid needs a Polygon",
     ),
     "a place without a unit or point": (
         lambda f: edit(f / "places.csv", setting(1, longitude="", latitude="")),
@@ -146,12 +155,20 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda f: edit(f / "routing_rules.csv", setting(1, category="11011", within="")),
         "routing_rules.csv line 3, number: rule 10 has the same conditions, so this never decides",
     ),
-    "another column": (_without_a_column, "members.csv line 1: the columns must be member_id,name,kind"),
-    "another encoding": (_as_gbk, "members.csv: not UTF-8 at byte .* save it as “CSV UTF-8”"),
-    "no file": (lambda f: (f / "members.csv").unlink(), "members.csv: the file is missing"),
+    "another column": (
+        _without_a_column,
+        r"members.csv line 1, workload_limit: the column workload_limit \(在办上限\) is missing",
+    ),
+    "another encoding": (_as_big5, "members.csv line .*: neither UTF-8 nor GB18030: save the file as “CSV UTF-8”"),
+    "no file": (lambda f: (f / "members.csv").unlink(), r"members: there is no such sheet \(成员\)"),
+    "no map": (lambda f: (f / MAP).unlink(), "units.geojson: the file is missing, and there is no sheet units"),
+    "a sheet twice": (
+        lambda f: _write(f / "成员.csv", (f / "members.csv").read_text(encoding="utf-8")),
+        "成员.csv: is members, as members.csv is; leave one of them",
+    ),
     "no JSON": (
         _as_no_json,
-        "units.geojson line 1, column 2: Expecting property name",
+        "units.geojson line 1: is no JSON at character 2: Expecting property name",
     ),
 }
 
@@ -160,7 +177,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_a_wrong_cell_is_named_with_what_would_be_right(folder: Path, mistake: str) -> None:
     spoil, told = SPOILT[mistake]
     spoil(folder)
-    with pytest.raises(NotARoster, match=told) as error:
+    with pytest.raises(Mistaken, match=told) as error:
         roster.read(folder, TENANT, PUBLIC)
     assert "secret" not in str(error.value)
 
@@ -171,7 +188,76 @@ def test_fifty_mistakes_are_shown_and_the_rest_counted(folder: Path) -> None:
             line["kind"] = "chief"
 
     edit(folder / "members.csv", spoil)
-    with pytest.raises(NotARoster) as error:
+    with pytest.raises(Mistaken) as error:
         roster.read(folder, TENANT, PUBLIC)
-    assert len(error.value.problems) == 60
+    assert len(error.value.mistakes) == 60
     assert str(error.value).splitlines()[50:] == ["… and 10 more"]
+
+
+def test_a_mistake_is_told_in_chinese_too(folder: Path) -> None:
+    edit(folder / "members.csv", setting(1, kind="chief", unit="370784004999"))
+    with pytest.raises(Mistaken) as error:
+        roster.read(folder, TENANT, PUBLIC)
+    [mistake] = error.value.mistakes
+    assert mistake.told(Language.ZH).startswith(
+        "members.csv 第3行，kind：“chief”不是可用的词（专职网格员、党员、志愿者"
+    )
+
+
+def _as_workbook(folder: Path, path: Path) -> None:
+    """The folder as one workbook with Chinese titles and words, borders as WKT."""
+    sheets = []
+    for form in FORMS:
+        if form is UNITS:
+            lines = [_unit_cells(each) for each in json.loads((folder / MAP).read_text(encoding="utf-8"))["features"]]
+        elif (file := folder / f"{form.name}.csv").exists():
+            with file.open(encoding="utf-8-sig", newline="") as opened:
+                lines = list(csv.DictReader(opened))
+        else:
+            continue
+        rows = [[form.columns[name].words.get(line[name], line[name]) for name in lines[0]] for line in lines]
+        sheets.append((form.zh, [[form.columns[name].zh for name in lines[0]], *rows]))
+    path.write_bytes(workbook.book_as_xlsx([("说明", [["本册由街道填写"]]), *sheets]))
+
+
+def _unit_cells(feature: dict[str, Any]) -> dict[str, str]:
+    said, geometry = feature["properties"], feature["geometry"]
+    return {
+        "code": said["code"],
+        "level": said["level"],
+        "parent": said["parent"] or "",
+        "name": said["name"],
+        "aliases": "；".join(said["aliases"]),
+        "border": shape(geometry).wkt if geometry else "",
+    }
+
+
+def test_one_workbook_makes_the_same_street_as_a_folder(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "街道.xlsx"
+    path.parent.mkdir()
+    _as_workbook(folder, path)
+    of_folder, of_workbook = roster.read(folder, TENANT, PUBLIC), roster.read(path, TENANT, PUBLIC)
+    assert list(map(str, of_workbook.remarks)) == ["街道.xlsx 说明: not used: no sheet of a roster"]
+    assert replace(of_workbook, remarks=[], units={}) == replace(of_folder, remarks=[], units={})
+    for code, unit in of_folder.units.items():
+        same = of_workbook.units[code]
+        assert {**same, "border": None} == {**unit, "border": None}
+        assert (same["border"] is None) == (unit["border"] is None)
+        if unit["border"] is not None:
+            assert equals(from_wkb(same["border"]), from_wkb(unit["border"]))
+
+
+def test_a_sheet_is_known_by_its_header_where_its_name_says_nothing(folder: Path) -> None:
+    (folder / "members.csv").rename(folder / "2026年11月.csv")
+    (folder / "organisations.csv").rename(folder / "表二.csv")
+    assert len(roster.read(folder, TENANT, PUBLIC).members) == 2303
+
+
+def test_borders_may_lie_in_a_map_beside_the_sheet_of_units(folder: Path) -> None:
+    units = [_unit_cells(each) for each in json.loads((folder / MAP).read_text(encoding="utf-8"))["features"]]
+    rows = [[unit[name] for name in UNITS.columns if name != "border"] for unit in units]
+    (folder / "网格.csv").write_bytes(workbook.as_csv([["code", "level", "parent", "name", "aliases"], *rows]))
+    assert sum(unit["border"] is not None for unit in roster.read(folder, TENANT, PUBLIC).units.values()) == 832
+    (folder / MAP).unlink()
+    with pytest.raises(Mistaken, match=r"网格\.csv line .*, border: a micro_grid needs a Polygon"):
+        roster.read(folder, TENANT, PUBLIC)

@@ -6,12 +6,13 @@ import asyncio
 import csv
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from openpyxl import Workbook
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -19,6 +20,7 @@ from libs.chassis.clock import Clock
 from libs.chassis.handling.timers import TimerSweep
 from libs.contracts.dispatch import CategoryChanged, OrderChecked, OrderDispatched, OrderOffered
 from libs.contracts.values import RequestKind
+from services.dispatch.responsibility.domain.columns import COLUMNS
 from tests.support.dispatch import TENANT, act, put_street, registered
 from tests.support.stage import NOON, MakeStage, Stage
 from wangge.main import app
@@ -64,7 +66,7 @@ def as_csv(lines: Iterable[dict[str, str]]) -> bytes:
     return out.getvalue().encode()
 
 
-async def put(dispatch: Stage, content: bytes | list[dict[str, str]], status: int = 200, **query: int) -> Any:
+async def put(dispatch: Stage, content: bytes | list[dict[str, str]], status: int = 200, **query: Any) -> Any:
     body = content if isinstance(content, bytes) else as_csv(content)
     answer = await dispatch.http.put(LIST, params={"tenant": TENANT, **query}, content=body)
     assert answer.status_code == status, answer.text
@@ -164,9 +166,71 @@ async def test_an_invalid_file_changes_nothing_and_names_every_bad_cell(dispatch
     assert problem["errors"][2]["right"] == "none 无, note 文字, photo 照片"
     problem = await put(dispatch, [line("11002"), line(condition=f"unit={TENANT}99"), line("11002")], 422)
     assert [(e["line"], e["column"]) for e in problem["errors"]] == [(3, "condition"), (4, "category")]
-    answer = await dispatch.http.post(f"{LIST}/preview", params={"tenant": TENANT}, content="类别".encode("gbk"))
-    assert (answer.status_code, "not UTF-8" in answer.json()["errors"][0]["wrong"]) == (422, True)
+    answer = await dispatch.http.post(f"{LIST}/preview", params={"tenant": TENANT}, content=b"\xff")
+    assert (answer.status_code, "neither UTF-8 nor" in answer.json()["errors"][0]["wrong"]) == (422, True)
     assert await everything(dispatch) == before
+
+
+async def test_a_clerk_reads_what_is_wrong_in_chinese(dispatch: Stage) -> None:
+    answer = await dispatch.http.post(
+        f"{LIST}/preview",
+        params={"tenant": TENANT},
+        content=as_csv([line(evidence="film")]),
+        headers={"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"},
+    )
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-language"], problem["title"]) == (422, "zh", "文件有误")
+    assert problem["type"] == "urn:wangge:problem:invalid-file"
+    assert problem["detail"] == "第2行，evidence：“film”不是可用的词（无、文字、照片）\n什么也没有改动。"
+    assert problem["errors"] == [
+        {"line": 2, "column": "evidence", "wrong": "“film”不是可用的词", "right": "无、文字、照片"}
+    ]
+
+
+async def test_a_list_as_an_office_writes_it_is_imported_and_the_preview_says_how_it_was_read(dispatch: Stage) -> None:
+    """A title merged over the header, a date under it, remarks on another sheet, merged cells, columns of others,
+    skills in Chinese, no English name."""
+    book = Workbook()
+    book.worksheets[0].title = "说明"
+    book.worksheets[0].append(["本表由街道办事处填写"])
+    sheet = book.create_sheet("权责清单")
+    lines = [line(name_en="", skills="电工；水工"), line("11002", name_zh="井盖丢失", name_en="")]
+    columns = list(lines[0])
+    sheet.append(["安丘市凌河街道权责清单"])
+    sheet.append(["2026年11月"])
+    sheet.append(["序号", *(COLUMNS[name].zh for name in columns), "备注"])
+    for number, cells in enumerate(lines, start=1):
+        sheet.append([number, *(COLUMNS[name].words.get(cells[name], cells[name]) for name in columns), "请核对"])
+    sheet.merge_cells(start_row=1, end_row=1, start_column=1, end_column=len(columns) + 2)
+    area = columns.index("area") + 2
+    sheet.merge_cells(start_row=4, end_row=5, start_column=area, end_column=area)
+    book.save(out := BytesIO())
+    answer = await dispatch.http.post(f"{LIST}/preview", params={"tenant": TENANT}, content=out.getvalue())
+    assert answer.json()["remarks"] == [
+        "the sheet 权责清单 was taken, and not 说明",
+        "line 1 above the header: 安丘市凌河街道权责清单",
+        "line 2 above the header: 2026年11月",
+        "columns passed over: 序号, 备注",
+        "the values of 1 merged cells hold for all of their lines",
+    ]
+    await put(dispatch, out.getvalue())
+    first, second = await rows(dispatch)
+    assert (first["skills"], first["name_en"], second["area"]) == ("水工;电工", "", LINE["area"])
+    told = {fact.category: (fact.name_zh, fact.name_en) for fact in await dispatch.said(CategoryChanged)}
+    assert told["11002"] == ("井盖丢失", "井盖丢失")
+
+
+async def test_two_sheets_that_might_be_meant_are_asked_about(dispatch: Stage) -> None:
+    book = Workbook()
+    book.worksheets[0].title = "新"
+    for sheet, points in ((book.worksheets[0], "6"), (book.create_sheet("旧"), "4")):
+        sheet.append(list(LINE))
+        sheet.append(list(line(points=points).values()))
+    book.save(out := BytesIO())
+    problem = await put(dispatch, out.getvalue(), 422)
+    assert problem["errors"][0]["wrong"].startswith("the sheets 新 and 旧 all look like it")
+    await put(dispatch, out.getvalue(), sheet="旧")
+    assert [row["points"] for row in await rows(dispatch)] == [4]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
@@ -177,7 +241,7 @@ async def test_what_is_taken_away_imports_again_to_no_change(dispatch: Stage, su
     before = await everything(dispatch)
     content = (await get(dispatch, suffix, headers=headers)).content
     change = await put(dispatch, content)
-    assert change == {"version": 2, "added": [], "changed": [], "removed": []}
+    assert change == {"version": 2, "remarks": [], "added": [], "changed": [], "removed": []}
     assert await everything(dispatch) == before
 
 
@@ -364,5 +428,5 @@ async def test_the_operator_s_command_previews_imports_and_exports(dispatch: Sta
         assert told in await asyncio.to_thread(wangge, *arguments)
     file.write_bytes(as_csv([line(points="x")]))
     told = await asyncio.to_thread(wangge, "import", str(file), "--tenant", TENANT)
-    assert told.startswith("1 line 2, points: 'x': Input should be a valid integer")
+    assert told.startswith("1 line 2, points: 'x' must be a whole number")
     assert [row["points"] for row in await rows(dispatch)] == [8, 5]

@@ -117,5 +117,5 @@ async def test_a_street_may_have_rules_of_its_own_and_bad_ones_stop_the_start(st
         running = await stage("scoring", WANGGE_SCORING_RULES_FILE=str(file))
         assert (await running.http.get("/v1/rules")).json()["version"] == 2
         file.write_text("version = 3\n", "utf-8")
-        with pytest.raises(RulesNotUsable, match="dimensions: Field required"):
+        with pytest.raises(RulesNotUsable, match="dimensions: is needed"):
             await stage("scoring", WANGGE_SCORING_RULES_FILE=str(file))

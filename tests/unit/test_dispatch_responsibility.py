@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.values import Place, RequestKind
+from libs.sheets.mistakes import Where
 from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.calendar.domain import NATIONAL
 from services.dispatch.orders.domain.offering import NewCase, dispatch, widen
@@ -211,7 +212,7 @@ def test_of_a_list_that_may_be_imported_one_row_applies_whatever_its_sequence(
 ) -> None:
     imported: list[Responsibility] = []
     for each in rows:
-        if not any(disagreements([Listed(n, r) for n, r in enumerate([*imported, each])], UNITS)):
+        if not any(disagreements([Listed(Where("", n), r) for n, r in enumerate([*imported, each])], UNITS)):
             imported.append(each)
     fitting = [r for r in imported if r.is_effective(local_day(at)) and r.condition.fits(case)]
     ranks = [r.condition.rank(case) for r in fitting]

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
-from libs import spreadsheet
 from libs.contracts.values import Level, Registration, RequestKind
+from libs.sheets import workbook
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
 from services.dispatch.responsibility import file as responsibility_file
-from services.dispatch.responsibility.domain.columns import COLUMNS, OPTIONAL
-from services.dispatch.responsibility.file import NotAList
+from services.dispatch.responsibility.domain.columns import COLUMNS
 from services.dispatch.street.domain.responsibility import (
     ANSWERING,
     FOR_EVER,
@@ -77,13 +77,13 @@ def as_xlsx(*rows: list[Any]) -> bytes:
 
 
 def read(content: bytes) -> list[Responsibility]:
-    return responsibility_file.read(content, UNITS)
+    return responsibility_file.read(content, UNITS).rows
 
 
 def wrong(content: bytes) -> list[str]:
-    with pytest.raises(NotAList) as error:
+    with pytest.raises(Mistaken) as error:
         read(content)
-    return list(map(str, error.value.bad))
+    return list(map(str, error.value.mistakes))
 
 
 texts = st.text(
@@ -160,30 +160,49 @@ def test_what_spreadsheets_make_of_codes_and_days_is_understood() -> None:
 
 
 def test_a_list_without_conditions_and_days_needs_no_columns_for_them() -> None:
-    [row] = read(as_csv({name: cell for name, cell in LINE.items() if name not in OPTIONAL}))
+    [row] = read(as_csv({name: cell for name, cell in LINE.items() if not COLUMNS[name].optional}))
     assert (row.condition, row.effective_from, row.effective_until) == (Condition(), FROM_EVER, FOR_EVER)
 
 
 CELLS = [
-    ("category", "1001", "line 2, category: '1001': String should match pattern '^[0-9]{5}$' (five digits, such as"),
+    ("category", "1001", "line 2, category: '1001' is not of the right form (five digits, such as"),
     ("category", "１１００１", "line 2, category: "),
-    ("name_zh", "", "line 2, name_zh: '': String should have at least 1 character (1 to 100 characters"),
-    ("name_en", "=1+1", "line 2, name_en: '=1+1': a spreadsheet would take what begins with = for a formula"),
-    ("kind", "thing", "line 2, kind: 'thing': Input should be 'component' or 'matter' (component 部件, matter 事项)"),
-    ("registration", "later", "line 2, registration: 'later': Input should be 'automatic', 'acceptor' or 'verify'"),
-    ("start_level", "村", "line 2, start_level: '村': Input should be 'street', 'community', 'grid' or 'micro_grid'"),
-    ("skills", "Plumber!", "line 2, skills: 'Plumber!': String should match"),
-    ("claim_amount", "0", "line 2, claim_amount: '0': Input should be greater than or equal to 1 (a whole number"),
-    ("handle_amount", "soon", "line 2, handle_amount: 'soon': Input should be a valid integer"),
-    ("check_unit", "weeks", "line 2, check_unit: 'weeks': Input should be 'work_hour', 'work_day'"),
-    ("evidence", "video", "line 2, evidence: 'video': Input should be 'none', 'note' or 'photo'"),
-    ("points", "-1", "line 2, points: '-1': Input should be greater than or equal to 0"),
+    ("name_zh", "", "line 2, name_zh: may not be empty (1 to 100 characters)"),
+    ("name_zh", "x" * 101, f"line 2, name_zh: '{'x' * 40}' may have 100 characters at most (1 to 100 characters)"),
+    ("name_en", "=1+1", "line 2, name_en: '=1+1' begins with =, which a spreadsheet takes for a formula (up to 100"),
+    ("kind", "thing", "line 2, kind: 'thing' is none of the words that may stand here (component 部件, matter 事项)"),
+    (
+        "registration",
+        "later",
+        "line 2, registration: 'later' is none of the words that may stand here (automatic 自动立案",
+    ),
+    (
+        "start_level",
+        "村",
+        "line 2, start_level: '村' is none of the words that may stand here (street 街道, community 社区",
+    ),
+    (
+        "skills",
+        "=水工",
+        "line 2, skills: '=水工' begins with =, which a spreadsheet takes for a formula (words such as",
+    ),
+    ("skills", "x" * 41, f"line 2, skills: '{'x' * 40}' may have 40 characters at most"),
+    ("claim_amount", "0", "line 2, claim_amount: '0' must be 1 or more (a whole number from 1 to 1000)"),
+    ("handle_amount", "soon", "line 2, handle_amount: 'soon' must be a whole number"),
+    ("check_unit", "weeks", "line 2, check_unit: 'weeks' is none of the words that may stand here (work_hour 工作时"),
+    ("evidence", "video", "line 2, evidence: 'video' is none of the words that may stand here (none 无, note 文字"),
+    ("points", "-1", "line 2, points: '-1' must be 0 or more"),
+    ("points", "1001", "line 2, points: '1001' must be 1000 or less"),
     ("standard_ref", "x" * 101, "line 2, standard_ref: "),
-    ("condition", "weather=wet", "line 2, condition: 'weather=wet': weather=wet is no term: unit=…"),
+    ("condition", "weather=wet", "line 2, condition: 'weather=wet' weather=wet is no term: unit=…"),
     ("condition", "unit=370784009", "line 2, condition: 370784009 is no unit of the street"),
-    ("effective_from", "2027-02-30", "line 2, effective_from: '2027-02-30': day is out of range for month"),
-    ("effective_until", "soon", "line 2, effective_until: 'soon': this is no day (the last day, such as"),
-    ("effective_from", "1999-01-01", "line 2, effective_from: '1999-01-01': the year must be 2004 to 2099"),
+    (
+        "effective_from",
+        "2027-02-30",
+        "line 2, effective_from: '2027-02-30' is a day that does not exist (the first day",
+    ),
+    ("effective_until", "soon", "line 2, effective_until: 'soon' is no day (the last day, such as"),
+    ("effective_from", "1999-01-01", "line 2, effective_from: '1999-01-01' must be in the years 2004 to 2099"),
     ("org_kind", "branch", "line 2, org_kind: branch must be party_group, since the category starts at micro_grid"),
 ]
 
@@ -206,7 +225,7 @@ def test_every_bad_cell_of_a_file_is_named_at_once() -> None:
 
 def test_a_cell_is_named_by_the_column_s_name_in_the_file() -> None:
     chinese = {COLUMNS[name].zh: cell for name, cell in line(points="很多").items()}
-    assert wrong(as_csv(chinese))[0].startswith("line 2, 积分: '很多': ")
+    assert wrong(as_csv(chinese))[0].startswith("line 2, 积分: '很多' must be a whole number")
 
 
 def _without(column: str) -> dict[str, str]:
@@ -215,30 +234,34 @@ def _without(column: str) -> dict[str, str]:
 
 WHOLE = {
     "another encoding": (
-        as_csv(line()).decode().encode("gbk"),
-        "line 2: not UTF-8 at byte .*: save the file as “CSV UTF-8” or as .xlsx",
+        as_csv(line()) + b"\xff",
+        "line 3: neither UTF-8 nor GB18030: save the file as “CSV UTF-8” or as .xlsx",
     ),
     "a missing column": (as_csv(_without("points")), r"line 1, points: the column points \(积分\) is missing"),
-    "a column too many": (as_csv(line(weather="wet")), "line 1, weather: weather is no column"),
     "a column twice": (
         as_csv({**LINE, "积分": "5"}),
-        "line 1, points: the column points stands there twice",
+        "line 1, 积分: the column points stands there twice",
     ),
     "a cell too few": (as_csv(line()) + b"11002,x\r\n", "line 3: 2 cells instead of 21"),
+    "a cell too many": (as_csv(line())[:-2] + b",x\r\n", "line 2: 22 cells instead of 21"),
     "no rows": (as_csv(line()).splitlines()[0], "line 2: there are no rows"),
     "nothing": (b"", "line 1: the file is empty"),
-    "an open quote": (as_csv(line()) + b'"11002,x\r\n', "line 3: unexpected end of data"),
-    "an old workbook": (spreadsheet.OLD_EXCEL + b"...", "a workbook of the old kind"),
+    "no header": (
+        as_csv(line()).split(b"\n", 1)[1],
+        "line 1: no line names the columns: one of the first 30 must have",
+    ),
+    "an open quote": (as_csv(line()) + b'"11002,x\r\n', "line 3: unexpected end of data: a quote or a comma is amiss"),
+    "an old workbook": (workbook.OLD_EXCEL + b"...", "a workbook of the old kind"),
     "half a workbook": (as_xlsx(list(LINE))[:500], "begins as a workbook .* does, and is none that can be read"),
-    "too many bytes": (b"," * (spreadsheet.MAX_BYTES + 1), "the file has more than 4 MiB"),
-    "too many lines": (b"x\n" * (spreadsheet.MAX_LINES + 1), "line 5001: a file may have 5000 lines at most"),
+    "too many bytes": (b"," * (workbook.OVER_HTTP.bytes + 1), "the file has more than 4 MiB"),
+    "too many lines": (b"x\n" * (workbook.OVER_HTTP.lines + 1), "line 5001: a file may have 5000 lines at most"),
 }
 
 
 @pytest.mark.parametrize("mistake", WHOLE)
 def test_a_file_that_is_no_list_says_why(mistake: str) -> None:
     content, told = WHOLE[mistake]
-    with pytest.raises(NotAList, match=told):
+    with pytest.raises(Mistaken, match=told):
         read(content)
 
 
@@ -273,7 +296,7 @@ def test_another_name_from_another_day_on_is_no_mistake() -> None:
 
 def test_a_last_day_before_the_first_is_named() -> None:
     assert wrong(as_csv(line(effective_from="2027-01-02", effective_until="2027-01-01"))) == [
-        "line 2, effective_until: 2027-01-01 is before 2027-01-02 (the last day on which the row applies)"
+        "line 2, effective_until: 2027-01-01 is before 2027-01-02 (the last day, such as 2027-12-31, or nothing)"
     ]
 
 
@@ -289,7 +312,7 @@ def _bomb(content: bytes) -> bytes:
     with ZipFile(BytesIO(content)) as whole, ZipFile(out, "w", ZIP_DEFLATED) as bomb:
         for name in whole.namelist():
             bomb.writestr(name, whole.read(name))
-        bomb.writestr("xl/media/image1.png", bytes(spreadsheet.MAX_UNPACKED_BYTES))
+        bomb.writestr("xl/media/image1.png", bytes(workbook.OVER_HTTP.unpacked_bytes))
     return out.getvalue()
 
 
@@ -314,7 +337,7 @@ def test_a_workbook_that_would_fill_the_memory_is_not_unpacked(kind: str) -> Non
     spoil, told = HOSTILE[kind]
     content = spoil(as_xlsx(list(LINE), list(LINE.values())))
     assert len(content) < 100_000
-    with pytest.raises(NotAList, match=told):
+    with pytest.raises(Mistaken, match=told):
         read(content)
 
 
@@ -333,11 +356,11 @@ def test_a_cell_far_out_costs_nothing() -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_are_the_answer_is_a_refusal(content: bytes) -> None:
-    for prefix in (b"", spreadsheet.ZIP):
-        with pytest.raises(NotAList):
+    for prefix in (b"", workbook.ZIP):
+        with pytest.raises(Mistaken):
             read(prefix + content)
 
 
 def test_a_name_that_looks_like_a_formula_is_text_in_the_workbook() -> None:
-    book = load_workbook(BytesIO(spreadsheet.as_xlsx([["a"], ["=1+1"]], "x")))
+    book = load_workbook(BytesIO(workbook.as_xlsx([["a"], ["=1+1"]], "x")))
     assert book.worksheets[0]["A2"].data_type == "s"

@@ -8,10 +8,10 @@ import pytest
 import shapely
 from pydantic import ValidationError
 
+from libs.sheets.mistakes import Where
 from services.dispatch.grid.domain.borders import Borders
 from services.dispatch.grid.domain.gazetteer import NamedPlace
 from services.dispatch.grid.domain.tree import as_array
-from services.dispatch.roster.domain.cell_types import Problem
 from services.dispatch.roster.domain.places_and_rules import PlaceCells, RuleCells, wrong_places, wrong_rules
 
 UNITS = {"370784004", "370784004201"}
@@ -28,15 +28,11 @@ def rule(number: int = 1, **cells: Any) -> RuleCells:
 
 
 def of_places(*places: PlaceCells) -> list[str]:
-    return [str(p) for p in wrong_places([(f"line {n}", each) for n, each in enumerate(places, 2)], UNITS, BORDERS)]
+    return [str(p) for p in wrong_places([(Where("", n), each) for n, each in enumerate(places, 2)], UNITS, BORDERS)]
 
 
 def of_rules(*rules: RuleCells) -> list[str]:
-    return [str(p) for p in wrong_rules([(f"line {n}", each) for n, each in enumerate(rules, 2)], UNITS, AREAS)]
-
-
-def test_a_problem_says_where_it_is_and_what_it_is() -> None:
-    assert str(Problem("places.csv, line 2, unit", "no unit")) == "places.csv, line 2, unit: no unit"
+    return [str(p) for p in wrong_rules([(Where("", n), each) for n, each in enumerate(rules, 2)], UNITS, AREAS)]
 
 
 def test_a_place_is_in_a_unit_or_at_a_point() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.chassis.http import RefusedRequest
-from libs.chassis.pages import FORMULA, csv_lines, decode_cursor, encode_cursor, escape_formula
+from libs.chassis.pages import csv_lines, decode_cursor, encode_cursor, escape_formula
+from libs.sheets.workbook import FORMULA
 
 
 @given(st.uuids())

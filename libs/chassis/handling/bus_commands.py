@@ -51,7 +51,7 @@ def _answerer(
                 return _problem(500, "Failed", "a fault of the service, which has been logged; nothing was stored")
         if isinstance(reply, Done):
             return bytes(reply.reply.model_dump_json(), "utf-8")
-        return _problem(reply.status, reply.title, reply.detail)
+        return _problem(reply.status, reply.title, str(reply.detail))
 
     return answer
 

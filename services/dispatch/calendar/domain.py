@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 
 import chinese_calendar
 
+from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
 
 AMBER = 0.8
@@ -190,13 +191,13 @@ def unpublished(start: datetime, due_at: datetime, calendar: Calendar) -> tuple[
     )
 
 
-def wrong_hours(hours: Sequence[tuple[time, time]]) -> str | None:
+def wrong_hours(hours: Sequence[tuple[time, time]]) -> Sentence | None:
     """Why these cannot be the working hours of a day."""
     if not hours:
-        return "there must be working hours"
+        return Sentence("要有工作时间", "there must be working hours")
     moments = [each for pair in hours for each in pair]
     if any(earlier >= later for earlier, later in pairwise(moments)):
-        return "working hours must follow one another and may not overlap"
+        return Sentence("各段工作时间应先后相接，不能重叠", "working hours must follow one another and may not overlap")
     return None
 
 

@@ -7,10 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
+from libs.sentences import Unfit
+
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("it may not hold the character U+0000; leave it out")
+        raise Unfit("不能含有字符 U+0000，请去掉", "it may not hold the character U+0000; leave it out")
     return text
 
 

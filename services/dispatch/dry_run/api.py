@@ -14,10 +14,10 @@ from libs.chassis.handlers import Refused
 from libs.chassis.http import DatabaseDep, RefusedRequest
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.values import Level, Place, RequestKind
+from libs.sheets.mistakes import Mistake, Mistaken, Where
 from services.dispatch.dry_run.domain import Replayed
 from services.dispatch.order_lists import tables as order_tables
 from services.dispatch.orders.domain.offering import ANYBODY, OfferPlan, plan_offer, who_may_be_asked
-from services.dispatch.roster.domain.cell_types import Problem
 from services.dispatch.roster.domain.places_and_rules import PlaceCells, RuleCells, wrong_places, wrong_rules
 from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street.api import CandidateView, candidate_view
@@ -125,7 +125,7 @@ async def replay(body: ReplayBody, request: Request, db: DatabaseDep) -> ReplayV
     """Which cases of the last days would have gone elsewhere by other rules or places? Nothing is changed."""
     street = await street_or_404(db, body.tenant)
     if wrong := list(_wrong(body, street)):
-        raise RefusedRequest(Refused(422, "Invalid request", "; ".join(map(str, wrong[:IDS_AT_MOST]))))
+        raise RefusedRequest(Refused(422, "Invalid request", Mistaken(wrong).sentence))
     after = street
     if body.rules is not None:
         after = replace(after, rules=Rules([rule.value() for rule in body.rules]))
@@ -138,14 +138,14 @@ async def replay(body: ReplayBody, request: Request, db: DatabaseDep) -> ReplayV
     return _replay(replayed)
 
 
-def _wrong(body: ReplayBody, street: Street) -> Iterator[Problem]:
+def _wrong(body: ReplayBody, street: Street) -> Iterator[Mistake]:
     yield from wrong_places(_numbered("places", body.places or ()), street.units, street.units.map)
     areas = {category: rows[0].area for category, rows in street.responsibilities.items()}
     yield from wrong_rules(_numbered("rules", body.rules or ()), street.units, areas)
 
 
-def _numbered(name: str, entries: Sequence[T]) -> list[tuple[str, T]]:
-    return [(f"{name}.{at}", each) for at, each in enumerate(entries)]
+def _numbered(name: str, entries: Sequence[T]) -> list[tuple[Where, T]]:
+    return [(Where(f"{name}.{at}"), each) for at, each in enumerate(entries)]
 
 
 def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan) -> Route:

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.cli.database import opened
-from libs.cli.options import Tenant, check_tenant
+from libs.cli.options import Tenant, check_tenant, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.dry_run import street_from_roster as proposed
 from services.dispatch.dry_run.domain import Replayed
 from services.dispatch.order_lists import tables as order_lists
 from services.dispatch.roster import checks as roster_checks
 from services.dispatch.roster import files as roster_files
-from services.dispatch.roster.files import NotARoster
 from services.dispatch.street import tables as streets
 from services.dispatch.street.domain.street import Street
 
@@ -35,17 +35,17 @@ commands = typer.Typer()
 @commands.command("replay")
 @report_errors
 def replay_folder(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The street as it would be.")],
+    source: Annotated[Path, typer.Argument(exists=True, help="The street as it would be: a folder or a workbook.")],
     tenant: Tenant,
     days: Annotated[int, typer.Option(min=1, max=366, help="So many days back.")] = 30,
     shown: Annotated[int, typer.Option(min=0, max=1000, help="So many of the cases that differ.")] = 10,
 ) -> None:
-    """Say which cases of the last days would go elsewhere if the folder were imported; change nothing."""
+    """Say which cases of the last days would go elsewhere if the roster were imported; change nothing."""
     check_tenant(tenant)
     try:
-        wanted = proposed.street_of(roster_checks.roster(roster_files.read(folder), tenant, NO_DIGEST_KEY))
-    except NotARoster as error:
-        raise Refusal(str(error)) from None
+        wanted = proposed.street_of(roster_checks.roster(roster_files.read(source), tenant, NO_DIGEST_KEY))
+    except Mistaken as error:
+        raise Refusal(error.sentence.told(language())) from None
     since = datetime.now(UTC) - timedelta(days=days)
     _show(run(_replay(OperatorSettings().database_url("dispatch"), tenant, wanted, since, shown)), days)
 

@@ -14,18 +14,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from libs import spreadsheet
 from libs.chassis.db.database import Database, transaction
 from libs.chassis.handlers import Refused
-from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet, RefusedRequest, not_found
-from libs.chassis.pages import CSV_ANSWER, Page
+from libs.chassis.http import CommandsDep, DatabaseDep, LanguageDep, OfStreet, RefusedRequest, not_found
+from libs.chassis.pages import CSV_ANSWER, UNFIT_CURSOR, Page
 from libs.contracts.values import Level, OrgKind, Registration
+from libs.sentences import Language, Sentence
+from libs.sheets.mistakes import Mistaken
+from libs.sheets.workbook import OVER_HTTP
 from services.dispatch.calendar.domain import TimeUnit
 from services.dispatch.responsibility import file as responsibility_file
 from services.dispatch.responsibility import importing as responsibility_list
 from services.dispatch.responsibility import tables as list_tables
 from services.dispatch.responsibility.domain.commands import ImportList
-from services.dispatch.responsibility.file import NotAList
+from services.dispatch.responsibility.file import ListFile
 from services.dispatch.responsibility.importing import ListChange
 from services.dispatch.responsibility.tables import BEFORE_ALL
 from services.dispatch.street.domain.responsibility import Responsibility
@@ -38,13 +40,13 @@ NAMED = 1_000
 """So many bad cells are named, and how many more there are."""
 
 PATH = "/v1/responsibility-list"
-BODY_BYTES = dict.fromkeys((PATH, f"{PATH}/preview"), spreadsheet.MAX_BYTES)
+BODY_BYTES = dict.fromkeys((PATH, f"{PATH}/preview"), OVER_HTTP.bytes)
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE = {
     "requestBody": {
         "required": True,
-        "description": "The bytes of the file, CSV (UTF-8) or XLSX; which of them it is it says itself.",
+        "description": "The bytes of the file, CSV (UTF-8 or GB18030) or XLSX; which of them it is it says itself.",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -116,11 +118,17 @@ class ChangeView(BaseModel):
     """What an import changes. `version` is that of the list: before a preview, after an import."""
 
     version: int
+    remarks: list[str] = Field(
+        description="How the file was read: encoding, sheet, lines above the header, columns passed over, merged cells."
+    )
     added: list[RowView]
     changed: list[RowChange]
     removed: list[RowView]
 
 
+OneSheet = Annotated[
+    str | None, Query(max_length=31, description="The sheet of a workbook that is meant, where several might be.")
+]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of the list; without it, the one of now.")]
 AsOf = Annotated[date | None, Query(description="Only rows that apply on this day; without it, all.")]
 
@@ -172,11 +180,11 @@ async def list_versions(
 
 
 @router.post(f"{PATH}/preview", openapi_extra=FILE)
-async def preview(request: Request, tenant: OfStreet) -> ChangeView:
+async def preview(request: Request, tenant: OfStreet, language: LanguageDep, sheet: OneSheet = None) -> ChangeView:
     """What an import of the file would change, cell by cell. Nothing is changed."""
-    rows = await _rows(request, tenant)
+    file = await _file(request, tenant, language, sheet)
     async with transaction(request.app.state.engine) as db:
-        return _change(await responsibility_list.compare(db, tenant, rows))
+        return _change(await responsibility_list.compare(db, tenant, file.rows), file.remarks, language)
 
 
 @router.put(PATH, openapi_extra=FILE)
@@ -184,36 +192,50 @@ async def import_list(
     request: Request,
     commands: CommandsDep,
     tenant: OfStreet,
+    language: LanguageDep,
+    sheet: OneSheet = None,
     onto: Annotated[
         int | None, Query(ge=0, le=2**31 - 1, description="Import only if the list still has this version.")
     ] = None,
 ) -> ChangeView:
     """导入. The list becomes what the file says, whole or not at all; orders that are there keep what they were made
     under."""
-    rows = await _rows(request, tenant)
-    return _change(await commands.send(ImportList(tenant, tuple(rows), onto)))
+    file = await _file(request, tenant, language, sheet)
+    change = await commands.send(ImportList(tenant, tuple(file.rows), onto))
+    return _change(change, file.remarks, language)
 
 
-async def _rows(request: Request, tenant: str) -> Sequence[Responsibility]:
+async def _file(request: Request, tenant: str, language: Language, sheet: str | None) -> ListFile:
     content = await request.body()
     async with transaction(request.app.state.engine) as db:
         street = await street_or_404(db, tenant)
     try:
         # In a thread: a workbook of some thousand lines takes seconds, in which nobody else would be answered.
-        return await asyncio.to_thread(responsibility_file.read, content, street.units)
-    except NotAList as error:
-        cells = [{"line": b.line, "column": b.column, "wrong": b.wrong, "right": b.right} for b in error.bad[:NAMED]]
-        more = max(0, len(error.bad) - NAMED)
-        raise RefusedRequest(
-            Refused(422, "Invalid file", f"{error}\nNothing was changed.", {"errors": cells, "more": more})
-        ) from None
+        return await asyncio.to_thread(responsibility_file.read, content, street.units, sheet)
+    except Mistaken as error:
+        raise RefusedRequest(_not_a_list(error, language)) from None
+
+
+def _not_a_list(error: Mistaken, language: Language) -> Refused:
+    cells = [
+        {
+            "line": each.where.number,
+            "column": each.column,
+            "wrong": each.wrong.told(language),
+            "right": each.right and each.right.told(language),
+        }
+        for each in error.mistakes[:NAMED]
+    ]
+    detail = Sentence(f"{error.sentence.zh}\n什么也没有改动。", f"{error.sentence.en}\nNothing was changed.")
+    return Refused(422, "Invalid file", detail, {"errors": cells, "more": max(0, len(error.mistakes) - NAMED)})
 
 
 async def _version(db: Database, tenant: str, version: int | None) -> int:
     known = await list_tables.versions(db, tenant, 1)
     latest = known[0].version if known else 0
     if version is not None and version > latest:
-        raise not_found(f"the list of {tenant} has no version {version}; the latest is {latest}")
+        zh = f"{tenant} 的清单没有第 {version} 版，最新的是第 {latest} 版"
+        raise not_found(Sentence(zh, f"the list of {tenant} has no version {version}; the latest is {latest}"))
     return version or latest
 
 
@@ -221,9 +243,10 @@ def _view(row: Responsibility) -> RowView:
     return RowView.model_validate({**responsibility_file.cells(row), "version": row.version})
 
 
-def _change(change: ListChange) -> ChangeView:
+def _change(change: ListChange, remarks: Sequence[Sentence], language: Language) -> ChangeView:
     return ChangeView(
         version=change.version,
+        remarks=[each.told(language) for each in remarks],
         added=list(map(_view, change.added)),
         changed=[_cells(before, after) for before, after in change.changed],
         removed=list(map(_view, change.removed)),
@@ -247,8 +270,7 @@ def _position(after: str | None) -> Key:
         category, condition, day = json.loads(urlsafe_b64decode(after + "=" * (-len(after) % 4)))
         return str(category), str(condition), date.fromisoformat(day)
     except (ValueError, TypeError):
-        detail = "query.after: this is no cursor; send `next` of the page before, or leave it out for the first page."
-        raise RefusedRequest(Refused(422, "Unfit cursor", detail)) from None
+        raise RefusedRequest(UNFIT_CURSOR) from None
 
 
 def _named(name: str) -> dict[str, str]:

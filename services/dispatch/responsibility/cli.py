@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,14 @@ from rich.table import Table
 from libs.chassis.db.database import Database
 from libs.chassis.messaging import outbox
 from libs.cli.database import opened
-from libs.cli.options import Tenant
+from libs.cli.options import OneSheet, Tenant, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
+from libs.sentences import Sentence
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.responsibility import file as responsibility_file
 from services.dispatch.responsibility import importing as responsibility_list
-from services.dispatch.responsibility.file import NotAList, cells
+from services.dispatch.responsibility.file import cells
 from services.dispatch.responsibility.importing import ListChange
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.responsibility import Responsibility
@@ -31,29 +34,32 @@ commands = typer.Typer()
 @commands.command("import")
 @report_errors
 def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The list, CSV (UTF-8) or XLSX.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The list, CSV or XLSX.")],
     tenant: Tenant,
+    sheet: OneSheet = None,
     preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
 ) -> None:
     """Make a street's list what the file says; orders that are there keep what they were made under."""
     url = OperatorSettings().database_url("dispatch")
     try:
-        change = run(_import(url, file.read_bytes(), tenant, preview=preview))
-    except NotAList as error:
-        raise Refusal(f"{error}\nNothing was changed.") from None
-    _show(change, preview=preview)
+        change, remarks = run(_import(url, file.read_bytes(), tenant, sheet, preview=preview))
+    except Mistaken as error:
+        raise Refusal(f"{error.sentence.told(language())}\nNothing was changed.") from None
+    _show(change, remarks, preview=preview)
 
 
-async def _import(url: str, content: bytes, tenant: str, *, preview: bool) -> ListChange:
+async def _import(
+    url: str, content: bytes, tenant: str, sheet: str | None, *, preview: bool
+) -> tuple[ListChange, list[Sentence]]:
     async with opened(url, idle_in_transaction_seconds=0) as db:
         street = await _street(db, tenant)
         await responsibility_list.wait_for_other_imports(db, tenant)
-        rows = responsibility_file.read(content, street.units)
-        change = await responsibility_list.compare(db, tenant, rows)
+        read = responsibility_file.read(content, street.units, sheet)
+        change = await responsibility_list.compare(db, tenant, read.rows)
         if not preview:
             change, facts = await responsibility_list.put_in_force(db, tenant, change, datetime.now(UTC))
             await outbox.record(db, ((fact, outbox.NO_CAUSE) for fact in facts))
-        return change
+        return change, read.remarks
 
 
 @commands.command("export")
@@ -85,7 +91,7 @@ async def _street(db: Database, tenant: str) -> Street:
     return street
 
 
-def _show(change: ListChange, *, preview: bool) -> None:
+def _show(change: ListChange, remarks: Sequence[Sentence], *, preview: bool) -> None:
     table = Table("", "row", "column", "before", "after")
     for row in change.added:
         table.add_row("added", _name(row), "", "", row.name_zh)
@@ -96,6 +102,8 @@ def _show(change: ListChange, *, preview: bool) -> None:
     for row in change.removed:
         table.add_row("removed", _name(row), "", row.name_zh, "")
     console = Console(markup=False, highlight=False)
+    for remark in remarks:
+        console.print(remark.told(language()))
     if change:
         console.print(table)
     if preview:

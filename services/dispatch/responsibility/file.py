@@ -2,79 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from libs import spreadsheet
-from libs.chassis.pages import FORMULA
 from libs.contracts.values import Level, OrgKind, Registration
-from libs.spreadsheet import CELL_FORMULA, BadCell, Cell, Line, Unreadable
+from libs.sentences import Sentence
+from libs.sheets import forms, workbook
+from libs.sheets.cells import Name, Text, Words, day_or
+from libs.sheets.forms import Form, SheetLine
+from libs.sheets.mistakes import Mistake, Mistaken, Where
+from libs.sheets.workbook import Book, Cell, Sheet
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
-from services.dispatch.responsibility.domain.columns import COLUMNS, OF_HEADER, OPTIONAL
+from services.dispatch.responsibility.domain.columns import COLUMNS
 from services.dispatch.street.domain.responsibility import ANSWERING, FOR_EVER, FROM_EVER, Condition, Responsibility
 
-SHOWN = 50
-TITLE = "权责清单"
-DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
-
-
-class NotAList(Exception):
-    """The file has mistakes, so nothing was changed."""
-
-    def __init__(self, bad: Sequence[BadCell]) -> None:
-        self.bad = bad
-        more = [f"… and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
-        super().__init__("\n".join([*map(str, bad[:SHOWN]), *more]))
-
-
-def _no_formula(cell: str) -> str:
-    if cell[:1] in FORMULA:
-        raise ValueError(f"a spreadsheet would take what begins with {cell[0]} for a formula")
-    return cell
-
-
-def _day(empty: date, cell: Any) -> Any:
-    if cell == "":
-        return empty
-    if not (found := DAY.fullmatch(str(cell))):
-        raise ValueError("this is no day")
-    day = date(*map(int, found.groups()))
-    if not 2004 <= day.year <= 2099:
-        raise ValueError("the year must be 2004 to 2099")
-    return day
-
-
-def _words(cell: Any) -> Any:
-    return frozenset(filter(None, (each.strip() for each in cell.replace("；", ";").split(";"))))
-
-
-CLEAN = r"^[^\x00-\x1f\x7f]*$"
-Text = Annotated[str, StringConstraints(max_length=100, pattern=CLEAN), AfterValidator(_no_formula)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=CLEAN), AfterValidator(_no_formula)]
 Amount = Annotated[int, Field(ge=1, le=1000)]
 
 
-class Entry(BaseModel):
+class Entry(SheetLine):
     """A line by itself; its fields are the columns."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    line: int
     category: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
     name_zh: Name
-    name_en: Name
+    name_en: Text = ""
     area: Name
     kind: Literal["component", "matter"]
     registration: Registration
     start_level: Level
     org_kind: OrgKind
-    skills: Annotated[frozenset[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]], BeforeValidator(_words)]
+    skills: Words
     claim_amount: Amount
     claim_unit: TimeUnit
     handle_amount: Amount
@@ -85,8 +46,8 @@ class Entry(BaseModel):
     points: int = Field(ge=0, le=1000)
     standard_ref: Text
     condition: Annotated[Condition, BeforeValidator(Condition.read)] = Condition()
-    effective_from: Annotated[date, BeforeValidator(partial(_day, FROM_EVER))] = FROM_EVER
-    effective_until: Annotated[date, BeforeValidator(partial(_day, FOR_EVER))] = FOR_EVER
+    effective_from: Annotated[date, BeforeValidator(partial(day_or, FROM_EVER))] = FROM_EVER
+    effective_until: Annotated[date, BeforeValidator(partial(day_or, FOR_EVER))] = FOR_EVER
 
     def row(self) -> Responsibility:
         clocks = Clocks(
@@ -102,125 +63,107 @@ SAME = tuple(name for name in COLUMNS if not name.endswith(("_amount", "_unit"))
 """Columns that are fields of a Responsibility; the others make its clocks."""
 
 
+LIST = Form("responsibility", "权责清单", Entry, COLUMNS)
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row, and the line of the file that it stands in."""
+    """A row, and where in the file it stands."""
 
-    line: int
+    where: Where
     row: Responsibility
 
 
-def read(content: bytes, units: Collection[str]) -> list[Responsibility]:
-    """The rows of a file. `units`: those of the street. Raises NotAList with everything that is wrong."""
-    listed, bad = parse(content)
-    bad = bad or list(disagreements(listed, units))
-    if bad:
-        raise NotAList(bad)
-    return [each.row for each in listed]
+@dataclass(frozen=True, slots=True)
+class ListFile:
+    """The rows of a file, and what whoever imports them should know of how it was read."""
+
+    rows: list[Responsibility]
+    remarks: list[Sentence]
 
 
-def parse(content: bytes) -> tuple[list[Listed], list[BadCell]]:
-    """The lines each by itself, and every cell that is wrong in itself."""
-    try:
-        header, *lines = spreadsheet.read(content)
-    except Unreadable as error:
-        return [], [error.bad]
-    columns, bad = _columns(header)
-    if not bad and not lines:
-        bad.append(BadCell(header.number + 1, None, "there are no rows: without a list nothing can be reported"))
-    if bad:
-        return [], bad
-    listed: list[Listed] = []
-    for line in lines:
-        match _entry(line, columns, header.cells):
-            case Entry() as entry:
-                listed.append(Listed(line.number, entry.row()))
-            case wrong:
-                bad += wrong
-    return listed, bad
+def read(content: bytes, units: Collection[str], sheet: str | None = None) -> ListFile:
+    """The rows of a file. `units`: those of the street. `sheet`: the one that is meant, where several might be.
+
+    Raises Mistaken with everything that is wrong.
+    """
+    book = workbook.read(content)
+    chosen = forms.choose(book, LIST, sheet)
+    if isinstance(chosen, Mistake):
+        raise Mistaken([chosen])
+    listed, mistakes, remarks = parse(book, chosen)
+    mistakes = mistakes or list(disagreements(listed, units))
+    if mistakes:
+        raise Mistaken(mistakes)
+    return ListFile([each.row for each in listed], remarks)
 
 
-def _columns(header: Line) -> tuple[list[str], list[BadCell]]:
-    """The names of the columns, in the file's sequence."""
-    titles = list(header.cells)
-    while titles and not titles[-1]:
-        titles.pop()
-    names = [OF_HEADER.get(title.lower(), title) for title in titles]
-    bad = [
-        BadCell(header.number, title or None, f"{title or 'an empty name'} is no column", f"{', '.join(COLUMNS)}")
-        for title, name in zip(titles, names, strict=True)
-        if name not in COLUMNS
-    ]
-    bad += [
-        BadCell(header.number, name, f"the column {name} stands there twice")
-        for at, name in enumerate(names)
-        if name in COLUMNS and name in names[:at]
-    ]
-    bad += [
-        BadCell(header.number, name, f"the column {name} ({column.zh}) is missing")
-        for name, column in COLUMNS.items()
-        if name not in names and name not in OPTIONAL
-    ]
-    return names, bad
+def parse(book: Book, sheet: Sheet, name: str = "") -> tuple[list[Listed], list[Mistake], list[Sentence]]:
+    """The lines each by itself, every cell that is wrong in itself, and remarks."""
+    found = forms.read(book, sheet, LIST, name)
+    if not found.lines and not found.mistakes:
+        where = Where(name, sheet.lines[-1].number + 1)
+        none = Sentence(
+            "没有任何行：清单为空则什么也不能上报", "there are no rows: without a list nothing can be reported"
+        )
+        found.mistakes.append(Mistake(where, None, none))
+    return [Listed(entry.where, entry.row()) for entry in found.lines], found.mistakes, found.remarks
 
 
-def _entry(line: Line, columns: list[str], titles: Sequence[str]) -> Entry | list[BadCell]:
-    cells, width = line.cells, len(columns)
-    if len(cells) < width or any(cells[width:]):
-        return [BadCell(line.number, None, f"{len(cells)} cells instead of {width}")]
-    bad = [BadCell(line.number, titles[at], CELL_FORMULA) for at in sorted(line.formulas) if at < width]
-    values = {name: COLUMNS[name].code_of(cell) for name, cell in zip(columns, cells, strict=False)}
-    try:
-        entry = Entry.model_validate({**values, "line": line.number})
-    except ValidationError as error:
-        named = {each.column for each in bad}
-        found = [_bad(line.number, each, dict(zip(columns, titles, strict=False)), values) for each in error.errors()]
-        return bad + [each for each in found if each.column not in named]
-    return bad or entry
-
-
-def _bad(line: int, error: Any, titles: Mapping[str, str], values: Mapping[str, str]) -> BadCell:
-    name = str(error["loc"][0])
-    what = error["msg"].removeprefix("Value error, ")
-    return BadCell(line, titles[name], f"{values[name][:40]!r}: {what}", COLUMNS[name].right)
-
-
-def disagreements(listed: Sequence[Listed], units: Collection[str]) -> Iterator[BadCell]:
+def disagreements(listed: Sequence[Listed], units: Collection[str]) -> Iterator[Mistake]:
     """What is wrong with lines beside one another, with the levels, and with the units of the street."""
     earlier: dict[str, list[Listed]] = {}
     for each in listed:
         row = each.row
         answering = ANSWERING[row.start_level]
         if row.org_kind is not answering:
-            wrong = f"{row.org_kind} must be {answering}, since the category starts at {row.start_level}"
-            yield BadCell(each.line, "org_kind", wrong)
+            wrong = Sentence(
+                f"{_word('org_kind', row.org_kind)}应为{_word('org_kind', answering)}，"
+                f"因为起始层级是{_word('start_level', row.start_level)}",
+                f"{row.org_kind} must be {answering}, since the category starts at {row.start_level}",
+            )
+            yield Mistake(each.where, "org_kind", wrong)
         if row.effective_until < row.effective_from:
-            wrong = f"{row.effective_until} is before {row.effective_from}"
-            yield BadCell(each.line, "effective_until", wrong, "the last day on which the row applies")
+            wrong = Sentence(
+                f"{row.effective_until} 早于 {row.effective_from}",
+                f"{row.effective_until} is before {row.effective_from}",
+            )
+            yield Mistake(each.where, "effective_until", wrong, COLUMNS["effective_until"].right)
         if row.condition.unit is not None and row.condition.unit not in units:
-            yield BadCell(each.line, "condition", f"{row.condition.unit} is no unit of the street")
+            unit = row.condition.unit
+            wrong = Sentence(f"本街道没有 {unit} 这个单元", f"{unit} is no unit of the street")
+            yield Mistake(each.where, "condition", wrong)
         others = earlier.setdefault(row.category, [])
         yield from _against(each, others)
         others.append(each)
 
 
-def _against(each: Listed, others: Sequence[Listed]) -> Iterator[BadCell]:
+def _word(column: str, code: str) -> str:
+    return COLUMNS[column].words[code]
+
+
+def _against(each: Listed, others: Sequence[Listed]) -> Iterator[Mistake]:
     """The first of the earlier lines of the category that it cannot stand beside at the same time."""
     row = each.row
     for other in others:
         if not row.overlaps(other.row):
             continue
+        line = other.where.number
         if row.condition == other.row.condition:
             of = f"{row.category} for {row.condition}" if str(row.condition) else row.category
-            wrong = f"{of}{row.period} is in line {other.line} already" + (
-                "" if row.period == other.row.period else f", which applies{other.row.period or ' always'}"
-            )
-            yield BadCell(each.line, "effective_from" if row.period or other.row.period else "category", wrong)
+            en = f"{of}{row.period} is in line {line} already"
+            if row.period != other.row.period:
+                en += f", which applies{other.row.period or ' always'}"
+            zh = f"第{line}行已有同样条件的 {row.category}，且有效期重叠"
+            column = "effective_from" if row.period or other.row.period else "category"
+            yield Mistake(each.where, column, Sentence(zh, en))
             return
         for name in OF_CATEGORY:
             mine, theirs = getattr(row, name), getattr(other.row, name)
             if mine != theirs:
-                yield BadCell(each.line, name, f"{mine} must be {theirs}, as in line {other.line} of {row.category}")
+                zh = f"{mine} 应与第{line}行的 {row.category} 一致：{theirs}"
+                en = f"{mine} must be {theirs}, as in line {line} of {row.category}"
+                yield Mistake(each.where, name, Sentence(zh, en))
                 return
 
 
@@ -229,11 +172,11 @@ OF_CATEGORY = ("name_zh", "name_en", "area", "kind", "registration", "standard_r
 
 
 def as_csv(rows: Sequence[Responsibility], *, chinese: bool = False) -> bytes:
-    return spreadsheet.as_csv(_table(rows, chinese=chinese))
+    return workbook.as_csv(_table(rows, chinese=chinese))
 
 
 def as_xlsx(rows: Sequence[Responsibility], *, chinese: bool = False) -> bytes:
-    return spreadsheet.as_xlsx(_table(rows, chinese=chinese), TITLE)
+    return workbook.as_xlsx(_table(rows, chinese=chinese), LIST.zh)
 
 
 def _table(rows: Sequence[Responsibility], *, chinese: bool) -> Iterator[Sequence[Cell]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.contracts.message import Event
+from libs.sentences import Sentence
 from services.dispatch.responsibility import importing as responsibility_list
 from services.dispatch.responsibility.domain.commands import ImportList
 from services.dispatch.responsibility.importing import ListTurns
@@ -23,7 +24,10 @@ async def import_lists(commands: Batch[ImportList], db: Database) -> list[Answer
     for command in commands:
         change = await responsibility_list.compare(db, command.tenant, command.rows)
         if command.onto is not None and command.onto != change.version:
-            reason = f"the list has version {change.version} by now, not {command.onto}: preview the import again"
+            reason = Sentence(
+                f"清单现在是第 {change.version} 版，不是第 {command.onto} 版：请重新预览",
+                f"the list has version {change.version} by now, not {command.onto}: preview the import again",
+            )
             answers.append(Refused(409, "Changed meanwhile", reason, {"version": change.version}))
         else:
             answers.append(Done(*await responsibility_list.put_in_force(db, command.tenant, change, commands.now)))

@@ -1,7 +1,8 @@
-"""`wangge roster`: a folder is imported as a whole or not at all, and the operator sees what differed."""
+"""`wangge roster`: a street is imported as a whole or not at all, and the operator sees what differed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.cli.database import opened
-from libs.cli.options import Tenant, check_tenant
+from libs.cli.options import Tenant, check_tenant, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.sealing import Sealer
+from libs.sentences import Sentence
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.checks import Roster
-from services.dispatch.roster.files import NotARoster
 from services.dispatch.roster.importing import Changes, InUse
 
 commands = typer.Typer()
@@ -25,21 +27,24 @@ commands = typer.Typer()
 
 @commands.command("import")
 @report_errors
-def import_folder(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The files of the street.")],
+def import_roster(
+    source: Annotated[Path, typer.Argument(exists=True, help="A folder, or one workbook (.xlsx), of the street.")],
     tenant: Tenant,
     preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
 ) -> None:
-    """Make a street what the files of a folder say; the running services hear what has changed."""
+    """Make a street what a folder or a workbook says; the running services hear what has changed."""
     check_tenant(tenant)
     settings = OperatorSettings()
     key, sealer = _sealer(settings)
     url = settings.database_url("dispatch")
     try:
-        changes = run(_import(url, roster.read(folder, tenant, key), sealer, preview=preview))
-    except (NotARoster, InUse) as error:
+        wanted = roster.read(source, tenant, key)
+        changes = run(_import(url, wanted, sealer, preview=preview))
+    except Mistaken as error:
+        raise Refusal(f"{error.sentence.told(language())}\nNothing was changed.") from None
+    except InUse as error:
         raise Refusal(f"{error}\nNothing was changed.") from None
-    _show(changes, preview=preview)
+    _show(changes, wanted.remarks, preview=preview)
 
 
 def _sealer(settings: OperatorSettings) -> tuple[str, Sealer]:
@@ -58,7 +63,7 @@ async def _import(url: str, wanted: Roster, sealer: Sealer, *, preview: bool) ->
         return await roster.import_roster(db, wanted, sealer, datetime.now(UTC), preview=preview)
 
 
-def _show(changes: Changes, *, preview: bool) -> None:
+def _show(changes: Changes, remarks: Sequence[Sentence], *, preview: bool) -> None:
     table = Table("", "added", "changed", "removed")
     for kind, difference in (
         ("units", changes.units),
@@ -71,6 +76,8 @@ def _show(changes: Changes, *, preview: bool) -> None:
     ):
         table.add_row(kind, *map(str, difference.counts))
     console = Console(markup=False, highlight=False)
+    for remark in remarks:
+        console.print(remark.told(language()))
     console.print(table)
     if preview:
         console.print("A preview: nothing was written.")

@@ -68,9 +68,9 @@ class Changes:
         return any(getattr(self, field.name) for field in fields(self))
 
 
-def read(folder: Path, tenant: str, public_key: str) -> Roster:
-    """The folder as rows. Raises NotARoster, which names every wrong cell."""
-    return roster_checks.roster(roster_files.read(folder), tenant, b64decode(public_key))
+def read(source: Path, tenant: str, public_key: str) -> Roster:
+    """A folder or a workbook as rows. Raises Mistaken, which names every wrong cell."""
+    return roster_checks.roster(roster_files.read(source), tenant, b64decode(public_key))
 
 
 async def import_roster(

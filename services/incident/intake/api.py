@@ -21,6 +21,7 @@ from libs.contracts.incident import Receipt, ReportCase, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.values import Appointment, Documents, Place, RequestKind
 from libs.sealing import Sealer
+from libs.sentences import Unfit
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.intake.domain import TakeReport
 
@@ -38,7 +39,10 @@ class Contact(BaseModel):
     @model_validator(mode="after")
     def _reaches_somebody(self) -> Self:
         if self.email is None and self.phone is None and self.webhook_url is None:
-            raise ValueError("a contact needs an email, a phone or a webhook_url; leave it out to stay unknown")
+            raise Unfit(
+                "联系方式要有 email、phone 或 webhook_url；不写则匿名",
+                "a contact needs an email, a phone or a webhook_url; leave it out to stay unknown",
+            )
         return self
 
     def to_seal(self, tracking_code: str) -> dict[str, Any]:
@@ -133,7 +137,7 @@ class ReportRoute(APIRoute):
         try:
             body = Report.model_validate_json(await request.body())
         except ValidationError as error:
-            errors = error.errors(include_input=False, include_url=False, include_context=False)
+            errors = error.errors(include_input=False, include_url=False)
             raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in errors]) from None
         headers = request.headers
         receipt = await report(body, request, headers.get("idempotency-key"), headers.get("wangge-sender", "web"))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from libs.validation import sentence_of
 from services.scoring.rules.domain import CONDITIONS, EARNERS, REQUIRED, EarnerRole, Rule, Rules
 
 DIMENSIONS = 5
@@ -78,7 +79,7 @@ def load(path: Path) -> Rules:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RulesNotUsable(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {sentence_of(e)}" for e in error.errors())
         raise RulesNotUsable(f"{path}: {wrong}") from None
     return Rules(file.version, tuple(file.dimensions), tuple(_rule(entry) for entry in file.rules))
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from libs.contracts.dispatch import CategoryChanged
 from libs.contracts.values import Level, OrgKind, Registration, RequestKind
+from libs.sentences import Unfit
 from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.calendar.domain import Clocks
 
@@ -57,22 +58,25 @@ class Condition:
 
     @classmethod
     def read(cls, text: str) -> Condition:
-        """Terms such as `unit=370784004201;hours=off`, in any sequence. Raises ValueError, which says what is wrong."""
+        """Terms such as `unit=370784004201;hours=off`, in any sequence. Raises Unfit."""
         terms: dict[str, str] = {}
         for term in filter(None, (each.strip() for each in text.replace("；", ";").split(";"))):
             name, equals, value = (part.strip() for part in term.replace("＝", "=").partition("="))
             if not equals or name not in ("unit", "request_kind", "hours"):
-                raise ValueError(f"{term} is no term: unit=…, request_kind=… and hours=… are, joined by ;")
+                zh = f"{term} 不是条件：可用 unit=…、request_kind=…、hours=…，以分号连接"
+                raise Unfit(zh, f"{term} is no term: unit=…, request_kind=… and hours=… are, joined by ;")
             if name in terms:
-                raise ValueError(f"{name} stands there twice")
+                raise Unfit(f"{name} 出现了两次", f"{name} stands there twice")
             terms[name] = value
         unit, kind, hours = terms.get("unit"), terms.get("request_kind"), terms.get("hours")
         if unit is not None and not (unit.isascii() and unit.isdigit() and 9 <= len(unit) <= 16):
-            raise ValueError(f"unit={unit}: a grid unit has 9 to 16 digits")
+            raise Unfit(f"unit={unit}：网格代码为 9 至 16 位数字", f"unit={unit}: a grid unit has 9 to 16 digits")
         if kind is not None and kind not in list(RequestKind):
-            raise ValueError(f"request_kind={kind} must be {', '.join(RequestKind)}")
+            zh = f"request_kind={kind} 应为 {'、'.join(RequestKind)} 之一"
+            raise Unfit(zh, f"request_kind={kind} must be {', '.join(RequestKind)}")
         if hours is not None and hours not in list(Hours):
-            raise ValueError(f"hours={hours} must be {' or '.join(Hours)}")
+            zh = f"hours={hours} 应为 {' 或 '.join(Hours)}"
+            raise Unfit(zh, f"hours={hours} must be {' or '.join(Hours)}")
         return cls(unit, RequestKind(kind) if kind is not None else None, Hours(hours) if hours is not None else None)
 
     def __str__(self) -> str:
@@ -169,7 +173,9 @@ CategoryInfo = tuple[str, str, str, Registration]
 def categories(rows: Iterable[Responsibility], at: datetime) -> dict[str, CategoryInfo]:
     """What may be reported at a moment: rows of one category that apply at the same time agree on it."""
     day = local_day(at)
-    return {r.category: (r.name_zh, r.name_en, r.area, r.registration) for r in rows if r.is_effective(day)}
+    return {
+        r.category: (r.name_zh, r.name_en or r.name_zh, r.area, r.registration) for r in rows if r.is_effective(day)
+    }
 
 
 def category_facts(

@@ -1,0 +1,59 @@
+"""What a person is told, in both languages, and which of them somebody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class Language(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+    @classmethod
+    def accepted(cls, header: str) -> Self:
+        """The one that an Accept-Language header (RFC 9110) likes better; English where it likes neither."""
+        best, weight = cls.EN, 0.0
+        for part in header.split(","):
+            tag, _, parameter = (each.strip().lower() for each in part.partition(";"))
+            name = tag.partition("-")[0]
+            if name in list(cls) and (liked := _weight(parameter)) > weight:
+                best, weight = cls(name), liked
+        return best
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = (each.strip() for each in parameter.partition("="))
+    try:
+        return float(value) if name == "q" else 1.0
+    except ValueError:
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The same said in Chinese and in English."""
+
+    zh: str
+    en: str
+
+    def told(self, language: Language) -> str:
+        return self.zh if language is Language.ZH else self.en
+
+    def __str__(self) -> str:
+        return self.en
+
+
+def joined(sentences: Iterable[Sentence], between: str = "\n") -> Sentence:
+    found = list(sentences)
+    return Sentence(between.join(each.zh for each in found), between.join(each.en for each in found))
+
+
+class Unfit(ValueError):
+    """Raised by a validator: the value cannot be taken, and this is why, in both languages."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        self.sentence = Sentence(zh, en)
+        super().__init__(en)

@@ -1,0 +1,283 @@
+"""What a sheet is asked for, and where in a file that stands: the sheet, its header, and the columns that are ours."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Any, Generic, TypeVar
+
+from openpyxl.utils import get_column_letter
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from libs.sentences import Sentence
+from libs.sheets.mistakes import Mistake, Where
+from libs.sheets.workbook import GB18030, Book, Line, Sheet
+from libs.validation import sentence_of
+
+HEADER_WITHIN = 30
+"""Of so many lines one is the header; what stands above it are titles and dates."""
+ALIKE = 0.7
+"""From this likeness on (0 to 1) a title that is none is taken for one of ours that somebody has written otherwise."""
+SHOWN_OF_A_CELL = 40
+
+MARKS, REMARK = re.compile(r"[\s*:]"), re.compile(r"\([^()]*\)$")
+
+EMPTY = Sentence("不能为空", "may not be empty")
+A_FORMULA = Sentence("这里是公式：请改为粘贴它的值", "a formula stands there: paste its value instead")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a sheet: `zh` is its title beside its name, `right` says what may stand in it.
+
+    `words`: what people write in it, by code. `optional`: a sheet or a line may do without it. `private`: a mistake
+    does not repeat the cell, because who reads the mistake is not always who may read the cell.
+    """
+
+    zh: str
+    right: Sentence | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+    private: bool = False
+
+    def code_of(self, cell: str) -> str:
+        return next((code for code, word in self.words.items() if word == cell), cell)
+
+
+def one_of(zh: str, words: Mapping[str, str], *, optional: bool = False) -> Column:
+    """A column in which one of these words stands, or its code."""
+    right = Sentence("、".join(words.values()), ", ".join(f"{code} {word}" for code, word in words.items()))
+    return Column(zh, right, words, optional)
+
+
+class SheetLine(BaseModel):
+    """A line of a sheet by itself: its fields are the columns, and `where` it stands."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    where: Where
+
+
+E = TypeVar("E", bound=SheetLine)
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[E]):
+    """A sheet that is asked for: its name in a folder or a workbook, and what its lines are."""
+
+    name: str
+    zh: str
+    model: type[E]
+    columns: Mapping[str, Column]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The columns by what a header may call them."""
+        return {_plain(title): name for name, each in self.columns.items() for title in (name, each.zh)}
+
+    @property
+    def required(self) -> set[str]:
+        return {name for name, each in self.columns.items() if not each.optional}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The line of a sheet that names its columns; of each column the one of ours that it is, or None."""
+
+    line: Line
+    columns: tuple[str | None, ...]
+
+    @property
+    def known(self) -> set[str]:
+        return {name for name in self.columns if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[E]):
+    """The lines of a sheet, what is wrong with it, and what else whoever handed it in should know."""
+
+    lines: list[E]
+    mistakes: list[Mistake]
+    remarks: list[Sentence]
+
+
+def _plain(title: str) -> str:
+    """A title without what does not tell titles apart: width, spaces, case, a star, and a remark in brackets."""
+    return REMARK.sub("", MARKS.sub("", unicodedata.normalize("NFKC", title).lower()))
+
+
+def header_of(sheet: Sheet, form: Form[Any]) -> Header | None:
+    """The line near the top that names most of the form's columns, if one names two of them."""
+    titles, best = form.titles, None
+    for line in sheet.lines[:HEADER_WITHIN]:
+        header = Header(line, tuple(titles.get(_plain(title)) for title in line.cells))
+        if len(header.known) > (len(best.known) if best else 1):
+            best = header
+    return best
+
+
+def fits(sheet: Sheet, form: Form[Any]) -> float:
+    """Which share of the columns that the form requires the sheet has (0 to 1)."""
+    header = header_of(sheet, form)
+    return len(header.known & form.required) / len(form.required) if header else 0.0
+
+
+def choose(book: Book, form: Form[Any], name: str | None) -> Sheet | Mistake:
+    """The sheet of a file that is meant: the one with that name, or the only one that fits."""
+    if name is not None:
+        named = next((each for each in book.sheets if each.name == name), None)
+        return named or _no_sheet(book, name)
+    fitting = [sheet for sheet in book.sheets if fits(sheet, form) >= 1 / 2]
+    if len(fitting) > 1:
+        names = [sheet.name for sheet in fitting]
+        zh = f"{'、'.join(names)} 都像{form.zh}：请指明用哪一张（sheet=…），或只留一张"
+        en = f"the sheets {' and '.join(names)} all look like it: name the one that is meant (sheet=…), or leave one"
+        return Mistake(Where(), None, Sentence(zh, en))
+    return fitting[0] if fitting else max(book.sheets, key=lambda sheet: fits(sheet, form))
+
+
+def _no_sheet(book: Book, name: str) -> Mistake:
+    names = [sheet.name for sheet in book.sheets]
+    zh, en = f"没有名为 {name} 的工作表；有：{'、'.join(names)}", f"there is no sheet {name}, only {', '.join(names)}"
+    return Mistake(Where(), None, Sentence(zh, en))
+
+
+def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
+    """The lines of a sheet that is of this form; `name` is what mistakes call the sheet."""
+    header = header_of(sheet, form)
+    if header is None:
+        return Found([], [_no_header(sheet, form, name)], [])
+    mistakes = [*_mistakes_of_header(header, form, name)]
+    remarks = [*_remarks(book, sheet, header)]
+    if mistakes:
+        return Found([], mistakes, remarks)
+    lines: list[E] = []
+    for line in sheet.lines:
+        if line.number <= header.line.number:
+            continue
+        match _entry(line, header, form, name, csv=book.encoding is not None):
+            case SheetLine() as entry:
+                lines.append(entry)
+            case wrong:
+                mistakes += wrong
+    return Found(lines, mistakes, remarks)
+
+
+def _no_header(sheet: Sheet, form: Form[Any], name: str) -> Mistake:
+    columns = ", ".join(form.columns)
+    zh = f"找不到列名：前 {HEADER_WITHIN} 行中应有一行写着{'、'.join(each.zh for each in form.columns.values())}"
+    en = f"no line names the columns: one of the first {HEADER_WITHIN} must have {columns}"
+    return Mistake(Where(name, sheet.lines[0].number), None, Sentence(zh, en))
+
+
+def _mistakes_of_header(header: Header, form: Form[Any], name: str) -> Iterator[Mistake]:
+    where = Where(name, header.line.number)
+    missing = [each for each in form.columns if each not in header.known]
+    asked = set()
+    for title, column in zip(header.line.cells, header.columns, strict=True):
+        if title and column is None and (near := _nearest(title, missing, form)):
+            asked.add(near)
+            zh, en = form.columns[near].zh, near
+            yield Mistake(
+                where,
+                title,
+                Sentence(f"没有这一列，是指“{zh}”吗", f"there is no such column; is {en} ({zh}) meant"),
+                Sentence(
+                    f"是则改名为“{zh}”，不是则改成别的名字", f"rename it {zh} if so, or else something less alike"
+                ),
+            )
+    for at, column in enumerate(header.columns):
+        if column is not None and column in header.columns[:at]:
+            twice = Sentence("这一列出现了两次", f"the column {column} stands there twice")
+            yield Mistake(where, header.line.cells[at], twice)
+    for column in missing:
+        if column in form.required - asked:
+            zh = form.columns[column].zh
+            yield Mistake(where, column, Sentence(f"缺少“{zh}”这一列", f"the column {column} ({zh}) is missing"))
+
+
+def _nearest(title: str, missing: Iterable[str], form: Form[Any]) -> str | None:
+    likeness = {
+        column: max(_likeness(_plain(title), _plain(each)) for each in (column, form.columns[column].zh))
+        for column in missing
+    }
+    near = max(likeness, key=likeness.__getitem__, default=None)
+    return near if near is not None and likeness[near] >= ALIKE else None
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def _remarks(book: Book, sheet: Sheet, header: Header) -> Iterator[Sentence]:
+    """What was made of the file beyond what stands in its columns."""
+    if book.encoding == GB18030:
+        yield Sentence("文件按 GB18030 编码读取", "read as GB18030, since it is not UTF-8")
+    if len(book.sheets) > 1:
+        unused = [each.name for each in book.sheets if each is not sheet]
+        yield Sentence(
+            f"取用工作表“{sheet.name}”，未用：{'、'.join(unused)}",
+            f"the sheet {sheet.name} was taken, and not {', '.join(unused)}",
+        )
+    for line in sheet.lines:
+        if line.number < header.line.number:
+            text = " ".join(filter(None, dict.fromkeys(line.cells)))[:SHOWN_OF_A_CELL]
+            yield Sentence(f"列名上方的第{line.number}行未用：{text}", f"line {line.number} above the header: {text}")
+    titles = zip(header.line.cells, header.columns, strict=True)
+    others = [title for title, column in titles if column is None and title]
+    titled = {at for at, title in enumerate(header.line.cells) if title}
+    below = (line.cells for line in sheet.lines if line.number > header.line.number)
+    untitled = {at for cells in below for at, cell in enumerate(cells) if cell} - titled
+    others += [get_column_letter(at + 1) for at in sorted(untitled)]
+    if others:
+        yield Sentence(f"未用的列：{'、'.join(others)}", f"columns passed over: {', '.join(others)}")
+    if sheet.merged:
+        yield Sentence(
+            f"{sheet.merged} 个合并单元格的值用于其所有行",
+            f"the values of {sheet.merged} merged cells hold for all of their lines",
+        )
+
+
+def _entry(line: Line, header: Header, form: Form[E], name: str, *, csv: bool) -> E | list[Mistake]:
+    where, titles = Where(name, line.number), header.line.cells
+    width = max(at for at, column in enumerate(header.columns) if column is not None) + 1
+    # In a CSV file a comma too many or too few moves every cell after it into another column.
+    if len(line.cells) < width or (csv and any(line.cells[len(titles) :])):
+        zh = f"有 {len(line.cells)} 格，应有 {len(titles)} 格"
+        return [Mistake(where, None, Sentence(zh, f"{len(line.cells)} cells instead of {len(titles)}"))]
+    cells = {column: at for at, column in enumerate(header.columns) if column is not None}
+    mistakes = [Mistake(where, titles[at], A_FORMULA) for at in cells.values() if at in line.formulas]
+    values = {
+        column: form.columns[column].code_of(line.cells[at])
+        for column, at in cells.items()
+        if line.cells[at] or not form.columns[column].optional
+    }
+    try:
+        entry = form.model.model_validate({**values, "where": where})
+    except ValidationError as error:
+        found: dict[str, Mistake] = {}
+        for each in error.errors(include_url=False):
+            column = str(each["loc"][0])
+            title, value = titles[cells[column]], values[column]
+            found.setdefault(column, _mistake(where, title, form.columns[column], value, each))
+        of_formulas = {each.column for each in mistakes}
+        return mistakes + [each for each in found.values() if each.column not in of_formulas]
+    return mistakes or entry
+
+
+def _mistake(where: Where, title: str, column: Column, value: str, error: Any) -> Mistake:
+    if not value:
+        wrong = EMPTY
+    elif column.words and error["type"] in ("enum", "literal_error", "bool_parsing"):
+        wrong = Sentence("不是可用的词", "is none of the words that may stand here")
+    elif column.right and error["type"] == "string_pattern_mismatch":
+        wrong = Sentence("格式不对", "is not of the right form")
+    else:
+        wrong = sentence_of(error)
+    if value and not column.private:
+        shown = value[:SHOWN_OF_A_CELL]
+        wrong = Sentence(f"“{shown}”{wrong.zh}", f"{shown!r} {wrong.en}")
+    return Mistake(where, title, wrong, column.right)

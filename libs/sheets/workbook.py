@@ -1,0 +1,279 @@
+"""CSV and XLSX as sheets of lines of text, and back.
+
+A file is bounded before anything of it is unpacked: an XLSX file is an archive, and a small one may hold gigabytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from io import BytesIO, StringIO
+from typing import Any
+from xml.etree.ElementTree import ParseError
+from zipfile import BadZipFile, ZipFile
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+from openpyxl.utils.exceptions import InvalidFileException
+
+from libs.sentences import Sentence
+from libs.sheets.mistakes import Mistake, Mistaken, Where
+from libs.sheets.openpyxl_internals import merged_down
+
+MAX_PARTS = 200
+MAX_COLUMNS = 60
+LAST_ROW = 1_048_576
+"""Of a sheet, by its format."""
+
+ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+GB18030 = "gb18030"
+"""What a Chinese Excel saves CSV as, if nobody chooses “CSV UTF-8”."""
+
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""Spreadsheets evaluate a cell that begins with one of these as a formula."""
+
+Cell = str | int | date | None
+
+BROKEN = (
+    BadZipFile,
+    InvalidFileException,
+    ParseError,
+    zlib.error,
+    struct.error,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
+"""What openpyxl raises for a file that is damaged, locked, or no workbook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a file may be; `lines` of all its sheets together."""
+
+    bytes: int
+    unpacked_bytes: int
+    lines: int
+
+
+MIB = 1024 * 1024
+OVER_HTTP = Limits(4 * MIB, 16 * MIB, 5_000)
+OF_AN_OPERATOR = Limits(64 * MIB, 512 * MIB, 500_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The cells of a line as text; `formulas` are the numbers of those that hold a formula."""
+
+    number: int
+    cells: tuple[str, ...]
+    formulas: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The lines that have anything in them. The one sheet of a CSV file has no name."""
+
+    name: str
+    lines: list[Line]
+    merged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A file. `encoding` is that of a CSV file, and None for a workbook."""
+
+    sheets: list[Sheet]
+    encoding: str | None = None
+
+
+def read(content: bytes, limits: Limits = OVER_HTTP) -> Book:
+    """The sheets of a file that are not empty. Raises Mistaken."""
+    if len(content) > limits.bytes:
+        raise _unreadable(f"文件超过 {limits.bytes // MIB} MiB", f"the file has more than {limits.bytes // MIB} MiB")
+    if content.startswith(OLD_EXCEL):
+        raise _unreadable(
+            "这是旧格式（.xls）或加了密码的工作簿：请去掉密码，另存为 .xlsx",
+            "a workbook of the old kind (.xls), or one with a password: save it as .xlsx, without one",
+        )
+    book = _of_xlsx(content, limits) if content.startswith(ZIP) else _of_csv(content, limits)
+    if not book.sheets:
+        raise _unreadable(
+            "文件是空的：要有一行列名", "the file is empty: one of its lines has the names of the columns"
+        )
+    return book
+
+
+def _unreadable(zh: str, en: str, line: int = 1) -> Mistaken:
+    return Mistaken([Mistake(Where("", line), None, Sentence(zh, en))])
+
+
+class _Counted:
+    """Lines that have anything in them, up to the limit of a file."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit, self._found = limits.lines, 0
+
+    def of(self, lines: Iterable[Line]) -> list[Line]:
+        kept = []
+        for line in lines:
+            if any(line.cells):
+                self._found += 1
+                if self._found > self._limit:
+                    zh, en = f"文件最多 {self._limit} 行", f"a file may have {self._limit} lines at most"
+                    raise _unreadable(zh, en, line.number)
+                kept.append(line)
+        return kept
+
+
+def _of_csv(content: bytes, limits: Limits) -> Book:
+    try:
+        text, encoding = content.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        try:
+            text, encoding = content.decode(GB18030), GB18030
+        except UnicodeDecodeError:
+            zh = "既不是 UTF-8 也不是 GB18030：请另存为“CSV UTF-8”或 .xlsx"
+            en = "neither UTF-8 nor GB18030: save the file as “CSV UTF-8” or as .xlsx"
+            raise _unreadable(zh, en, line) from None
+    lines = _Counted(limits).of(_csv_lines(text))
+    return Book([Sheet("", lines)] if lines else [], encoding)
+
+
+def _csv_lines(text: str) -> Iterator[Line]:
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    number = 1
+    try:
+        for cells in reader:
+            yield Line(number, tuple(cell.strip() for cell in cells))
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise _unreadable(f"引号或逗号不成对：{error}", f"{error}: a quote or a comma is amiss", number) from None
+
+
+def _of_xlsx(content: bytes, limits: Limits) -> Book:
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            parts = archive.infolist()
+            # What an entry says of its size is what is unpacked of it at most.
+            if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > limits.unpacked_bytes:
+                mib = limits.unpacked_bytes // MIB
+                zh, en = f"工作簿解压后超过 {mib} MiB", f"the workbook has more than {mib} MiB when unpacked"
+                raise _unreadable(zh, en)
+            book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
+            counted = _Counted(limits)
+            sheets = [_sheet(archive, each, counted) for each in book.worksheets]
+            return Book([each for each in sheets if each.lines])
+    except BROKEN:
+        zh = "文件开头像工作簿（.xlsx），但无法读取"
+        raise _unreadable(zh, "the file begins as a workbook (.xlsx) does, and is none that can be read") from None
+
+
+def _sheet(archive: ZipFile, sheet: Any, counted: _Counted) -> Sheet:
+    sheet.reset_dimensions()
+    lines = counted.of(_xlsx_lines(sheet))
+    return Sheet(sheet.title, *_filled(lines, list(merged_down(archive, sheet))))
+
+
+def _xlsx_lines(sheet: Any) -> Iterator[Line]:
+    before: Sequence[Any] | None = None
+    # One column more than is read shows a sheet that is too wide.
+    for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MAX_COLUMNS + 1), start=1):
+        # openpyxl yields one and the same object for rows that are missing; a sheet may claim to have a million.
+        if row is not before:
+            yield _line(number, row)
+        before = row
+
+
+def _line(number: int, row: Sequence[Any]) -> Line:
+    formulas = frozenset(at for at, cell in enumerate(row) if cell.data_type == "f")
+    cells = tuple("=" if at in formulas else _text(cell.value) for at, cell in enumerate(row))
+    if cells[MAX_COLUMNS:] and cells[MAX_COLUMNS]:
+        raise _unreadable(f"最多 {MAX_COLUMNS} 列", f"a sheet may have {MAX_COLUMNS} columns at most", number)
+    return Line(number, cells[:MAX_COLUMNS], formulas)
+
+
+def _filled(lines: list[Line], merged: Sequence[tuple[int, int, int]]) -> tuple[list[Line], int]:
+    """A merged cell's value holds for all of its rows; how many cells were merged so."""
+    if not merged:
+        return lines, 0
+    at = {line.number: place for place, line in enumerate(lines)}
+    for column, first, last in merged:
+        if first not in at or column >= len(lines[at[first]].cells):
+            continue
+        of = lines[at[first]]
+        for number in range(first + 1, min(last, lines[-1].number) + 1):
+            if number in at:
+                lines[at[number]] = _with_cell(lines[at[number]], column, of)
+    return lines, len(merged)
+
+
+def _with_cell(line: Line, column: int, of: Line) -> Line:
+    cells = [*line.cells]
+    cells[column] = of.cells[column]
+    formulas = line.formulas | {column} if column in of.formulas else line.formulas
+    return Line(line.number, tuple(cells), formulas)
+
+
+def _text(value: Any) -> str:
+    """As somebody would have typed it into a CSV file."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime() if value.time() == time():
+            return value.date().isoformat()
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return str(value).strip()
+
+
+def as_csv(rows: Iterable[Sequence[Cell]]) -> bytes:
+    """With the mark without which spreadsheets do not take it for UTF-8."""
+    out = StringIO()
+    csv.writer(out).writerows(rows)
+    return ("\ufeff" + out.getvalue()).encode()
+
+
+def as_xlsx(rows: Iterable[Sequence[Cell]], title: str) -> bytes:
+    """A workbook of one sheet."""
+    return book_as_xlsx([(title, rows)])
+
+
+def book_as_xlsx(sheets: Iterable[tuple[str, Iterable[Sequence[Cell]]]]) -> bytes:
+    """A workbook of sheets by their titles, whose first lines stand still and are bold."""
+    book = Workbook(write_only=True)
+    for title, rows in sheets:
+        sheet = book.create_sheet(title)
+        sheet.freeze_panes = "A2"
+        for number, row in enumerate(rows):
+            cells = []
+            for value in row:
+                cell = WriteOnlyCell(sheet)
+                cell.value = value
+                if isinstance(value, str):
+                    # Or else what begins with = would be taken for a formula.
+                    cell.data_type = "s"
+                if number == 0:
+                    cell.font = Font(bold=True)
+                cells.append(cell)
+            sheet.append(cells)
+    out = BytesIO()
+    book.save(out)
+    return out.getvalue()

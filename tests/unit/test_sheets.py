@@ -1,0 +1,234 @@
+"""Sheets as offices write them: the header found, what is not ours passed over and named, mistakes in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from io import BytesIO
+from typing import Annotated, Any
+
+import pytest
+from openpyxl import Workbook
+from pydantic import Field
+
+from libs.sentences import Language, Sentence
+from libs.sheets import forms, workbook
+from libs.sheets.cells import Name, Words
+from libs.sheets.forms import Column, Form, Found, SheetLine, one_of
+from libs.sheets.mistakes import Mistake, Mistaken, Where
+from libs.sheets.workbook import Limits
+
+HEADER = ["代码", "名称", "类型", "人数"]
+
+
+class Club(SheetLine):
+    code: str
+    name: Name
+    kind: Annotated[str, Field(pattern="^(sport|music)$")]
+    members: int = 0
+    skills: Words = frozenset()
+
+
+FORM = Form(
+    "clubs",
+    "社团",
+    Club,
+    {
+        "code": Column("代码"),
+        "name": Column("名称"),
+        "kind": one_of("类型", {"sport": "体育", "music": "音乐"}),
+        "members": Column("人数", Sentence("整数", "a whole number"), optional=True),
+        "skills": Column("所需技能", optional=True),
+    },
+)
+
+
+def book(*rows: list[Any], title: str = "社团", change: Callable[[Workbook], None] = lambda _: None) -> bytes:
+    made, out = Workbook(), BytesIO()
+    made.worksheets[0].title = title
+    for row in rows:
+        made.worksheets[0].append(row)
+    change(made)
+    made.save(out)
+    return out.getvalue()
+
+
+def read(content: bytes, sheet: str | None = None) -> Found[Club]:
+    found = workbook.read(content)
+    chosen = forms.choose(found, FORM, sheet)
+    if isinstance(chosen, Mistake):
+        return Found([], [chosen], [])
+    return forms.read(found, chosen, FORM)
+
+
+def names(found: Found[Club]) -> list[str]:
+    assert found.mistakes == []
+    return [each.name for each in found.lines]
+
+
+def told(found: Found[Club], language: Language = Language.EN) -> list[str]:
+    return [each.told(language) for each in found.mistakes]
+
+
+def remarks(found: Found[Club]) -> list[str]:
+    return [str(each) for each in found.remarks]
+
+
+def test_a_file_as_a_chinese_excel_saves_it_is_read_and_that_is_said() -> None:
+    found = read("代码,名称,类型\n1,合唱团,音乐\n".encode("gb18030"))
+    assert names(found) == ["合唱团"]
+    assert remarks(found) == ["read as GB18030, since it is not UTF-8"]
+    assert read("代码,名称,类型\n1,合唱团,音乐\n".encode()).remarks == []
+
+
+def test_the_header_is_found_below_a_title_and_a_date() -> None:
+    def merge(made: Workbook) -> None:
+        made.worksheets[0].merge_cells("A1:D1")
+
+    found = read(
+        book(["安丘市社团清单"], [None, None, "2026年11月"], HEADER, ["1", "合唱团", "音乐", 12], change=merge)
+    )
+    assert names(found) == ["合唱团"]
+    assert found.lines[0].where == Where("", 4)
+    assert remarks(found) == ["line 1 above the header: 安丘市社团清单", "line 2 above the header: 2026年11月"]
+
+
+def test_a_header_far_below_is_none() -> None:
+    above = [["说明"]] * forms.HEADER_WITHIN
+    assert names(read(book(*above[1:], HEADER, ["1", "合唱团", "音乐"]))) == ["合唱团"]
+    [mistake] = told(read(book(*above, HEADER, ["1", "合唱团", "音乐"])))
+    assert (
+        mistake == "line 1: no line names the columns: one of the first 30 must have code, name, kind, members, skills"
+    )
+
+
+def _with_remarks_first(made: Workbook) -> None:
+    sheet = made.create_sheet("说明", 0)
+    sheet.append(["本表由社区填写"])
+
+
+def test_the_sheet_that_fits_is_taken_and_named() -> None:
+    found = read(book(HEADER, ["1", "合唱团", "音乐"], change=_with_remarks_first))
+    assert names(found) == ["合唱团"]
+    assert remarks(found) == ["the sheet 社团 was taken, and not 说明"]
+
+
+def test_two_sheets_that_fit_are_asked_about() -> None:
+    def twice(made: Workbook) -> None:
+        sheet = made.create_sheet("旧社团")
+        sheet.append(HEADER)
+        sheet.append(["2", "篮球队", "体育"])
+
+    content = book(HEADER, ["1", "合唱团", "音乐"], change=twice)
+    found = read(content)
+    assert told(found) == [
+        "the sheets 社团 and 旧社团 all look like it: name the one that is meant (sheet=…), or leave one"
+    ]
+    assert told(found, Language.ZH) == ["社团、旧社团 都像社团：请指明用哪一张（sheet=…），或只留一张"]
+    assert names(read(content, "旧社团")) == ["篮球队"]
+    assert told(read(content, "新社团")) == ["there is no sheet 新社团, only 社团, 旧社团"]
+
+
+def test_a_merged_cell_holds_for_its_rows() -> None:
+    def merge(made: Workbook) -> None:
+        made.worksheets[0].merge_cells("C2:C4")
+        made.worksheets[0].merge_cells("C6:D6")
+
+    rows: list[list[Any]] = [
+        ["1", "合唱团", "音乐"],
+        ["2", "乐队", None],
+        ["3", "鼓队", None],
+        ["4", "球队", "体育"],
+        ["5", "棋社", "体育"],
+    ]
+    found = read(book(HEADER, *rows, change=merge))
+    assert found.mistakes == []
+    assert [each.kind for each in found.lines] == ["music", "music", "music", "sport", "sport"]
+    assert remarks(found) == ["the values of 1 merged cells hold for all of their lines"]
+
+
+def test_a_merged_formula_is_named_in_each_of_its_rows() -> None:
+    def merge(made: Workbook) -> None:
+        made.worksheets[0].merge_cells("C2:C3")
+
+    mistakes = told(read(book(HEADER, ["1", "合唱团", "=A1"], ["2", "乐队", None], change=merge)))
+    assert mistakes == [f"line {n}, 类型: a formula stands there: paste its value instead" for n in (2, 3)]
+
+
+def test_columns_of_others_are_passed_over_and_named() -> None:
+    found = read(book(["序号", *HEADER, "备注"], [1, "1", "合唱团", "音乐", 12, "每周三", None, "见附件"]))
+    assert names(found) == ["合唱团"]
+    assert remarks(found) == ["columns passed over: 序号, 备注, H"]
+
+
+def test_a_column_that_is_nearly_ours_is_asked_about() -> None:
+    found = read(book(["代码", "名称", "类型", "所需的技能"], ["1", "合唱团", "音乐", "唱"]))
+    assert told(found) == [
+        "line 1, 所需的技能: there is no such column; is skills (所需技能) meant "
+        "(rename it 所需技能 if so, or else something less alike)"
+    ]
+    assert told(found, Language.ZH) == [
+        "第1行，所需的技能：没有这一列，是指“所需技能”吗（是则改名为“所需技能”，不是则改成别的名字）"
+    ]
+    # Where ours is there too, the other one is only another column.
+    both = read(book(["代码", "名称", "类型", "所需技能", "所需的技能"], ["1", "合唱团", "音乐", "唱", "x"]))
+    assert remarks(both) == ["columns passed over: 所需的技能"]
+
+
+@pytest.mark.parametrize(
+    "title", ["名称（必填）", " 名 称 ", "名称*", "NAME", "name (in Chinese)", "名称：", "ｎａｍｅ"]
+)
+def test_titles_are_known_however_they_are_decorated(title: str) -> None:
+    assert names(read(book(["代码", title, "类型"], ["1", "合唱团", "音乐"]))) == ["合唱团"]
+
+
+def test_a_missing_column_and_one_that_is_there_twice_are_named() -> None:
+    assert told(read(book(["代码", "名称"], ["1", "合唱团"]))) == ["line 1, kind: the column kind (类型) is missing"]
+    assert told(read(book(["代码", "名称", "类型", "kind"], ["1"]))) == [
+        "line 1, kind: the column kind stands there twice"
+    ]
+
+
+def test_every_wrong_cell_is_told_in_either_language() -> None:
+    found = read(book(HEADER, ["1", None, "舞蹈", "许多"], ["2", "棋社", "体育", 5]))
+    assert told(found) == [
+        "line 2, 名称: may not be empty",
+        "line 2, 类型: '舞蹈' is not of the right form (sport 体育, music 音乐)",
+        "line 2, 人数: '许多' must be a whole number (a whole number)",
+    ]
+    assert told(found, Language.ZH) == [
+        "第2行，名称：不能为空",
+        "第2行，类型：“舞蹈”格式不对（体育、音乐）",
+        "第2行，人数：“许多”应为整数（整数）",
+    ]
+
+
+def test_words_are_in_any_script_with_any_separator() -> None:
+    [club] = read(book(["代码", "名称", "类型", "所需技能"], ["1", "乐队", "music", "吉他；drums、 唱歌 ;;"])).lines
+    assert club.skills == {"吉他", "drums", "唱歌"}
+
+
+def test_what_a_spreadsheet_holds_is_read_as_it_would_be_typed() -> None:
+    content = book(["a", "b", "c", "d", "e"], [1.0, 1.5, date(2027, 1, 31), True, " x "])
+    assert workbook.read(content).sheets[0].lines[1].cells[:5] == ("1", "1.5", "2027-01-31", "true", "x")
+
+
+def test_a_sheet_that_is_too_wide_is_refused_by_line() -> None:
+    wide = ["x"] * (workbook.MAX_COLUMNS + 1)
+    with pytest.raises(Mistaken, match="line 2: a sheet may have 60 columns at most"):
+        workbook.read(book(HEADER, wide))
+    assert workbook.read(book(HEADER, wide[1:])).sheets[0].lines[1].cells == tuple(wide[1:])
+
+
+def test_lines_are_counted_over_all_sheets() -> None:
+    content = book(*[["x"]] * 3, change=_with_remarks_first)
+    assert len(workbook.read(content, Limits(10**6, 10**6, 4)).sheets) == 2
+    with pytest.raises(Mistaken, match="line 3: a file may have 3 lines at most"):
+        workbook.read(content, Limits(10**6, 10**6, 3))
+
+
+def test_fifty_mistakes_are_told_and_the_rest_counted() -> None:
+    mistaken = Mistaken([Mistake(Where("a", n), None, Sentence("错", "wrong")) for n in range(1, 53)])
+    assert str(mistaken).splitlines()[49:] == ["a line 50: wrong", "… and 2 more"]
+    assert mistaken.sentence.zh.splitlines()[49:] == ["a 第50行：错", "……另有 2 处"]
+    assert "…" not in str(Mistaken(mistaken.mistakes[:50]))
