@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from libs.map_links import MAP_LINK
+
 PostgresUrl = Annotated[str, Field(pattern=r"^postgres(ql)?://")]
 
 
@@ -19,6 +21,11 @@ class ServiceSettings(BaseSettings):
     nats_url: str = Field(
         "nats://127.0.0.1:4222",
         description="NATS servers, separated by commas. With user and password where needed.",
+    )
+    map_link: str = Field(
+        MAP_LINK,
+        pattern=r"^https?://.*\{longitude\}.*\{latitude\}|^https?://.*\{latitude\}.*\{longitude\}",
+        description="Opens a map at a point of WGS84; {longitude} and {latitude} stand for its degrees.",
     )
     http_host: str = Field("127.0.0.1", description="Address that the HTTP server listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP server.")

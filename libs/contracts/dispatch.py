@@ -14,6 +14,7 @@ from libs.contracts.values import (
     Level,
     MemberKind,
     OrgKind,
+    Place,
     Reach,
     Registration,
     SealedContact,
@@ -83,6 +84,7 @@ class OrderOffered(OrderEvent, fact="offered"):
     category_name: str
     unit_name: str
     summary: str
+    place: Place
     reach: Reach
     offered_to: tuple[MemberId, ...]
     newly_asked: tuple[MemberId, ...]
@@ -106,6 +108,8 @@ class OrderAssigned(OrderEvent, fact="assigned"):
     case_no: str
     category_name: str
     unit_name: str
+    summary: str
+    place: Place
     member_id: MemberId
     org_id: OrgId
     taken_from: MemberId | None
@@ -297,6 +301,7 @@ class InspectionAssigned(InspectionEvent, fact="inspection_assigned"):
     case_no: str
     category_name: str
     summary: str
+    place: Place
     unit: GridCode
     unit_name: str
     order_id: UUID | None
@@ -319,6 +324,7 @@ class InspectionRaised(InspectionEvent, fact="inspection_raised"):
     case_no: str
     category_name: str
     summary: str
+    place: Place
     unit: GridCode
     unit_name: str
     order_id: UUID | None

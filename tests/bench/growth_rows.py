@@ -126,12 +126,13 @@ DISPATCH = (
     """,
     f"""
     INSERT INTO inspections (inspection_id, tenant, kind, state, case_id, case_no, order_id, category, category_name,
-        summary, unit, org_id, member_id, asked, without, lapses, clock, made_at, due_at, done_by, done_at, holds, note,
-        photos)
+        summary, place, unit, org_id, member_id, asked, without, lapses, clock, made_at, due_at, done_by, done_at,
+        holds, note, photos)
     SELECT filled.id('inspection', i), filled.tenant(i), kind, 'done', filled.id('case', i), filled.case_no(i),
         CASE kind WHEN 'check' THEN filled.id('order', i) END, filled.category(i), '路灯不亮', '路灯不亮',
-        p.unit, p.org_id, looked, jsonb_build_array(looked), '[]', 0, filled.clocks() -> 'check', filled.at(i, 200),
-        filled.at(i, 4320), looked, filled.at(i, 300), kind = 'check', '', '[]'
+        '{{"name": "儒林村"}}', p.unit, p.org_id, looked, jsonb_build_array(looked), '[]', 0,
+        filled.clocks() -> 'check', filled.at(i, 200), filled.at(i, 4320), looked, filled.at(i, 300), kind = 'check',
+        '', '[]'
     FROM (SELECT *, CASE filled.state(i) WHEN 'rejected' THEN 'verify' ELSE 'check' END AS kind,
         'M' || lpad((2 + i % 2300)::text, 4, '0') AS looked
         {CASES} JOIN filled.people p ON p.n = i * 7919 % 2303 WHERE filled.state(i) IN ('rejected', 'closed')) p

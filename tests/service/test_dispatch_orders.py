@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import (
     DeadlineNear,
+    InspectionAssigned,
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
@@ -21,6 +23,7 @@ from libs.contracts.dispatch import (
     OrderOverdue,
 )
 from libs.contracts.incident import CaseMerged, CaseReopened, CaseUnmerged, CaseVoided, EndReason
+from libs.contracts.values import Place, Point
 from libs.street_time import STREET_ZONE
 from tests.support.dispatch import TENANT, act, finished, registered
 from tests.support.stage import Stage, stamped
@@ -113,6 +116,46 @@ async def test_an_order_shows_the_light_of_its_stage(dispatch: Stage) -> None:
     await dispatch.hear(registered(), registered(at=datetime.now(UTC) - timedelta(days=30)))
     shown = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json()
     assert {"green"} <= {order["light"] for order in shown["items"]} <= {"green", "red"}
+
+
+async def test_who_goes_there_reads_where_it_is_and_who_is_who(dispatch: Stage) -> None:
+    place = Place(point=Point(longitude=0.5, latitude=0.25), name="村东头")
+    await dispatch.hear(registered().model_copy(update={"place": place}))
+    [offer] = await dispatch.said(OrderOffered)
+    assert offer.place == place
+    [listed] = (await dispatch.http.get("/v1/orders", params={"tenant": TENANT})).json()["items"]
+    assert listed["place"] == {"point": {"longitude": 0.5, "latitude": 0.25}, "name": "村东头"}
+    assert listed["map_link"] == "https://uri.amap.com/marker?position=0.5,0.25&coordinate=wgs84"
+    names = ("unit_name", "org_name", "member_name", "offered_to_names")
+    assert [listed[name] for name in names] == ["凌河村一微", "一组", None, ["成员1", "成员2", "成员3"]]
+    [head, line] = csv.reader((await dispatch.http.get("/v1/orders.csv", params={"tenant": TENANT})).text.splitlines())
+    told = dict(zip(head, line, strict=True))
+    assert (told["place_name"], told["longitude"], told["latitude"]) == ("村东头", "0.5", "0.25")
+    assert (told["unit_name"], told["org_name"], told["member_name"]) == ("凌河村一微", "一组", "")
+    assert told["map_link"] == listed["map_link"]
+
+
+async def test_who_checks_reads_what_was_handed_in_and_where_to_go(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    [offer] = await dispatch.said(OrderOffered)
+    await act(dispatch, offer.order_id, "claim", "M1")
+    before = (await dispatch.http.get(f"/v1/orders/{offer.order_id}", params={"tenant": TENANT})).json()
+    assert (before["member_name"], before["note"], before["photos"]) == ("成员1", "", [])
+    await act(dispatch, offer.order_id, "hand-in", "M1", note="lamp replaced", photos=["photo-1"])
+    shown = (await dispatch.http.get(f"/v1/orders/{offer.order_id}", params={"tenant": TENANT})).json()
+    assert (shown["note"], shown["photos"]) == ("lamp replaced", ["photo-1"])
+    [sent] = await dispatch.said(InspectionAssigned)
+    assert sent.place == offer.place
+    [to_look] = (await dispatch.http.get("/v1/inspections", params={"tenant": TENANT})).json()["items"]
+    assert to_look["place"] == {"point": {"longitude": 0.5, "latitude": 0.5}, "name": None}
+    assert (to_look["unit_name"], to_look["member_name"]) == ("凌河村一微", "成员2")
+    assert to_look["map_link"] == shown["map_link"]
+
+
+async def test_lists_of_a_street_that_is_not_here_are_not_empty_but_missing(dispatch: Stage) -> None:
+    for path in ("orders", "orders.csv", "inspections"):
+        answer = await dispatch.http.get(f"/v1/{path}", params={"tenant": "370784009"})
+        assert (answer.status_code, answer.json()["title"]) == (404, "Not found")
 
 
 async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_has_it(dispatch: Stage) -> None:

@@ -12,7 +12,7 @@ from libs import sealing
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import MemberChanged, OrderOffered
 from libs.contracts.incident import CaseRegistered, CaseReported
-from libs.contracts.values import MemberKind, Place, Reach, RequestKind, SealedContact
+from libs.contracts.values import MemberKind, Place, Point, Reach, RequestKind, SealedContact
 from tests.support.stage import KEYS, NOON, Stage
 
 TENANT = "370784004"
@@ -82,6 +82,7 @@ def offered(*members: str) -> OrderOffered:
         category_name="路灯不亮",
         unit_name="儒林一微",
         summary="路灯不亮",
+        place=Place(point=Point(longitude=119.2131, latitude=36.4312), name="村东头"),
         reach=Reach.NEAREST,
         offered_to=members or ("M0001",),
         newly_asked=members or ("M0001",),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.incident.cases.domain.redaction import SUMMARY_LENGTH, redact, summarise
+from libs.contracts.values import Place, Point
+from services.incident.cases.domain.redaction import SUMMARY_LENGTH, public_place, redact, summarise
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,13 @@ def test_a_summary_is_one_short_line_without_an_address(text: str) -> None:
     assert len(summary) <= SUMMARY_LENGTH
     assert "\n" not in summary
     assert re.search(r"\w@\w", summary) is None
+
+
+def test_a_place_s_name_goes_on_without_a_contact() -> None:
+    point = Point(longitude=119.2, latitude=36.4)
+    place = public_place(Place(point=point, name="王家门口 13800000000"))
+    assert (place.name, place.point) == ("王家门口 …", point)
+    assert public_place(Place(point=point)) == Place(point=point)
 
 
 def test_no_half_of_a_number_is_left_where_the_summary_is_cut() -> None:

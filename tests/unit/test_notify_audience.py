@@ -18,7 +18,7 @@ from libs.contracts.dispatch import (
 from libs.contracts.incident import CaseRegistered
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.values import Channel, Level, Place, Reach, RequestKind, Stage
+from libs.contracts.values import Channel, Level, Place, Point, Reach, RequestKind, Stage
 from services.notify.audience.domain import RULES, Reporter, parameters, recipient_ids
 from tests.support.stage import NOON
 
@@ -46,6 +46,7 @@ OFFERED = OrderOffered(
     category_name="路灯",
     unit_name="儒林",
     summary="路灯不亮",
+    place=Place(point=Point(longitude=119.2131, latitude=36.4312), name="村东头"),
     reach=Reach.GRID,
     offered_to=("M0003", "M0002", "M0001"),
     newly_asked=("M0002", "M0001", "M0002"),
@@ -153,6 +154,18 @@ def test_the_handler_hears_what_is_missing_and_nothing_of_a_check_that_passed() 
     assert recipient_ids(check, rule.audience, []) == ["member:M0001"]
     assert parameters(check, rule) == {"note": "灯罩未装"}
     assert recipient_ids(check.model_copy(update={"passed": True}), rule.audience, []) == []
+
+
+def test_whoever_is_to_go_there_is_told_where_it_is() -> None:
+    said = parameters(OFFERED, RULES[OrderOffered])
+    assert (said["place"], said["longitude"], said["latitude"]) == (
+        "村东头 · 119.21310, 36.43120",
+        "119.2131",
+        "36.4312",
+    )
+    named = parameters(OFFERED.model_copy(update={"place": Place(name="村东头")}), RULES[OrderOffered])
+    assert named["place"] == "村东头"
+    assert "longitude" not in named
 
 
 def test_times_are_told_in_the_streets_zone() -> None:

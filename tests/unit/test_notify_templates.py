@@ -11,7 +11,7 @@ from libs.contracts.incident import EndReason, Grade
 from libs.contracts.values import Level, Stage
 from services.notify.audience.domain import RULES, Reporter
 from services.notify.wording.domain import Template, Wording, say
-from services.notify.wording.rendering import WORDINGS, render, tracking_link
+from services.notify.wording.rendering import WORDINGS, render, tracking_link, values
 
 KNOWN = {rule.template: (fact, rule) for fact, rule in RULES.items()}
 WORDS: dict[str, type[StrEnum]] = {
@@ -40,6 +40,8 @@ def test_a_template_says_only_what_is_known(language: str, name: str) -> None:
     known = {*rule.says, *(["case_no"] if "case_id" in fact.model_fields else [])}
     if isinstance(rule.audience, Reporter):
         known.add("link")
+    if "place" in rule.says:
+        known.add("map")
     assert WORDINGS[language].templates[name].placeholders() <= known
 
 
@@ -60,9 +62,21 @@ def test_each_language_translates_every_value_of_a_parameter(language: str, para
 
 
 def test_words_are_put_into_the_language() -> None:
-    values = {"case_no": "20261123-000001", "stage": "handle", "due_at": "2026-11-24 08:00"}
-    assert "处置时限" in render("zh", "deadline_near", values).subject
-    assert "time to handle" in render("en", "deadline_near", values).subject
+    said = {"case_no": "20261123-000001", "stage": "handle", "due_at": "2026-11-24 08:00"}
+    assert "处置时限" in render("zh", "deadline_near", said).subject
+    assert "time to handle" in render("en", "deadline_near", said).subject
+
+
+def test_where_it_is_opens_a_map() -> None:
+    parameters = {"place": "村东头 · 119.21310, 36.43120", "longitude": "119.2131", "latitude": "36.4312"}
+    template = "https://map.example/?lon={longitude}&lat={latitude}"
+    said = values(parameters, case_no="1", link=None, map_template=template)
+    text = render("zh", "offered", said).text
+    assert "地点：村东头 · 119.21310, 36.43120\n地图：https://map.example/?lon=119.2131&lat=36.4312\n" in text
+    named = values({"place": "村东头"}, case_no="1", link=None, map_template=template)
+    text = render("en", "offered", named).text
+    assert "Where: 村东头\n" in text
+    assert "Map" not in text
 
 
 def test_an_unknown_language_is_told_in_chinese() -> None:

@@ -15,6 +15,7 @@ from libs.chassis.db.columns import json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.chassis.pages import Slice, counter, slice_page
 from libs.contracts.dispatch import InspectionKind
+from libs.contracts.values import Place
 from services.dispatch.calendar.domain import Clock, TimeUnit
 from services.dispatch.inspections.domain.inspection import Inspection, State
 from services.dispatch.table import DispatchTable
@@ -37,6 +38,7 @@ class InspectionRow(DispatchTable, table=True):
     category_name: str = text_column()
     skills: list[str] = json_column()
     summary: str = text_column()
+    place: dict[str, Any] = json_column()
     unit: str = text_column()
     org_id: str = text_column()
     member_id: str | None = text_column(nullable=True)
@@ -213,5 +215,5 @@ def _inspection(row: Record) -> Inspection:
     for name in ("asked", "without", "photos"):
         values[name] = tuple(values[name])
     clock = Clock(values["clock"]["amount"], TimeUnit(values["clock"]["unit"]))
-    typed = {"kind": InspectionKind, "state": State, "skills": frozenset}
+    typed = {"kind": InspectionKind, "state": State, "skills": frozenset, "place": Place.model_validate}
     return Inspection(**{**values, "clock": clock, **{name: made(values[name]) for name, made in typed.items()}})

@@ -335,6 +335,7 @@ CREATE TABLE inspections (
     category_name text NOT NULL,
     skills jsonb NOT NULL DEFAULT '[]',
     summary text NOT NULL,
+    place jsonb NOT NULL,
     unit text NOT NULL,
     org_id text NOT NULL,
     member_id text,

@@ -1,9 +1,10 @@
-"""Orders and the street's calendar, looked up over HTTP."""
+"""Orders, looked up over HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from libs.chassis.db.database import Database, Record
 from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
 from libs.contracts.message import CategoryCode, GridCode, MemberId
-from libs.contracts.values import Level
+from libs.contracts.values import Level, Place
+from libs.map_links import map_link
 from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
 from services.dispatch.order_lists import tables as list_tables
@@ -23,14 +25,23 @@ from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.api import OrderView, view
 from services.dispatch.orders.domain.escalation import within_community
 from services.dispatch.orders.domain.order import Order, State
+from services.dispatch.street.domain.street import Street
 from services.dispatch.street.lookup import street_or_404
 
 router = APIRouter(tags=["orders"])
 
 
 class OrderShown(OrderView):
-    """With the light of the stage that it is in, when it was looked up; none where no clock runs."""
+    """With names beside ids, a link that opens a map, what was handed in last, and the light of the stage that it is
+    in, when it was looked up; none where no clock runs."""
 
+    unit_name: str
+    org_name: str
+    member_name: str | None
+    offered_to_names: list[str] = Field(description="Of `offered_to`, in its sequence.")
+    map_link: str | None = Field(description="Opens a map at the point; null where only a name is known.")
+    note: str = Field(description="For colleagues, by the member who handed it in.")
+    photos: list[str] = Field(description="Ids of the photos with which it was handed in.")
     light: Light | None
 
 
@@ -64,11 +75,12 @@ async def list_orders(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[OrderShown]:
     """Orders of a street in the sequence in which they were made, a page at a time."""
-    units = await _units(db, tenant, unit)
+    street = await street_or_404(db, tenant)
+    units = _units(street, unit)
     states = state or tuple(State)
     wanted = list_tables.Wanted(tenant, states, member_id, category, units, due_before, appointment_before)
     found = await list_tables.list_orders(db, wanted, decode_cursor(after), limit)
-    shown = await _shown(found.rows, tenant, request, db)
+    shown = await _shown(found.rows, street, request, db)
     return Page(items=shown, next=found.next, total=found.total)
 
 
@@ -84,10 +96,11 @@ async def orders_as_csv(
     appointment_before: AppointmentBefore = None,
 ) -> StreamingResponse:
     """The same as a file for spreadsheets, all of them."""
-    units = await _units(db, tenant, unit)
+    street, serving = await street_or_404(db, tenant), request.app.state
+    units = _units(street, unit)
     wanted = list_tables.Wanted(tenant, state or tuple(State), None, category, units, due_before, appointment_before)
-    engine = request.app.state.engine
-    return as_csv(engine, list_tables.EXPORT, wanted.parameters(), CSV_COLUMNS, _csv_line, f"orders-{tenant}")
+    line = partial(_csv_line, street=street, template=serving.settings.map_link)
+    return as_csv(serving.engine, list_tables.EXPORT, wanted.parameters(), CSV_COLUMNS, line, f"orders-{tenant}")
 
 
 @router.get("/v1/orders/ended-by-level")
@@ -108,15 +121,14 @@ async def show(order_id: UUID, tenant: OfStreet, request: Request, db: DatabaseD
     found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
     if found is None or found.tenant != tenant:
         raise not_found(f"there is no order {order_id} in {tenant}")
-    [shown] = await _shown([found], tenant, request, db)
+    [shown] = await _shown([found], await street_or_404(db, tenant), request, db)
     return shown
 
 
-async def _units(db: Database, tenant: str, unit: str | None) -> list[str] | None:
+def _units(street: Street, unit: str | None) -> list[str] | None:
     """The codes of the unit and of all below it; none for a unit that the street does not have."""
     if unit is None:
         return None
-    street = await street_or_404(db, tenant)
     return [code for code in street.units if any(above.code == unit for above in street.ancestors(code))]
 
 
@@ -127,8 +139,15 @@ CSV_COLUMNS = (
     "category_name",
     "summary",
     "unit",
+    "unit_name",
+    "place_name",
+    "longitude",
+    "latitude",
+    "map_link",
     "org_id",
+    "org_name",
     "member_id",
+    "member_name",
     "claim_by",
     "handle_by",
     "check_by",
@@ -139,19 +158,43 @@ CSV_COLUMNS = (
 )
 
 
-def _csv_line(row: Record) -> list[object]:
+def _csv_line(row: Record, street: Street, template: str) -> list[object]:
     """Times as the street reads them."""
-    values = [getattr(row, name) for name in CSV_COLUMNS]
+    place = Place.model_validate(row.place)
+    point = place.point
+    named = {
+        "unit_name": street.units[row.unit].name,
+        "place_name": place.name,
+        "longitude": point and point.longitude,
+        "latitude": point and point.latitude,
+        "map_link": point and map_link(template, point.longitude, point.latitude),
+        "org_name": street.org_name(row.org_id, row.unit),
+        "member_name": row.member_id and street.member_name(row.member_id),
+    }
+    values = [named[name] if name in named else getattr(row, name) for name in CSV_COLUMNS]
     return [local_minutes(v) if isinstance(v, datetime) else v for v in values]
 
 
-async def _shown(orders: Sequence[Order], tenant: str, request: Request, db: Database) -> list[OrderShown]:
+async def _shown(orders: Sequence[Order], street: Street, request: Request, db: Database) -> list[OrderShown]:
     if not orders:
         return []
-    calendar, now = (await street_or_404(db, tenant)).calendar, request.app.state.clock.now()
-    return [
-        OrderShown(
-            **view(order).model_dump(), light=running.light(calendar, now) if (running := order.running) else None
-        )
-        for order in orders
-    ]
+    state = request.app.state
+    evidence = await order_tables.evidence_of(db, [order.order_id for order in orders])
+    now = state.clock.now()
+    return [_order(order, street, evidence[order.order_id], now, state.settings.map_link) for order in orders]
+
+
+def _order(order: Order, street: Street, handed_in: order_tables.HandedIn, now: datetime, template: str) -> OrderShown:
+    note, photos = handed_in
+    unit, running, point = street.units[order.unit], order.running, order.place.point
+    return OrderShown(
+        **view(order).model_dump(),
+        unit_name=unit.name,
+        org_name=street.org_name(order.org_id, order.unit),
+        member_name=street.member_name(order.member_id) if order.member_id else None,
+        offered_to_names=[street.member_name(member_id) for member_id in order.offered_to],
+        map_link=map_link(template, point.longitude, point.latitude) if point else None,
+        note=note,
+        photos=photos,
+        light=running.light(street.calendar, now) if running else None,
+    )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from libs.chassis.http import CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
-from libs.contracts.values import Documents, Level, Reach
+from libs.contracts.values import Documents, Level, Place, Reach
 from services.dispatch.orders.domain.commands import (
     AssignOrder,
     CheckOrder,
@@ -39,6 +39,7 @@ class OrderView(BaseModel):
     category: str
     category_name: str
     summary: str
+    place: Place
     state: State
     unit: str
     level: Level

@@ -126,6 +126,16 @@ async def orders_by_id(db: Database, ids: Iterable[UUID], *, lock: bool = True) 
     return {row.order_id: order_of(row) for row in rows}
 
 
+HandedIn = tuple[str, list[str]]
+"""The note and the ids of the photos of the last hand-in; empty before the first."""
+EVIDENCE = text("SELECT order_id, note, photos FROM orders WHERE order_id = ANY(CAST(:ids AS uuid[]))")
+
+
+async def evidence_of(db: Database, ids: Sequence[UUID]) -> dict[UUID, HandedIn]:
+    rows = await db.rows(EVIDENCE, {"ids": list(ids)})
+    return {row.order_id: (row.note, row.photos) for row in rows}
+
+
 OPENINGS = text(
     """
     SELECT * FROM orders WHERE (tenant, case_id, opening) IN (

@@ -7,7 +7,7 @@ from typing import Any
 
 from libs.contracts.values import Place, Point, RequestKind
 from services.incident.cases.domain.case import window
-from services.incident.cases.domain.redaction import summarise
+from services.incident.cases.domain.redaction import public_place, summarise
 from services.incident.cases.tables import LockedCase
 
 
@@ -30,7 +30,7 @@ def content(case: LockedCase) -> dict[str, Any]:
         "category": row["category"],
         "category_name": row["category_name"],
         "request_kind": RequestKind(row["request_kind"]),
-        "place": Place(point=point, name=row["place_name"]),
+        "place": public_place(Place(point=point, name=row["place_name"])),
         "summary": summarise(row["text"]),
         "reported_by_member": row["reported_by_member"],
         "appointment": window(row["appointment_starts_at"], row["appointment_ends_at"]),

@@ -16,7 +16,7 @@ from services.incident.cases import tables as case_tables
 from services.incident.cases.domain import history
 from services.incident.cases.domain.case import State, begin
 from services.incident.cases.domain.history import Entry
-from services.incident.cases.domain.redaction import summarise
+from services.incident.cases.domain.redaction import public_place, summarise
 from services.incident.cases.domain.refusals import Refusal
 from services.incident.categories import tables as category_tables
 from services.incident.categories.tables import Policy
@@ -91,7 +91,7 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
         "category": report.category,
         "category_name": row["category_name"],
         "request_kind": report.request_kind,
-        "place": report.place,
+        "place": public_place(report.place),
         "summary": summarise(report.text),
         "reported_by_member": report.reported_by_member,
     }

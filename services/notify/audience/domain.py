@@ -46,7 +46,7 @@ from libs.contracts.incident import (
 )
 from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
-from libs.contracts.values import Appointment, Channel
+from libs.contracts.values import Appointment, Channel, Place
 from libs.street_time import local_minutes
 from services.notify.recipients.domain.reach import member, org
 
@@ -93,18 +93,18 @@ RULES: Mapping[type[Event], Rule] = {
     OrderOffered: Rule(
         "offered",
         Members("newly_asked"),
-        ("case_no", "category_name", "unit_name", "summary", "claim_by", "appointment", "documents"),
+        ("case_no", "category_name", "unit_name", "summary", "place", "claim_by", "appointment", "documents"),
     ),
     OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
     OrderChecked: Rule("rework", Members("member_id", unless="passed"), ("note",)),
     InspectionAssigned: Rule(
         "inspection_assigned",
         Members("member_id"),
-        ("kind", "case_no", "category_name", "unit_name", "summary", "due_at"),
+        ("kind", "case_no", "category_name", "unit_name", "summary", "place", "due_at"),
     ),
     InspectionLapsed: Rule("inspection_lapsed", Members("member_id"), ("kind", "case_no", "due_at")),
     InspectionRaised: Rule(
-        "inspection_raised", Orgs(("org_id",)), ("kind", "case_no", "category_name", "unit_name", "summary")
+        "inspection_raised", Orgs(("org_id",)), ("kind", "case_no", "category_name", "unit_name", "summary", "place")
     ),
     InspectionCancelled: Rule("inspection_cancelled", Members("member_id"), ("kind", "case_no")),
     CaseClosed: Rule("closed", Reporter(), ("case_no",)),
@@ -114,7 +114,17 @@ RULES: Mapping[type[Event], Rule] = {
     OrderAssigned: Rule(
         "assigned",
         Members("member_id"),
-        ("case_no", "category_name", "unit_name", "reason", "handle_by", "appointment", "documents"),
+        (
+            "case_no",
+            "category_name",
+            "unit_name",
+            "summary",
+            "place",
+            "reason",
+            "handle_by",
+            "appointment",
+            "documents",
+        ),
     ),
     MemberAbsent: Rule("member_absent", Orgs(("org_id",)), ("member_id", "until", "case_nos")),
     DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),
@@ -161,8 +171,10 @@ def _named(fact: Event, field: str) -> Sequence[str]:
 
 
 def parameters(fact: Event, rule: Rule) -> dict[str, str]:
-    """What the template may say, as text; times are the street's."""
-    return {name: _as_text(getattr(fact, name)) for name in rule.says}
+    """What the template may say, as text; times are the street's. A place with a point has its degrees besides."""
+    said = {name: _as_text(getattr(fact, name)) for name in rule.says}
+    point = fact.place.point if isinstance(getattr(fact, "place", None), Place) and "place" in said else None
+    return said | ({"longitude": str(point.longitude), "latitude": str(point.latitude)} if point else {})
 
 
 def _as_text(value: Any) -> str:
@@ -170,6 +182,10 @@ def _as_text(value: Any) -> str:
         return local_minutes(value)
     if isinstance(value, Appointment):
         return f"{_as_text(value.starts_at)} – {_as_text(value.ends_at)}"
+    if isinstance(value, Place):
+        point = value.point
+        degrees = f"{point.longitude:.5f}, {point.latitude:.5f}" if point else None
+        return " · ".join(filter(None, (value.name, degrees)))
     if isinstance(value, tuple):
         return ", ".join(value)
     return "" if value is None else str(value)

@@ -26,7 +26,7 @@ from services.notify.deliveries.domain import Again, Ended, next_step
 from services.notify.recipients import vault
 from services.notify.recipients.domain.reach import ERASED, NO_ADDRESS
 from services.notify.settings import Settings
-from services.notify.wording.rendering import render, tracking_link
+from services.notify.wording.rendering import render, tracking_link, values
 
 log = structlog.get_logger()
 
@@ -110,14 +110,14 @@ class Senders:
             return NotSent(NO_ADDRESS)
         tracking = vault.decrypt(delivery.key, delivery.tracking)
         link = tracking_link(self._settings.public_url, tracking.get("tracking_code"))
-        values = {"case_no": delivery.case_no or "", "link": link, **delivery.parameters}
+        said = values(delivery.parameters, case_no=delivery.case_no, link=link, map_template=self._settings.map_link)
         outgoing = Outgoing(
             delivery_id=delivery.delivery_id,
             template=delivery.template,
             case_id=delivery.case_id,
-            case_no=values["case_no"],
+            case_no=said["case_no"],
             occurred_at=delivery.occurred_at,
-            message=render(delivery.language, delivery.template, values),
+            message=render(delivery.language, delivery.template, said),
             link=link,
         )
         return await client.send(address, outgoing)

@@ -15,7 +15,8 @@ from services.notify.inbox import tables as inbox
 from services.notify.inbox.domain import TELLS_REPORTER, ReadMessage
 from services.notify.recipients import vault
 from services.notify.recipients.api import RecipientId
-from services.notify.wording.rendering import render, tracking_link
+from services.notify.settings import Settings
+from services.notify.wording.rendering import render, tracking_link, values
 
 router = APIRouter(tags=["notifications"])
 
@@ -48,7 +49,7 @@ async def show_inbox(
 ) -> list[Message]:
     """Messages of a member or an organisation, the newest first."""
     rows = await inbox.messages(db, tenant, recipient_id, limit)
-    return [_message(row, request.app.state.settings.public_url) for row in rows]
+    return [_message(row, request.app.state.settings) for row in rows]
 
 
 @router.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read")
@@ -57,11 +58,12 @@ async def read(recipient_id: RecipientId, delivery_id: UUID, tenant: OfStreet, c
     return Read(read_at=await commands.send(ReadMessage(tenant, recipient_id, delivery_id)))
 
 
-def _message(row: Record, public_url: str) -> Message:
+def _message(row: Record, settings: Settings) -> Message:
     tracking = vault.decrypt(row.key, row.tracking)
-    link = tracking_link(public_url, tracking.get("tracking_code")) if row.template in TELLS_REPORTER else None
+    link = tracking_link(settings.public_url, tracking.get("tracking_code")) if row.template in TELLS_REPORTER else None
     case_no = row.parameters.get("case_no") or row.case_no
-    said = render(row.language, row.template, {"case_no": case_no or "", "link": link or "", **row.parameters})
+    known = values(row.parameters, case_no=case_no, link=link, map_template=settings.map_link)
+    said = render(row.language, row.template, known)
     return Message(
         delivery_id=row.delivery_id,
         template=row.template,

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from libs.map_links import map_link
 from services.notify.wording.domain import DEFAULT_LANGUAGE, RenderedMessage, Template, Wording, say
 
 FOLDER = Path(__file__).parent / "templates"
@@ -26,5 +27,15 @@ def tracking_link(public_url: str, code: str | None) -> str:
     return f"{base}/v1/track/{code}" if code else base
 
 
-def render(language: str | None, template: str, values: Mapping[str, str]) -> RenderedMessage:
-    return say(WORDINGS.get(language or DEFAULT_LANGUAGE, WORDINGS[DEFAULT_LANGUAGE]), template, values)
+def values(
+    parameters: Mapping[str, str], *, case_no: str | None, link: str | None, map_template: str
+) -> dict[str, str]:
+    """What a template may say: the parameters of the notice, and what is known only when it is read or sent."""
+    said = {"case_no": case_no or "", "link": link or "", **parameters}
+    if "longitude" in said:
+        said["map"] = map_link(map_template, said["longitude"], said["latitude"])
+    return said
+
+
+def render(language: str | None, template: str, said: Mapping[str, str]) -> RenderedMessage:
+    return say(WORDINGS.get(language or DEFAULT_LANGUAGE, WORDINGS[DEFAULT_LANGUAGE]), template, said)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import CaseVerified, InspectionCancelled, InspectionKind
 from libs.contracts.message import Event
+from libs.contracts.values import Place
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clock
 from services.dispatch.street.domain.authority import answers_for
@@ -66,6 +67,7 @@ class Inspection:
     category_name: str
     skills: frozenset[str]
     summary: str
+    place: Place
     unit: str
     org_id: str
     member_id: str | None

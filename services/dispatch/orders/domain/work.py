@@ -217,6 +217,8 @@ def assign(
         case_no=order.case_no,
         category_name=order.category_name,
         unit_name=street.units[order.unit].name,
+        summary=order.summary,
+        place=order.place,
         member_id=member.member_id,
         org_id=member.org_id,
         taken_from=order.member_id,

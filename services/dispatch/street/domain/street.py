@@ -92,6 +92,15 @@ class Street:
         """The index of the unit of that level above (or at) the unit; of the unit itself when it is higher already."""
         return self.units.above(self.units.index(code), level)
 
+    def org_name(self, org_id: str, unit: str) -> str:
+        """Of an organisation that answers for the unit or for one above it; the id of one that no longer does."""
+        return next((above.org_name for above in self.ancestors(unit) if above.org_id == org_id), org_id)
+
+    def member_name(self, member_id: str) -> str:
+        """The id of one who has left."""
+        member = self.members.get(member_id)
+        return member.name if member is not None else member_id
+
     @cached_property
     def root(self) -> Unit:
         return self.units[self.tenant]

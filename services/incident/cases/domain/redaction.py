@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from libs.contracts.values import Place
+
 SUMMARY_LENGTH = 200
 GONE = "…"
 # Bounded repetitions: a text of 5 000 characters must not cost quadratic time.
@@ -31,6 +33,11 @@ def redact(text: str) -> str:
     text = _ID_NUMBER.sub(GONE, text)
     text = _NUMBER.sub(lambda match: match["date"] or GONE, text)
     return _SPELT_NUMBER.sub(GONE, text)
+
+
+def public_place(place: Place) -> Place:
+    """A place's name is typed by whoever reports, and goes where the summary goes."""
+    return place if place.name is None else place.model_copy(update={"name": redact(place.name)})
 
 
 def summarise(text: str) -> str:
