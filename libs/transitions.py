@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from libs.sentences import Sentence
+
 
 class Label(NamedTuple):
     en: str
@@ -96,24 +98,22 @@ class Transition(Generic[S, M]):
         return origin if self.target is None else self.target
 
     def shown(self) -> dict[str, Any]:
-        """As a refusal of the API lists it."""
+        """As a refusal of the API lists it; docs/transitions.md says in words who that is and what is needed."""
         return {
-            "move": self.action or self.move.value.replace("_", "-"),
+            "move": self.move.value,
+            "zh": self.zh,
+            "action": self.action or self.move.value.replace("_", "-"),
             "leads_to": self.target.value if self.target else None,
-            "who": ROLES[self.who].en,
-            "needs": [NEEDS[need].en for need in self.needs],
+            "who": self.who.value,
+            "needs": [need.value for need in self.needs],
         }
-
-    def __str__(self) -> str:
-        needs = " and ".join(NEEDS[need].en for need in self.needs)
-        return f"{self.move} ({ROLES[self.who].en}{', with ' + needs if needs else ''})"
 
 
 @dataclass(frozen=True, slots=True)
 class Impossible:
     """A move that the table does not have in this state, and those that it has."""
 
-    detail: str
+    detail: Sentence
     allowed: tuple[Transition[Any, Any], ...]
 
 
@@ -132,7 +132,7 @@ class Table(Generic[S, M]):
         return self._found.get((state, move))
 
     def find(self, state: S, move: M) -> Transition[S, M] | Impossible:
-        return self._found.get((state, move)) or self.impossible(state)
+        return self._found.get((state, move)) or self.impossible(state, move)
 
     def of(self, move: M) -> tuple[Transition[S, M], ...]:
         """The rows of a move: more than one where it leads to different states."""
@@ -142,7 +142,11 @@ class Table(Generic[S, M]):
         """What somebody may do in a state: moves that clocks and facts make are left out."""
         return tuple(t for t in self.transitions if state in t.origins and t.who not in BY_ITSELF)
 
-    def impossible(self, state: S) -> Impossible:
+    def impossible(self, state: S, move: M) -> Impossible:
         allowed = self.allowed(state)
-        possible = f"only {', '.join(map(str, allowed))} is possible" if allowed else "nobody can do anything"
-        return Impossible(f"the {self.name.en} is {state}, where {possible}", allowed)
+        zh = f"{self.name.zh}{self.states[state]}，现在不能{self.of(move)[0].zh}"
+        en = f"the {self.name.en} is {state}: {move} is not possible now"
+        if allowed:
+            zh += f"；可以：{'、'.join(dict.fromkeys(each.zh for each in allowed))}"
+            en += f", only {', '.join(dict.fromkeys(each.move.value for each in allowed))}"
+        return Impossible(Sentence(zh, en), allowed)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.chassis.db.database import Database
 from libs.contracts.message import Command, Event, Message
-from libs.sentences import Sentence
+from libs.sentences import Language, Sentence
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -84,6 +84,10 @@ class Refused:
     title: str
     detail: Sentence | str
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def told(self, language: Language) -> str:
+        """The detail in a language; what only English has been written for stays English."""
+        return self.detail.told(language) if isinstance(self.detail, Sentence) else self.detail
 
 
 Answer = Done | Refused

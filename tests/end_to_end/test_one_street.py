@@ -10,6 +10,7 @@ from email.policy import default
 from typing import Any
 
 from deploy.local.system import ROOT
+from libs.transitions import NEEDS, ROLES, Need, Role
 from tests.end_to_end.standing import LAMP, TO_VERIFY, Json, Standing
 
 BY_ITSELF = ("the clock", "a fact of another service")
@@ -43,8 +44,11 @@ def refused(answer: Any, state: str, moves: dict[str, set[Row]]) -> None:
     assert answer.status_code == 409, answer.text
     problem = answer.json()
     assert problem["state"] == state
-    assert state in problem["detail"]
-    allowed = Counter((a["leads_to"], a["who"], frozenset(a["needs"])) for a in problem["allowed"])
+    assert problem["detail"]
+    allowed = Counter(
+        (a["leads_to"], ROLES[Role(a["who"])].en, frozenset(NEEDS[Need(each)].en for each in a["needs"]))
+        for a in problem["allowed"]
+    )
     assert allowed == listed(moves)
 
 

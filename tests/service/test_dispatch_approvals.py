@@ -113,8 +113,11 @@ async def test_a_refused_request_says_why_and_what_is_possible_is_listed(dispatc
     refused = await dispatch.http.post(f"/v1/orders/{order_id}/approvals", json=body)
     assert refused.status_code == 409
     assert "weather, materials" in refused.json()["detail"]
-    moves = {move["move"] for move in refused.json()["allowed"]}
-    assert {"start", "hand-in", "give-back", "assign", "raise", "send-down", "approvals", "supervise"} == moves
+    actions = {move["action"] for move in refused.json()["allowed"]}
+    assert {"start", "hand-in", "give-back", "assign", "raise", "send-down", "approvals", "supervise"} == actions
+    moves = [move["move"] for move in refused.json()["allowed"]]
+    assert len(moves) == len(set(moves))
+    assert {"extend", "suspend", "appeal"} <= set(moves)
     assert refused.json()["state"] == "claimed"
     listed = (await dispatch.http.get("/v1/approvals/reasons")).json()
     assert {each["reason"] for each in listed["extension"]} >= {"weather", "materials"}

@@ -24,7 +24,7 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.incident import CaseMerged, CaseReopened, CaseUnmerged, CaseVoided, EndReason
 from libs.contracts.values import Place, Point
-from libs.street_time import STREET_ZONE
+from libs.street_time import STREET_ZONE, local_minutes
 from tests.support.dispatch import TENANT, act, finished, registered
 from tests.support.stage import Stage, stamped
 
@@ -57,6 +57,24 @@ async def test_exactly_one_of_many_claims_wins(dispatch: Stage) -> None:
     assert len(winners) == 1
     assert {a.status_code for a in answers} == {200, 409}
     assert UUID(answers[0].json().get("order_id", str(offer.order_id))) == offer.order_id
+
+
+async def test_who_comes_second_is_told_who_was_first_in_the_language_they_read(dispatch: Stage) -> None:
+    await dispatch.hear(registered())
+    [offer] = await dispatch.said(OrderOffered)
+    await act(dispatch, offer.order_id, "claim", "M1")
+    [claimed] = await dispatch.said(OrderClaimed)
+    path, body = f"/v1/orders/{offer.order_id}/claim", {"tenant": TENANT, "member_id": "M2"}
+    at = local_minutes(claimed.occurred_at)
+    for language, title, told in (
+        ("zh", "现在不能这样做", f"M1 成员1已先于 {at} 接单"),
+        ("en", "Not possible now", f"M1 成员1 was first, at {at}"),
+    ):
+        answer = await dispatch.http.post(path, json=body, headers={"accept-language": language})
+        problem = answer.json()
+        assert (answer.status_code, problem["title"], problem["detail"]) == (409, title, told)
+        assert problem["type"] == "urn:wangge:problem:not-possible-now"
+        assert (problem["state"], problem["allowed"][0]["move"]) == ("claimed", "start")
 
 
 async def test_an_order_lives_from_claim_to_check_and_every_step_is_told(dispatch: Stage) -> None:

@@ -55,7 +55,7 @@ async def test_what_is_found_on_site_decides_whether_a_report_becomes_a_case(inc
     true, untrue = await report(incident, "11003"), await report(incident, "11003")
     assert (await view(incident, true))["state"] == "verifying"
     accepted = await decide(incident, true, "accept")
-    assert [a["move"] for a in accepted.json()["allowed"]] == ["reject", "verify", "verify", "void", "merge"]
+    assert [a["move"] for a in accepted.json()["allowed"]] == ["reject", "confirm", "disprove", "void", "merge"]
     assert (await decide(incident, true, "verify", true_report=True, note="属实")).json()["state"] == "registered"
     assert (await decide(incident, untrue, "verify", true_report=False, note="灯亮着")).json()["state"] == "rejected"
     assert [r.case_no for r in await incident.said(CaseRegistered)] == [true.case_no]

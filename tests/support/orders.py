@@ -31,7 +31,7 @@ def changed(decision: Decision) -> Changed:
 
 
 def claimed() -> Order:
-    return changed(work.claim(new_order(), M1, 0, LATER)).order
+    return changed(work.claim(new_order(), M1, 0, STREET, LATER)).order
 
 
 def handled() -> Order:

@@ -67,13 +67,13 @@ def test_an_order_is_extended_twice_at_most() -> None:
         order = granted(order, EXTENSION).changed.order
     refused = asked(order, EXTENSION)
     assert isinstance(refused, Refusal)
-    assert "2 times" in refused.reason
+    assert "2 times" in refused.reason.en
 
 
 def test_what_is_overdue_is_not_extended() -> None:
     refused = asked(claimed(), EXTENSION, now=local_time("2026-11-27 15:00"))
     assert isinstance(refused, Refusal)
-    assert "overdue" in refused.reason
+    assert "overdue" in refused.reason.en
 
 
 def test_an_extension_is_no_longer_than_the_order_had_at_first() -> None:

@@ -78,7 +78,7 @@ def test_the_nearest_who_has_not_done_it_is_asked_to_check() -> None:
 
 
 def test_neither_the_reporter_nor_who_has_had_the_order_is_asked() -> None:
-    order = changed(work.claim(new_order(reported_by="M2"), M1, 0, LATER)).order
+    order = changed(work.claim(new_order(reported_by="M2"), M1, 0, STREET, LATER)).order
     order = changed(work.assign(order, M5, M3, "离现场最近", STREET, FREE, LATER)).order
     order = changed(work.hand_in(order, M3, "done", 0, LATER)).order
     assert order.held_by == ("M1", "M3")
@@ -160,7 +160,7 @@ def test_only_who_was_asked_or_who_answers_for_the_place_says_what_is_there() ->
         assert isinstance(inspection.verify(asked, stranger, True, "属实", (), STREET, LATER), Impossible)
     refused = inspection.verify(asked, M1, True, "属实", (), STREET, LATER)
     assert isinstance(refused, Impossible)
-    assert "own report" in refused.detail
+    assert "own report" in refused.detail.en
     assert verified(asked, "M5").inspection.done_by == "M5"
 
 
@@ -176,7 +176,7 @@ def test_the_first_answer_counts_and_the_same_again_is_answered_alike() -> None:
 def test_what_is_found_of_an_order_is_said_by_its_check() -> None:
     refused = inspection.verify(to_check(handled()).inspection, M2, True, "属实", (), STREET, LATER)
     assert isinstance(refused, Impossible)
-    assert "/check" in refused.detail
+    assert "/check" in refused.detail.en
 
 
 def test_a_check_is_for_who_was_sent_or_answers_for_the_order_and_its_failure_is_explained() -> None:

@@ -80,7 +80,7 @@ def test_the_offers_of_who_goes_away_move_to_others() -> None:
     [fact] = moved.facts
     assert isinstance(fact, OrderOffered)
     assert (fact.offered_to, fact.newly_asked) == (("M2", "M3", "M5"), ("M5",))
-    assert isinstance(work.claim(moved.order, M1, 0, LATER), Refusal)
+    assert isinstance(work.claim(moved.order, M1, 0, STREET, LATER), Refusal)
 
 
 def test_an_organisation_that_answers_gives_an_order_to_a_member_from_whoever_has_it() -> None:
@@ -112,7 +112,7 @@ def test_an_order_is_not_assigned(
 ) -> None:
     refused = work.assign(claimed(), organiser, member, reason, STREET, workload, LATER)  # type: ignore[arg-type]
     assert isinstance(refused, Refusal)
-    assert because in refused.reason
+    assert because in refused.reason.en
 
 
 def test_an_organisation_raises_an_order_by_hand_and_it_is_with_nobody_then() -> None:

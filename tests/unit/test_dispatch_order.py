@@ -18,7 +18,8 @@ from libs.contracts.dispatch import (
     OrderReturned,
 )
 from libs.contracts.values import Level
-from libs.street_time import STREET_ZONE
+from libs.sentences import Sentence
+from libs.street_time import STREET_ZONE, local_minutes
 from services.dispatch.orders.domain import escalation, work
 from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Move, Refusal, State
 from services.dispatch.workload.domain import Workload
@@ -37,27 +38,29 @@ def test_an_order_is_offered_to_the_nearest_with_deadlines_of_its_category() -> 
 
 
 def test_the_first_claim_wins_and_the_second_hears_why() -> None:
-    first = changed(work.claim(new_order(), M1, 0, LATER))
+    first = changed(work.claim(new_order(), M1, 0, STREET, LATER))
     assert [type(f) for f in first.facts] == [OrderClaimed]
-    second = work.claim(first.order, M2, 0, LATER)
+    second = work.claim(first.order, M2, 0, STREET, LATER)
     assert isinstance(second, Refusal)
     assert second.allowed == MOVES.allowed(State.CLAIMED)
-    assert "hand_in (the member who has it, with the evidence" in second.reason
+    at = local_minutes(first.order.stage_began_at)
+    name = STREET.members["M1"].name
+    assert second.reason == Sentence(f"M1 {name}已先于 {at} 接单", f"M1 {name} was first, at {at}")
 
 
 def test_who_claims_again_what_they_have_is_told_the_same_and_nothing_follows() -> None:
-    again = changed(work.claim(claimed(), M1, 1, LATER))
+    again = changed(work.claim(claimed(), M1, 1, STREET, LATER))
     assert again.order.state is State.CLAIMED
     assert again.facts == ()
 
 
 def test_a_member_at_the_workload_limit_cannot_claim() -> None:
-    assert isinstance(work.claim(new_order(), M1, M1.workload_limit, LATER), Refusal)
+    assert isinstance(work.claim(new_order(), M1, M1.workload_limit, STREET, LATER), Refusal)
 
 
 def test_a_member_whom_it_is_not_offered_to_cannot_claim() -> None:
-    assert isinstance(work.claim(new_order(), STREET.members["M4"], 0, LATER), Refusal)
-    assert isinstance(work.claim(new_order(), None, 0, LATER), Refusal)
+    assert isinstance(work.claim(new_order(), STREET.members["M4"], 0, STREET, LATER), Refusal)
+    assert isinstance(work.claim(new_order(), None, 0, STREET, LATER), Refusal)
 
 
 def test_handing_in_needs_the_evidence_that_the_list_asks_for() -> None:
@@ -80,7 +83,7 @@ def test_a_failed_check_is_rework_and_is_counted() -> None:
 
 
 def test_a_check_says_when_the_handler_had_reported_it_too() -> None:
-    order = changed(work.claim(new_order(reported_by="M1"), M1, 0, LATER)).order
+    order = changed(work.claim(new_order(reported_by="M1"), M1, 0, STREET, LATER)).order
     order = changed(work.hand_in(order, M1, "done", 0, LATER)).order
     [fact] = changed(work.check(order, M2, True, STREET, LATER)).facts
     assert isinstance(fact, OrderChecked)
@@ -99,7 +102,7 @@ def test_when_everybody_near_has_given_it_back_it_goes_one_level_up() -> None:
     order = new_order()
     for _ in range(len(STREET.members)):
         member = STREET.members[order.offered_to[0]]
-        order = changed(work.claim(order, member, 0, LATER)).order
+        order = changed(work.claim(order, member, 0, STREET, LATER)).order
         back = changed(work.give_back(order, member, "cannot", STREET, Workload(), LATER))
         order = back.order
         if isinstance(back.facts[1], OrderEscalated):
@@ -151,7 +154,7 @@ def test_every_state_but_the_last_has_a_clock_and_a_way_out(state: State) -> Non
 
 
 def test_what_happens_to_an_order_is_told_in_its_sequence_though_clocks_differ() -> None:
-    claim = changed(work.claim(new_order(), M1, 0, LATER))
+    claim = changed(work.claim(new_order(), M1, 0, STREET, LATER))
     hand_in = changed(work.hand_in(claim.order, M1, "done", 0, NOON))
     failed = changed(work.check(hand_in.order, M2, False, STREET, LATER, note="灯罩未装"))
     again = changed(work.hand_in(failed.order, M1, "done", 0, NOON))

@@ -135,7 +135,7 @@ def test_above_the_street_there_is_no_level_and_nothing_is_told() -> None:
     assert (up.order, up.facts) == (order, ())
     raised = escalation.raise_by_hand(order, STREET_DESK, RaiseReason.BEYOND_MEANS, WITH_DESK, FREE, LATER)
     assert isinstance(raised, Refusal)
-    assert "highest level" in raised.reason
+    assert "highest level" in raised.reason.en
 
 
 def test_a_category_without_a_row_has_the_clocks_of_the_desk() -> None:

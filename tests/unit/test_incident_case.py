@@ -95,7 +95,7 @@ def test_a_decision_is_possible_exactly_where_the_table_says_so(state: State, mo
     else:
         assert isinstance(decided, Impossible)
         assert decided.allowed == TRANSITIONS.allowed(state)
-        assert f"the case is {state}" in decided.detail
+        assert f"the case is {state}" in decided.detail.en
 
 
 def test_every_policy_begins_where_staff_or_dispatch_can_go_on() -> None:

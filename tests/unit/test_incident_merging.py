@@ -34,7 +34,7 @@ def with_state(side: MergeCandidate, state: State) -> MergeCandidate:
 
 def why_not(decision: Standing | NotTogether | Impossible) -> str:
     assert not isinstance(decision, Standing)
-    return decision.detail
+    return str(decision.detail)
 
 
 def test_a_merged_case_follows_the_one_that_survives() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from libs.sentences import Sentence
 from libs.transitions import NEEDS, ROLES, Impossible, Label, Need, Role, Table, Transition
 from wangge.documents import TRANSITION_TABLES
 
@@ -36,18 +37,24 @@ LAMP = Table(
 def test_a_refusal_names_the_moves_that_there_are_and_what_they_need() -> None:
     refused = LAMP.find(Lamp.OUT, Turn.BURN)
     assert isinstance(refused, Impossible)
-    assert refused.detail == (
-        "the lamp is out, where only turn_on (the member who has it, with a reason and a photo), "
-        "report (the reporter) is possible"
+    assert refused.detail == Sentence(
+        "灯灭，现在不能烧毁；可以：开灯、上报", "the lamp is out: burn is not possible now, only turn_on, report"
     )
-    assert [t.shown() for t in refused.allowed] == [
-        {"move": "turn-on", "leads_to": "lit", "who": "the member who has it", "needs": ["a reason", "a photo"]},
-        {"move": "reports", "leads_to": None, "who": "the reporter", "needs": []},
-    ]
+    on = {"move": "turn_on", "zh": "开灯", "action": "turn-on", "leads_to": "lit", "who": "handler"}
+    report: dict[str, Any] = {
+        "move": "report",
+        "zh": "上报",
+        "action": "reports",
+        "leads_to": None,
+        "who": "reporter",
+        "needs": [],
+    }
+    assert [t.shown() for t in refused.allowed] == [{**on, "needs": ["reason", "photo"]}, report]
 
 
 def test_what_only_a_clock_moves_is_offered_to_nobody() -> None:
-    assert LAMP.impossible(Lamp.LIT) == Impossible("the lamp is lit, where nobody can do anything", ())
+    nothing = Sentence("灯亮，现在不能开灯", "the lamp is lit: turn_on is not possible now")
+    assert LAMP.impossible(Lamp.LIT, Turn.ON) == Impossible(nothing, ())
 
 
 def test_a_move_without_a_target_leaves_the_state_as_it_is() -> None:

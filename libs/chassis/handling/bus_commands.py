@@ -14,6 +14,7 @@ from libs.chassis.telemetry.traces import Telemetry
 from libs.contracts.cloudevents import TRACEPARENT, what_is_wrong
 from libs.contracts.message import Command
 from libs.contracts.problem import Problem
+from libs.sentences import Language
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ def _answerer(
                 return _problem(500, "Failed", "a fault of the service, which has been logged; nothing was stored")
         if isinstance(reply, Done):
             return bytes(reply.reply.model_dump_json(), "utf-8")
-        return _problem(reply.status, reply.title, str(reply.detail))
+        return _problem(reply.status, reply.title, reply.told(Language.EN))
 
     return answer
 

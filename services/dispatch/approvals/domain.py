@@ -19,10 +19,11 @@ from libs.contracts.dispatch import (
     OrderSuspended,
 )
 from libs.contracts.message import Event
+from libs.sentences import Sentence
 from libs.transitions import Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clock, deadline
 from services.dispatch.grid.domain.tree import Unit
-from services.dispatch.orders.domain.order import Changed, Order, Refusal, about, move_to, refuse
+from services.dispatch.orders.domain.order import Changed, Order, Refusal, about, move_to, not_yours, refuse
 from services.dispatch.orders.domain.order import Move as OrderMove
 from services.dispatch.orders.domain.order import State as OrderState
 from services.dispatch.orders.domain.suspension import with_deadline
@@ -145,14 +146,14 @@ def ask(
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return refuse(order, "another member has claimed the order")
+        return not_yours(order)
     mine = [a for a in earlier if a.kind is wish.kind and a.asked_by == member.member_id]
     pending = next((a for a in mine if a.state is State.PENDING), None)
     if pending is not None:
         return ApprovalResult(Changed(order, ()), pending)
     wrong = _wrong(order, wish, earlier, now)
     if wrong:
-        return refuse(order, wrong)
+        return refuse(order, wrong.zh, wrong.en)
     now = order.next_moment(now)
     unit = deciding_unit(order, street)
     asked = Approval(
@@ -184,30 +185,42 @@ def ask(
     return ApprovalResult(Changed(replace(order, moved_at=now), (fact,)), asked)
 
 
-def _wrong(order: Order, wish: ApprovalRequest, earlier: Sequence[Approval], now: datetime) -> str | None:
+def _wrong(order: Order, wish: ApprovalRequest, earlier: Sequence[Approval], now: datetime) -> Sentence | None:
     """Why this cannot be asked for."""
     reasons = REASONS[wish.kind]
     if wish.reason not in reasons:
-        return f"the reason must be one of {', '.join(reasons)}"
+        return Sentence(f"理由应为以下之一：{'、'.join(reasons)}", f"the reason must be one of {', '.join(reasons)}")
     if not wish.note.strip():
-        return "a note that explains the reason is needed"
+        return Sentence("需要说明理由", "a note that explains the reason is needed")
     match wish.kind:
         case ApprovalKind.EXTENSION:
             if order.extended_times >= EXTENDED_AT_MOST:
-                return f"the order was extended {EXTENDED_AT_MOST} times, which is the most there may be"
+                return Sentence(
+                    f"已延期 {EXTENDED_AT_MOST} 次，不能再延",
+                    f"the order was extended {EXTENDED_AT_MOST} times, which is the most there may be",
+                )
             if now > order.handle_by:
-                return "the time to handle it is over: what is overdue is not extended, it can be appealed"
+                return Sentence(
+                    "处置时限已过：超时不能延期，可以申诉",
+                    "the time to handle it is over: what is overdue is not extended, it can be appealed",
+                )
             most = order.clocks.handle.amount
             if not 1 <= wish.amount <= most:
-                return f"the amount must be 1 to {most} {order.clocks.handle.unit}, as much as the order had at first"
+                return Sentence(
+                    f"延期应为 1 至 {most}（{order.clocks.handle.unit}），不超过原处置时限",
+                    f"the amount must be 1 to {most} {order.clocks.handle.unit}, as much as the order had at first",
+                )
         case ApprovalKind.SUSPENSION:
             if order.suspended_times >= SUSPENDED_AT_MOST:
-                return "the order was suspended before, which may be once"
+                return Sentence("已挂账过一次，不能再挂", "the order was suspended before, which may be once")
             if not 1 <= wish.amount <= SUSPENDED_DAYS_AT_MOST:
-                return f"the amount must be 1 to {SUSPENDED_DAYS_AT_MOST} days"
+                return Sentence(
+                    f"挂账应为 1 至 {SUSPENDED_DAYS_AT_MOST} 天",
+                    f"the amount must be 1 to {SUSPENDED_DAYS_AT_MOST} days",
+                )
         case ApprovalKind.APPEAL:
             if any(a.kind is ApprovalKind.APPEAL and a.state is not State.PENDING for a in earlier):
-                return "an appeal about the order was decided already"
+                return Sentence("该工单的申诉已经裁定", "an appeal about the order was decided already")
     return None
 
 
@@ -219,13 +232,18 @@ def decide(
     if member is not None and approval.decided_by == member.member_id and approval.state is wanted:
         return ApprovalResult(Changed(order, ()), approval)
     if approval.state is not State.PENDING:
-        return refuse(order, MOVES.impossible(approval.state).detail)
+        impossible = MOVES.impossible(approval.state, Move.APPROVE if approve else Move.REFUSE).detail
+        return refuse(order, impossible.zh, impossible.en)
     if member is None or not answers_for(member, approval.unit, street) or member.member_id == approval.asked_by:
-        return refuse(order, f"a member of {approval.org_id}, or of an organisation above it, decides this")
+        return refuse(
+            order,
+            f"须由 {approval.org_id} 或其上级党组织的成员审批",
+            f"a member of {approval.org_id}, or of an organisation above it, decides this",
+        )
     if order.member_id != approval.asked_by:
-        return refuse(order, "whoever asked for it does not have the order any more")
+        return refuse(order, "申请人已不再持有该工单", "whoever asked for it does not have the order any more")
     if not approve and not answer.strip():
-        return refuse(order, "a note that says why not is needed")
+        return refuse(order, "不同意需要说明理由", "a note that says why not is needed")
     to = move_to(order, ORDER_MOVES[approval.kind])
     if isinstance(to, Refusal):
         return to

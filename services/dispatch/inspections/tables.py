@@ -215,5 +215,6 @@ def _inspection(row: Record) -> Inspection:
     for name in ("asked", "without", "photos"):
         values[name] = tuple(values[name])
     clock = Clock(values["clock"]["amount"], TimeUnit(values["clock"]["unit"]))
-    typed = {"kind": InspectionKind, "state": State, "skills": frozenset, "place": Place.model_validate}
-    return Inspection(**{**values, "clock": clock, **{name: made(values[name]) for name, made in typed.items()}})
+    typed = {"kind": InspectionKind, "state": State, "skills": frozenset}
+    values |= {name: of(values[name]) for name, of in typed.items()}
+    return Inspection(**{**values, "clock": clock, "place": Place.model_validate(values["place"])})

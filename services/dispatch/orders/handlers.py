@@ -46,7 +46,7 @@ async def change_orders(commands: Batch[Ask], db: Database) -> list[Answer]:
         now = commands.now
         match c:
             case ClaimOrder():
-                return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, now)
+                return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, street, now)
             case StartOrder():
                 return work.start(order, member, now)
             case GiveBackOrder():

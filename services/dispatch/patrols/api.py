@@ -12,10 +12,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Record
-from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, OfStreet, RefusedRequest, not_found
+from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, LanguageDep, OfStreet, RefusedRequest, not_found
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Point
+from libs.sentences import Language
 from services.dispatch.campaigns.api import ChangeBody, ItemBody
 from services.dispatch.campaigns.bodies import Moment, Name, Photos, Storable
 from services.dispatch.campaigns.domain import campaign as domain
@@ -149,16 +150,17 @@ async def record_visit(body: OneVisitBody, commands: CommandsDep) -> VisitReceip
 
 
 @router.post("/v1/patrols/visits/batch")
-async def record_visits(body: VisitsBody, commands: CommandsDep) -> list[VisitResult]:
+async def record_visits(body: VisitsBody, commands: CommandsDep, language: LanguageDep) -> list[VisitResult]:
     """Several at once, each with an answer of its own, in their order."""
-    return list(await asyncio.gather(*(_one_of(body.tenant, each, commands) for each in body.visits)))
+    return list(await asyncio.gather(*(_one_of(body.tenant, each, commands, language) for each in body.visits)))
 
 
-async def _one_of(tenant: str, body: VisitBody, commands: CommandClient) -> VisitResult:
+async def _one_of(tenant: str, body: VisitBody, commands: CommandClient, language: Language) -> VisitResult:
     try:
         receipt = await commands.send(body.command(tenant))
-    except RefusedRequest as refused:
-        return VisitResult(key=body.key, status=refused.refused.status, problem=refused.refused.detail)
+    except RefusedRequest as error:
+        refused = error.refused
+        return VisitResult(key=body.key, status=refused.status, problem=refused.told(language))
     return VisitResult(key=body.key, status=201, receipt=VisitReceipt(**receipt))
 
 

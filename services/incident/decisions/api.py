@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from libs.chassis.handlers import Answer, Done, Refused
-from libs.chassis.http import CommandsDep, RefusedRequest
+from libs.chassis.http import CommandsDep, LanguageDep, RefusedRequest
 from libs.contracts.incident import EndReason
+from libs.sentences import Language, Sentence
 from services.incident.cases.domain.case import Move, State
 from services.incident.cases.domain.words import REASON_WORDS
 from services.incident.cases.requests import CASE_NO, ByMember, CaseNo, Decided, Reason
@@ -67,17 +68,22 @@ async def reasons() -> list[ReasonView]:
 
 
 @router.post("/v1/cases/moves")
-async def move_cases(body: Moving, commands: CommandsDep) -> list[Moved]:
+async def move_cases(body: Moving, commands: CommandsDep, language: LanguageDep) -> list[Moved]:
     """Accept, reject or void many cases at once; each is answered on its own, in the order in which it was named."""
     move = Move(body.move)
     if (body.reason is None) == (move in REASONS_FOR):
-        wrong = f"body.reason: {'needed' if body.reason is None else 'not for'} to {move} a case."
+        missing = body.reason is None
+        wrong = Sentence(
+            f"body.reason：{'需要原因' if missing else '这里不写原因'}",
+            f"body.reason: {'needed' if missing else 'not for'} to {move} a case.",
+        )
         raise RefusedRequest(Refused(422, "Unfit reason", wrong))
     if body.reason is not None:
         _fits(body.reason, move)
     numbers = list(dict.fromkeys(body.case_nos))
     wishes = [DecideCase(body.tenant, n, move, body.by_member, body.reason, body.note) for n in numbers]
-    return [_moved(n, answer) for n, answer in zip(numbers, await commands.send_all(wishes), strict=True)]
+    answers = await commands.send_all(wishes)
+    return [_moved(n, answer, language) for n, answer in zip(numbers, answers, strict=True)]
 
 
 @router.post("/v1/cases/{case_no}/accept")
@@ -109,7 +115,8 @@ async def verify(case_no: CaseNo, body: Verification, commands: CommandsDep) -> 
 def _fits(reason: EndReason, move: Move) -> None:
     if reason not in REASONS_FOR[move]:
         fitting = ", ".join(REASONS_FOR[move])
-        raise RefusedRequest(Refused(422, "Unfit reason", f"body.reason: to {move} a case, one of {fitting}."))
+        wrong = Sentence(f"body.reason：应为 {fitting} 之一", f"body.reason: to {move} a case, one of {fitting}.")
+        raise RefusedRequest(Refused(422, "Unfit reason", wrong))
 
 
 async def _end(commands: CommandsDep, case_no: CaseNo, body: Rejection, move: Move) -> Decided:
@@ -129,7 +136,7 @@ async def _decide(
     return Decided.model_validate(done)
 
 
-def _moved(case_no: str, answer: Answer) -> Moved:
+def _moved(case_no: str, answer: Answer, language: Language) -> Moved:
     if isinstance(answer, Done):
         return Moved(case_no=case_no, status=200, state=answer.reply.state, detail=None)
-    return Moved(case_no=case_no, status=answer.status, state=answer.extra.get("state"), detail=answer.detail)
+    return Moved(case_no=case_no, status=answer.status, state=answer.extra.get("state"), detail=answer.told(language))

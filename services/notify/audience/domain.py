@@ -173,7 +173,8 @@ def _named(fact: Event, field: str) -> Sequence[str]:
 def parameters(fact: Event, rule: Rule) -> dict[str, str]:
     """What the template may say, as text; times are the street's. A place with a point has its degrees besides."""
     said = {name: _as_text(getattr(fact, name)) for name in rule.says}
-    point = fact.place.point if isinstance(getattr(fact, "place", None), Place) and "place" in said else None
+    places = (getattr(fact, name) for name in rule.says)
+    point = next((each.point for each in places if isinstance(each, Place)), None)
     return said | ({"longitude": str(point.longitude), "latitude": str(point.latitude)} if point else {})
 
 

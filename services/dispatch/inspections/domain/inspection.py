@@ -12,6 +12,7 @@ from uuid import UUID
 from libs.contracts.dispatch import CaseVerified, InspectionCancelled, InspectionKind
 from libs.contracts.message import Event
 from libs.contracts.values import Place
+from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clock
 from services.dispatch.street.domain.authority import answers_for
@@ -114,17 +115,25 @@ def verify(
 ) -> Inspected | Impossible:
     """The member was there and says whether the report is true. The first answer counts."""
     if of.kind is not InspectionKind.VERIFY:
-        return _refuse(of, f"this is about an order: POST /v1/orders/{of.order_id}/check says whether it is done")
+        return _refuse(
+            of,
+            f"这是对工单的核查：请用 POST /v1/orders/{of.order_id}/check 反馈",
+            f"this is about an order: POST /v1/orders/{of.order_id}/check says whether it is done",
+        )
     if member is not None and (of.done_by, of.holds) == (member.member_id, true_report):
         return Inspected(of, ())
     if of.state not in OPEN:
-        return MOVES.impossible(of.state)
+        return MOVES.impossible(of.state, Move.VERIFY)
     if member is None or not may_look(member, of, street):
-        return _refuse(of, "only a member who was asked, or one of an organisation that answers for the place, says it")
+        return _refuse(
+            of,
+            "只有被指派的成员，或负责该地点的党组织的成员可以反馈",
+            "only a member who was asked, or one of an organisation that answers for the place, says it",
+        )
     if member.member_id in of.without:
-        return _refuse(of, "a member does not verify their own report")
+        return _refuse(of, "不能核实自己的上报", "a member does not verify their own report")
     if not note.strip():
-        return _refuse(of, "a note on what was found is needed")
+        return _refuse(of, "需要说明现场情况", "a note on what was found is needed")
     done = conclude(of, member.member_id, true_report, note, photos, now)
     told = CaseVerified(
         **about(of, now),
@@ -149,8 +158,8 @@ def _relieved(of: Inspection, by: str | None, now: datetime) -> tuple[Event, ...
     return (InspectionCancelled(**about(of, now), member_id=of.member_id),)
 
 
-def _refuse(of: Inspection, reason: str) -> Impossible:
-    return Impossible(reason, MOVES.allowed(of.state))
+def _refuse(of: Inspection, zh: str, en: str) -> Impossible:
+    return Impossible(Sentence(zh, en), MOVES.allowed(of.state))
 
 
 def about(of: Inspection, now: datetime) -> dict[str, Any]:

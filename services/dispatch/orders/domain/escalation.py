@@ -86,9 +86,13 @@ def raise_by_hand(
     if isinstance(to, Refusal):
         return to
     if member is None or not answers_for(member, order.unit, street):
-        return refuse(order, "only a member of an organisation that answers for the order raises it")
+        return refuse(
+            order,
+            "只有负责该工单的党组织的成员可以上交",
+            "only a member of an organisation that answers for the order raises it",
+        )
     if street.units[order.unit].parent is None:
-        return refuse(order, "the street is the highest level")
+        return refuse(order, "街道已是最高层级", "the street is the highest level")
     now = order.next_moment(now)
     free = order.begin(to, now, member_id=None)
     return escalate(free, EscalationCause.BY_HAND, street, workload, now, reason=reason, by_member=member.member_id)
@@ -102,12 +106,20 @@ def send_down(
     if isinstance(to, Refusal):
         return to
     if member is None or not answers_for(member, order.unit, street):
-        return refuse(order, "only a member of an organisation that answers for the order sends it down")
+        return refuse(
+            order,
+            "只有负责该工单的党组织的成员可以下派",
+            "only a member of an organisation that answers for the order sends it down",
+        )
     if not reason.strip():
-        return refuse(order, "a reason is needed to send an order down")
+        return refuse(order, "下派需要理由", "a reason is needed to send an order down")
     here, below = street.units[order.unit], street.units.get(unit)
     if below is None or below.code == here.code or not street.is_below(unit, here.code):
-        return refuse(order, f"{unit} is no unit below {here.name} ({here.code})")
+        return refuse(
+            order,
+            f"{unit} 不是{here.name}（{here.code}）的下级单元",
+            f"{unit} is no unit below {here.name} ({here.code})",
+        )
     now = order.next_moment(now)
     sent = order.begin(
         to,
@@ -181,9 +193,9 @@ def supervise(order: Order, member: Member | None, note: str, street: Street, no
         return to
     here = street.units[order.unit]
     if member is None or not answers_for(member, here.parent or here.code, street):
-        return refuse(order, "a member of a higher level supervises an order")
+        return refuse(order, "督办须由上级层级的成员进行", "a member of a higher level supervises an order")
     if not note.strip():
-        return refuse(order, "a note is needed: those who are told shall know what is wanted")
+        return refuse(order, "需要说明督办要求", "a note is needed: those who are told shall know what is wanted")
     now = order.next_moment(now)
     fact = OrderSupervised(
         **about(order, now),

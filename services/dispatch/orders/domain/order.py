@@ -11,6 +11,7 @@ from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind, Stage
+from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clocks, Running
 
@@ -229,7 +230,7 @@ class Changed:
 class Refusal:
     """Why not, and what may be done instead."""
 
-    reason: str
+    reason: Sentence
     allowed: tuple[Transition[State, Move], ...] = ()
 
 
@@ -242,9 +243,14 @@ def move_to(order: Order, move: Move) -> State | Refusal:
     return Refusal(found.detail, found.allowed) if isinstance(found, Impossible) else found.leads(order.state)
 
 
-def refuse(order: Order, reason: str) -> Refusal:
+def refuse(order: Order, zh: str, en: str) -> Refusal:
     """The move is one of the table's, and something else is missing."""
-    return Refusal(reason, MOVES.allowed(order.state))
+    return Refusal(Sentence(zh, en), MOVES.allowed(order.state))
+
+
+def not_yours(order: Order) -> Refusal:
+    """Whoever has the order moves it."""
+    return refuse(order, f"接单的是 {order.member_id}", f"{order.member_id} has the order")
 
 
 def about(order: Order, now: datetime) -> dict[str, Any]:

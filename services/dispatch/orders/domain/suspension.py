@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from libs.contracts.dispatch import OrderResumed
 from services.dispatch.calendar.domain import deadline
-from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, about, move_to, refuse
+from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, about, move_to, not_yours
 from services.dispatch.orders.domain.order import Move as OrderMove
 from services.dispatch.orders.domain.order import State as OrderState
 from services.dispatch.street.domain.street import Member, Street
@@ -21,7 +21,7 @@ def resume(order: Order, member: Member | None, street: Street, now: datetime) -
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return refuse(order, "another member has claimed the order")
+        return not_yours(order)
     return _resumed(order, to, street, order.next_moment(now))
 
 

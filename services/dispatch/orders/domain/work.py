@@ -17,6 +17,7 @@ from libs.contracts.dispatch import (
     OrderReturned,
     OrderStarted,
 )
+from libs.street_time import local_minutes
 from services.dispatch.orders.domain.escalation import escalate
 from services.dispatch.orders.domain.offering import candidates, choose, new_claim_by, offer
 from services.dispatch.orders.domain.order import (
@@ -29,6 +30,7 @@ from services.dispatch.orders.domain.order import (
     State,
     about,
     move_to,
+    not_yours,
     refuse,
 )
 from services.dispatch.street.domain.authority import answers_for
@@ -36,17 +38,24 @@ from services.dispatch.street.domain.street import Member, Street
 from services.dispatch.workload.domain import Workload
 
 
-def claim(order: Order, member: Member | None, workload: int, now: datetime) -> Decision:
+def claim(order: Order, member: Member | None, workload: int, street: Street, now: datetime) -> Decision:
     """Exactly one claim wins: the order is claimed after the first."""
     if member is not None and order.state is State.CLAIMED and order.member_id == member.member_id:
         return Changed(order, ())
+    if order.state in HELD and order.member_id is not None:
+        who, at = f"{order.member_id} {street.member_name(order.member_id)}", local_minutes(order.stage_began_at)
+        return refuse(order, f"{who}已先于 {at} 接单", f"{who} was first, at {at}")
     to = move_to(order, Move.CLAIM)
     if isinstance(to, Refusal):
         return to
     if member is None or member.member_id not in order.offered_to:
-        return refuse(order, "the order is offered to other members")
+        return refuse(order, "工单派给了其他成员", "the order is offered to other members")
     if workload >= member.workload_limit:
-        return refuse(order, f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first")
+        return refuse(
+            order,
+            f"在办已有 {workload} 件，上限为 {member.workload_limit} 件：请先办结一件",
+            f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first",
+        )
     now = order.next_moment(now)
     claimed = order.begin(to, now, member_id=member.member_id, held_by=(*order.held_by, member.member_id))
     fact = OrderClaimed(
@@ -67,7 +76,7 @@ def start(order: Order, member: Member | None, now: datetime) -> Decision:
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return refuse(order, "another member has claimed the order")
+        return not_yours(order)
     now = order.next_moment(now)
     fact = OrderStarted(**about(order, now), member_id=member.member_id, org_id=member.org_id)
     return Changed(replace(order, state=to, moved_at=now), (fact,))
@@ -83,15 +92,27 @@ def hand_in(
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return refuse(order, "another member has claimed the order")
+        return not_yours(order)
     if order.evidence == "photo" and not photos:
-        return refuse(order, "a photo of the result is needed: the responsibility list asks for it")
+        return refuse(
+            order,
+            "需要处置后的照片：权责清单要求",
+            "a photo of the result is needed: the responsibility list asks for it",
+        )
     if order.evidence in ("note", "photo") and not note.strip():
-        return refuse(order, "a note on what was done is needed")
+        return refuse(order, "需要说明做了什么", "a note on what was done is needed")
     if missing := [d for d in order.documents if d not in returned]:
-        return refuse(order, f"documents_returned must name every document of the order; missing: {', '.join(missing)}")
+        return refuse(
+            order,
+            f"documents_returned 要写明工单的每份材料，还缺：{'、'.join(missing)}",
+            f"documents_returned must name every document of the order; missing: {', '.join(missing)}",
+        )
     if strange := [d for d in returned if d not in order.documents]:
-        return refuse(order, f"documents_returned names what the order does not have: {', '.join(strange)}")
+        return refuse(
+            order,
+            f"documents_returned 写了工单没有的材料：{'、'.join(strange)}",
+            f"documents_returned names what the order does not have: {', '.join(strange)}",
+        )
     now = order.next_moment(now)
     handled = order.begin(to, now, handled_at=now)
     fact = OrderHandled(
@@ -123,15 +144,21 @@ def check(
     if isinstance(to, Refusal):
         return to
     if checker is None:
-        return refuse(order, "the checker is not a member of this street")
+        return refuse(order, "核查人不是本街道成员", "the checker is not a member of this street")
     if checker.member_id == order.member_id:
-        return refuse(order, "a member does not check their own work")
+        return refuse(order, "不能核查自己处置的工单", "a member does not check their own work")
     if checker.member_id not in asked and not answers_for(checker, order.unit, street):
         return refuse(
-            order, "only a member who was asked, or one of an organisation that answers for the order, checks it"
+            order,
+            "只有被指派的成员，或负责该工单的党组织的成员可以核查",
+            "only a member who was asked, or one of an organisation that answers for the order, checks it",
         )
     if not passed and not note.strip():
-        return refuse(order, "a note is needed: whoever has to do it again shall know what is missing")
+        return refuse(
+            order,
+            "需要说明还缺什么，返工的成员才知道怎么做",
+            "a note is needed: whoever has to do it again shall know what is missing",
+        )
     now = order.next_moment(now)
     assert order.member_id is not None
     assert order.handled_at is not None
@@ -161,9 +188,9 @@ def give_back(
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return refuse(order, "another member has claimed the order")
+        return not_yours(order)
     if not reason.strip():
-        return refuse(order, "a reason is needed to give an order back")
+        return refuse(order, "回退需要理由", "a reason is needed to give an order back")
     now = order.next_moment(now)
     given_back_by = (*order.given_back_by, member.member_id)
     again = order.begin(to, now, member_id=None, given_back_by=given_back_by)
@@ -194,17 +221,23 @@ def assign(
     if isinstance(to, Refusal):
         return to
     if organiser is None or not answers_for(organiser, order.unit, street):
-        return refuse(order, "only a member of an organisation that answers for the order assigns it")
+        return refuse(
+            order,
+            "只有负责该工单的党组织的成员可以指派",
+            "only a member of an organisation that answers for the order assigns it",
+        )
     if not reason.strip():
-        return refuse(order, "a reason is needed to assign an order")
+        return refuse(order, "指派需要理由", "a reason is needed to assign an order")
     if member is None:
-        return refuse(order, "whom it shall be assigned to is not a member of this street")
+        return refuse(order, "被指派的人不是本街道成员", "whom it shall be assigned to is not a member of this street")
     if member.member_id in workload.absent:
-        return refuse(order, f"{member.member_id} is absent")
+        return refuse(order, f"{member.member_id} {member.name}请假中", f"{member.member_id} {member.name} is absent")
     open_orders = workload.get(member.member_id, 0)
     if open_orders >= member.workload_limit:
         return refuse(
-            order, f"{member.member_id} has {open_orders} open orders, and {member.workload_limit} is the limit"
+            order,
+            f"{member.member_id} {member.name}在办已有 {open_orders} 件，上限为 {member.workload_limit} 件",
+            f"{member.member_id} {member.name} has {open_orders} open orders, and {member.workload_limit} is the limit",
         )
     now = order.next_moment(now)
     held_by = (*order.held_by, member.member_id)
