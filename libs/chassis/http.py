@@ -8,14 +8,18 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from libs.chassis.db.database import Database, is_outage, reason_of, transaction
@@ -48,6 +52,12 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Body(BaseModel):
+    """What a request brings. A field that is not ours is refused by its name: who sends it means something by it."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class RefusedRequest(Exception):
@@ -132,7 +142,10 @@ TITLES: Mapping[str, str] = {
     "Not taken now": "暂时不能受理",
     "Too large": "内容过大",
     "Unfit cursor": "分页标记有误",
+    "Idempotency-Key needed": "缺少 Idempotency-Key",
+    "Unfit Idempotency-Key": "Idempotency-Key 不合要求",
     "Unfit reason": "原因不适用",
+    "Unfit sender": "发送方不合要求",
 }
 """Of problems, in Chinese; their types come from the English."""
 
@@ -305,12 +318,35 @@ def described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+def refuse_unknown_parameters(route: APIRoute) -> None:
+    """A query parameter that the route does not have is refused by its name, and not passed over."""
+    inner = route.app
+
+    @cache
+    def known() -> frozenset[str]:
+        paths = get_openapi(title="", version="", routes=[route])["paths"].values()
+        described = [each for path in paths for operation in path.values() for each in operation.get("parameters", ())]
+        return frozenset(each["name"] for each in described if each["in"] == "query")
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["query_string"]:
+            asked = dict.fromkeys(name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True))
+            if unknown := [name for name in asked if name not in known()]:
+                raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name)} for name in unknown])
+        await inner(scope, receive, send)
+
+    route.app = answer
+
+
 def install(app: FastAPI, service: str, body_bytes: Mapping[str, int], seconds: float, failures: Failures) -> None:
     """Add the error answers, the limits and `/metrics`.
 
     `body_bytes`: other limits of the body, by path; `seconds`: the longest wait for an answer.
     """
     app.openapi = partial(described, app)  # type: ignore[method-assign]
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            refuse_unknown_parameters(route)
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)

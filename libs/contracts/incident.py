@@ -9,11 +9,11 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
-from libs.contracts.values import Appointment, Documents, Place, RequestKind, SealedContact
+from libs.contracts.values import Appointment, Documents, Place, RequestKind, SealedContact, WithoutHidden
 
 TEXT_MAX_LENGTH = 5000
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX_LENGTH)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX_LENGTH), WithoutHidden]
 Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
 from libs.sentences import Unfit
@@ -20,7 +21,18 @@ class RequestKind(StrEnum):
     REFERRAL = "referral"
 
 
-Document = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+HIDDEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""What turns the direction of a line, or is there and cannot be seen. Joiners of emoji and of scripts stay."""
+
+
+def _without_hidden(text: Any) -> Any:
+    return HIDDEN.sub("", text) if isinstance(text, str) else text
+
+
+WithoutHidden = BeforeValidator(_without_hidden)
+"""For words that people type and others read in lists, mails and sheets."""
+
+Document = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), WithoutHidden]
 """The name of a paper, such as 户口簿: never what is written on it."""
 
 Documents = Annotated[tuple[Document, ...], Field(max_length=20)]
@@ -82,18 +94,29 @@ class Channel(StrEnum):
     WEBHOOK = "webhook"
 
 
+def _not_swapped(latitude: Any) -> Any:
+    if isinstance(latitude, int | float) and 90 < abs(latitude) <= 180:
+        raise Unfit(
+            f"纬度应在 -90 至 90 之间，{latitude} 像是经度：经纬度是否写反了",
+            f"must be -90 to 90, and {latitude} looks like a longitude: are the two swapped?",
+        )
+    return latitude
+
+
 class Point(Value):
     """WGS84, degrees."""
 
     longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
-    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    latitude: Annotated[float, BeforeValidator(_not_swapped)] = Field(ge=-90, le=90, allow_inf_nan=False)
 
 
 class Place(Value):
     """Where it is: a point, the name of a place, or both; the point decides."""
 
     point: Point | None = None
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
+    name: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), WithoutHidden] | None
+    ) = None
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:

@@ -193,6 +193,8 @@ async def test_feedback_that_comes_late_is_not_taken_for_the_next_closing(incide
     await incident.hear(order.checked(30))
     seen = (await incident.http.get(url)).json()["feedback"]["closing"]
     said = {"satisfied": False, "words": "又坏了", "closing": seen}
+    unsure = await incident.http.post(f"{url}/feedback", json={**said, "satisfied": "yes"})
+    assert (unsure.status_code, unsure.json()["errors"][0]["wrong"]) == (422, "must be true or false")
     assert (await incident.http.post(f"{url}/feedback", json=said)).json()["reopened"] is True
     assert (await incident.http.post(f"{url}/feedback", json=said)).json()["reopened"] is True
     await incident.hear(order.checked(-1))

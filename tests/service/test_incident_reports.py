@@ -129,11 +129,18 @@ async def test_a_report_that_cannot_be_taken_says_what_is_wrong(
     assert said in answer.json()["detail"]
 
 
-async def test_a_missing_or_unfit_key_is_explained(incident: Stage) -> None:
-    for key in (None, "k" * 129, "a b"):
-        answer = await post(incident, key)
-        assert answer.status_code == 422
-        assert "Idempotency-Key" in answer.json()["detail"]
+@pytest.mark.parametrize(
+    ("key", "title", "said"),
+    [
+        (None, "Idempotency-Key needed", "Send a header Idempotency-Key of 1 to 128"),
+        ("k" * 129, "Unfit Idempotency-Key", "has 129 characters, and may have 128"),
+        ("a b", "Unfit Idempotency-Key", "visible ASCII characters only, no spaces"),
+    ],
+)
+async def test_a_missing_or_unfit_key_is_explained(incident: Stage, key: str | None, title: str, said: str) -> None:
+    answer = await post(incident, key)
+    assert (answer.status_code, answer.json()["title"]) == (422, title)
+    assert said in answer.json()["detail"]
 
 
 async def test_a_body_that_is_too_large_or_no_json_is_refused(incident: Stage) -> None:
@@ -144,9 +151,60 @@ async def test_a_body_that_is_too_large_or_no_json_is_refused(incident: Stage) -
     assert broken.status_code == 400
 
 
-async def test_a_place_far_away_and_unknown_fields_are_taken(incident: Stage) -> None:
-    place = {"point": {"longitude": 2.35, "latitude": 48.85}, "accuracy_metres": 5}
-    assert (await post(incident, "k-1", place=place, mood="calm")).status_code == 201
+async def test_a_place_far_away_is_taken(incident: Stage) -> None:
+    assert (await post(incident, "k-1", place={"point": {"longitude": 2.35, "latitude": 48.85}})).status_code == 201
+
+
+async def test_a_field_that_is_not_ours_is_refused_by_its_name_and_nothing_is_stored(incident: Stage) -> None:
+    """Whoever sends a photo or a contact under another name would think that we have it."""
+    for changes, field in (
+        ({"photo": "x"}, "body.photo"),
+        ({"contcat": {"email": "wang@mail.example"}}, "body.contcat"),
+        ({"contact": {"email": "wang@mail.example", "telephone": "1"}}, "body.contact.telephone"),
+        ({"place": {"name": "儒林", "acuracy": 5}}, "body.place.acuracy"),
+        ({"place": {"point": {"longitude": 119.2, "latitude": 36.4, "altitude": 3}}}, "body.place.point.altitude"),
+    ):
+        answer = await post(incident, "k-1", **changes)
+        assert (answer.status_code, answer.json()["errors"]) == (
+            422,
+            [{"field": field, "wrong": "there is no such field here"}],
+        )
+    assert (await post(incident, "k-1")).status_code == 201
+
+
+async def test_a_query_parameter_that_is_not_ours_is_refused_by_its_name(incident: Stage) -> None:
+    answer = await incident.http.get("/v1/cases", params={"tenant": TENANT, "sender": "hotline", "page": 2})
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (
+        422,
+        ["query.sender", "query.page"],
+    )
+    assert (await incident.http.get("/v1/cases", params={"tenant": TENANT, "state": "reported"})).status_code == 200
+
+
+async def test_swapped_degrees_are_said_to_be_swapped(incident: Stage) -> None:
+    answer = await post(incident, "k-1", place={"point": {"longitude": 36.4, "latitude": 119.2}})
+    assert answer.json()["errors"] == [
+        {
+            "field": "body.place.point.latitude",
+            "wrong": "must be -90 to 90, and 119.2 looks like a longitude: are the two swapped?",
+        }
+    ]
+
+
+async def test_what_turns_or_hides_words_does_not_come_in(incident: Stage) -> None:
+    family = "👨\u200d👩\u200d👧"
+    answer = await post(
+        incident,
+        "k-1",
+        text=f"路灯\u202e不亮\u2066\u200b{family}",
+        place={"name": "儒林\u200f村", "point": {"longitude": 119.2, "latitude": 36.4}},
+    )
+    assert answer.status_code == 201
+    async with incident.database() as db:
+        row = await db.one(text("SELECT text, place_name FROM cases"))
+    assert row is not None
+    assert (row.text, row.place_name) == (f"路灯不亮{family}", "儒林村")
+    assert (await post(incident, "k-2", text="\u202e\u200b")).status_code == 422
 
 
 async def test_a_contact_is_sealed_to_notify_and_stored_nowhere_in_clear(incident: Stage) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from libs.chassis.db.ids import new_id
-from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
+from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.message import MemberId, Tenant
 from services.dispatch.absences import tables as absence_tables
 from services.dispatch.absences.domain import Absence, AbsenceReason, EndAbsence, RecordAbsence
@@ -17,7 +17,7 @@ from services.dispatch.absences.domain import Absence, AbsenceReason, EndAbsence
 router = APIRouter(tags=["absences"])
 
 
-class AbsenceBody(BaseModel):
+class AbsenceBody(Body):
     """Who is away, from when until when, and why."""
 
     tenant: Tenant

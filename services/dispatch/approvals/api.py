@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.dispatch import ApprovalKind
@@ -60,7 +60,7 @@ class AskBody(ByMember):
 class DecideBody(ByMember):
     """What the organisation above says; a refusal says why."""
 
-    approve: bool
+    approve: StrictBool
     note: str = Field("", max_length=500)
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from libs.chassis.db.ids import new_id
-from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet, not_found
+from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.contracts.message import CategoryCode, GridCode, Tenant
 from libs.contracts.values import Level, MemberKind
 from services.dispatch.campaigns import tables as campaign_tables
@@ -22,16 +22,16 @@ from services.dispatch.campaigns.domain.commands import BeginCampaign, MoveCampa
 router = APIRouter(tags=["patrols"])
 
 
-class ItemBody(BaseModel):
+class ItemBody(Body):
     """One line of the checklist."""
 
     name: Name = Field(examples=["灭火器在位"])
     kind: AnswerKind = AnswerKind.YES_NO
-    required: bool = True
-    photo: bool = Field(False, description="Whether a photo has to show it.")
+    required: StrictBool = True
+    photo: StrictBool = Field(False, description="Whether a photo has to show it.")
 
 
-class PlanBody(BaseModel):
+class PlanBody(Body):
     """Which units are visited when, by whom, and what is looked at there."""
 
     name_zh: Name = Field(examples=["冬季消防巡查"])
@@ -74,7 +74,7 @@ class BeginBody(ChangeBody):
     campaign_id: UUID | None = Field(None, description="An id of yours: with it the request may be sent again.")
 
 
-class StreetBody(BaseModel):
+class StreetBody(Body):
     tenant: Tenant = Field(examples=["370784004"])
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from libs.chassis.handlers import Refused
-from libs.chassis.http import DatabaseDep, RefusedRequest
+from libs.chassis.http import Body, DatabaseDep, RefusedRequest
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.values import Level, Place, RequestKind
 from libs.sheets.mistakes import Mistake, Mistaken, Where
@@ -37,7 +37,7 @@ COUNTED_AT_MOST = 200
 IDS_AT_MOST = 20
 
 
-class DryRun(BaseModel):
+class DryRun(Body):
     tenant: Tenant
     category: CategoryCode
     place: Place
@@ -70,7 +70,7 @@ class Route(BaseModel):
     because: list[str]
 
 
-class ReplayBody(BaseModel):
+class ReplayBody(Body):
     """What shall be tried. What is left out stays as it is; an empty list means none."""
 
     tenant: Tenant

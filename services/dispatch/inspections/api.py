@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import Page, decode_cursor
@@ -64,7 +64,7 @@ class InspectionShown(InspectionView):
 class AnswerBody(ByMember):
     """What a member found on site."""
 
-    true_report: bool
+    true_report: StrictBool
     note: Annotated[str, Field(min_length=1, max_length=500, examples=["围墙向路面倾斜，已拉警戒线"])]
     photos: Photos = Field([])
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
-from libs.chassis.http import CommandsDep
+from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
 from libs.contracts.values import Documents, Level, Place, Reach
@@ -67,7 +67,7 @@ class OrderView(BaseModel):
 Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
 
 
-class ByMember(BaseModel):
+class ByMember(Body):
     tenant: Tenant = Field(examples=["370784004"])
     member_id: MemberId = Field(examples=["M0001"])
 
@@ -119,7 +119,7 @@ class SendDownBody(ByMember):
 class CheckBody(ByMember):
     """What somebody else found when they looked."""
 
-    passed: bool
+    passed: StrictBool
     note: str = Field("", max_length=500, description="Needed where it did not pass: what is missing.")
     photos: Photos = Field([])
 

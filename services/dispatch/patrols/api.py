@@ -9,10 +9,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from libs.chassis.db.database import Record
-from libs.chassis.http import CommandClient, CommandsDep, DatabaseDep, LanguageDep, OfStreet, RefusedRequest, not_found
+from libs.chassis.http import (
+    Body,
+    CommandClient,
+    CommandsDep,
+    DatabaseDep,
+    LanguageDep,
+    OfStreet,
+    RefusedRequest,
+    not_found,
+)
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Point
@@ -31,24 +40,24 @@ router = APIRouter(tags=["patrols"])
 VISITS_AT_MOST = 200
 
 
-class AnswerBody(BaseModel):
+class AnswerBody(Body):
     """What was found for one item of the checklist."""
 
     item: Name
-    value: bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=2000), Storable]
-    photos: Photos = []
+    value: StrictBool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=2000), Storable]
+    photos: Photos = Field([])
 
 
-class FindingBody(BaseModel):
+class FindingBody(Body):
     """What is to become a case."""
 
     description: Annotated[Text, Storable] = Field(examples=["楼道堆放杂物，堵塞消防通道。"])
     category: CategoryCode | None = None
     point: Point | None = None
-    photos: Photos = []
+    photos: Photos = Field([])
 
 
-class VisitBody(BaseModel):
+class VisitBody(Body):
     """Who was where, when, and what was found there."""
 
     key: Key = Field(description="Names the visit: sent again, it has the same answer.")
@@ -86,7 +95,7 @@ class OneVisitBody(VisitBody):
     tenant: Tenant = Field(examples=["370784004"])
 
 
-class VisitsBody(BaseModel):
+class VisitsBody(Body):
     """What a phone has kept while it had no network."""
 
     tenant: Tenant = Field(examples=["370784004"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from libs.chassis.http import CommandsDep
+from libs.chassis.http import Body, CommandsDep
 from libs.contracts.values import Appointment
 from services.incident.appointments.domain import ChangeAppointment, ChangeOwnAppointment
 from services.incident.cases.requests import ByMember, CaseNo, IssuedCode
@@ -13,7 +13,7 @@ from services.incident.cases.requests import ByMember, CaseNo, IssuedCode
 router = APIRouter()
 
 
-class OwnAppointment(BaseModel):
+class OwnAppointment(Body):
     """When somebody shall come instead."""
 
     appointment: Appointment

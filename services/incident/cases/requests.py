@@ -8,7 +8,7 @@ from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from libs.chassis.db.database import Database, Record
-from libs.chassis.http import not_found
+from libs.chassis.http import Body, not_found
 from libs.contracts.message import MemberId, Tenant
 from services.incident.cases import tables
 from services.incident.cases.domain.case import State
@@ -21,7 +21,7 @@ CaseNo = Annotated[str, Path(pattern=CASE_NO, examples=["20261123-000042"])]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 
 
-class ByMember(BaseModel):
+class ByMember(Body):
     """Who of the staff asks for it, in which street."""
 
     tenant: Tenant

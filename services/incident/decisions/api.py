@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.http import CommandsDep, LanguageDep, RefusedRequest
@@ -27,7 +27,7 @@ class Rejection(ByMember):
 
 
 class Verification(ByMember):
-    true_report: bool
+    true_report: StrictBool
     note: Reason
 
 

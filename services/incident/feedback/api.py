@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from libs.chassis.http import CommandsDep
+from libs.chassis.http import Body, CommandsDep
 from services.incident.cases.domain.case import State
 from services.incident.cases.requests import IssuedCode, Reason
 from services.incident.feedback.domain import EvaluateCase
@@ -15,8 +15,8 @@ from services.incident.feedback.domain import EvaluateCase
 router = APIRouter(tags=["following"])
 
 
-class Feedback(BaseModel):
-    satisfied: bool
+class Feedback(Body):
+    satisfied: StrictBool
     words: Reason | None = None
     closing: UUID | None = Field(
         None,

@@ -11,24 +11,24 @@ from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Refused
-from libs.chassis.http import CommandClient, RefusedRequest
+from libs.chassis.http import Body, CommandClient, RefusedRequest
 from libs.contracts.incident import Receipt, ReportCase, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.values import Appointment, Documents, Place, RequestKind
 from libs.sealing import Sealer
-from libs.sentences import Unfit
+from libs.sentences import Sentence, Unfit
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.intake.domain import TakeReport
 
 router = APIRouter()
 
 
-class Contact(BaseModel):
+class Contact(Body):
     """How the reporter wants to hear of it. It is sealed on arrival, and only notify can read it."""
 
     email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$")] | None = None
@@ -49,8 +49,9 @@ class Contact(BaseModel):
         return {**self.model_dump(), "tracking_code": tracking_code}
 
 
-class Report(BaseModel):
+class Report(Body):
     model_config = ConfigDict(
+        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -61,7 +62,7 @@ class Report(BaseModel):
                     "contact": {"email": "zhang@mail.example", "language": "zh"},
                 }
             ]
-        }
+        },
     )
 
     tenant: Tenant
@@ -75,15 +76,42 @@ class Report(BaseModel):
     documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
 
-KEY = re.compile(r"[\x21-\x7e]{1,128}")
+KEY_LENGTH = 128
+KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NO_KEY = Refused(
     422,
     "Idempotency-Key needed",
-    "Send a header Idempotency-Key of 1 to 128 visible ASCII characters, such as a UUID, new for each report and "
-    "the same when a report is sent again.",
+    Sentence(
+        "需要 Idempotency-Key 请求头：1 至 128 个可见 ASCII 字符，如 UUID；每次上报一个新的，重发时用同一个。",
+        "Send a header Idempotency-Key of 1 to 128 visible ASCII characters, such as a UUID, new for each report and "
+        "the same when a report is sent again.",
+    ),
 )
-NO_SENDER = Refused(422, "Unfit sender", "The header Wangge-Sender may have 1 to 64 of A-Z a-z 0-9 . _ and -.")
+
+
+def _unfit_key(key: str) -> Refused:
+    if len(key) > KEY_LENGTH:
+        wrong = Sentence(
+            f"Idempotency-Key 有 {len(key)} 个字符，最多 {KEY_LENGTH} 个。",
+            f"The Idempotency-Key has {len(key)} characters, and may have {KEY_LENGTH}.",
+        )
+    else:
+        wrong = Sentence(
+            "Idempotency-Key 只能有可见 ASCII 字符，不能有空格，如 UUID。",
+            "The Idempotency-Key may have visible ASCII characters only, no spaces: a UUID will do.",
+        )
+    return Refused(422, "Unfit Idempotency-Key", wrong)
+
+
+NO_SENDER = Refused(
+    422,
+    "Unfit sender",
+    Sentence(
+        "Wangge-Sender 请求头可有 1 至 64 个 A-Z a-z 0-9 . _ -。",
+        "The header Wangge-Sender may have 1 to 64 of A-Z a-z 0-9 . _ and -.",
+    ),
+)
 sealer_for = cache(Sealer)
 
 
@@ -99,8 +127,10 @@ async def report(
     ] = "web",
 ) -> Receipt:
     """Report something (上报). When this is answered, the report is stored and will not be lost."""
-    if idempotency_key is None or not KEY.fullmatch(idempotency_key):
+    if not idempotency_key:
         raise RefusedRequest(NO_KEY)
+    if not KEY.fullmatch(idempotency_key):
+        raise RefusedRequest(_unfit_key(idempotency_key))
     if not SENDER.fullmatch(wangge_sender):
         raise RefusedRequest(NO_SENDER)
     state = request.app.state
@@ -135,7 +165,8 @@ class ReportRoute(APIRoute):
             return
         request = Request(scope, receive)
         try:
-            body = Report.model_validate_json(await request.body())
+            # Whatever is in it is ours too: the place, its point, the appointment.
+            body = Report.model_validate_json(await request.body(), extra="forbid")
         except ValidationError as error:
             errors = error.errors(include_input=False, include_url=False)
             raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in errors]) from None

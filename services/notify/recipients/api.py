@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
-from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
+from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.values import Channel
 from services.notify.recipients import tables as people
 from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, channels_of, kind
@@ -30,12 +30,12 @@ class Preferences(BaseModel):
     language: Language
 
 
-class Wishes(BaseModel):
+class Wishes(Body):
     """What a recipient says. Null or left out: as is usual for their kind, and in the language of their contact."""
 
-    in_app: bool | None = None
-    email: bool | None = Field(None, examples=[False])
-    webhook: bool | None = None
+    in_app: StrictBool | None = None
+    email: StrictBool | None = Field(None, examples=[False])
+    webhook: StrictBool | None = None
     language: Language | None = Field(None, examples=["en"])
 
 
