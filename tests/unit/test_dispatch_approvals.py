@@ -203,3 +203,11 @@ def test_a_higher_level_supervises_and_those_whose_turn_it_is_hear_what_it_wants
     assert (fact.member_ids, fact.note) == (("M1", "M2", "M3"), "请抓紧")
     assert isinstance(escalation.supervise(new_order(), M2, "请抓紧", STREET, TUESDAY), Refusal)
     assert isinstance(escalation.supervise(new_order(), M5, " ", STREET, TUESDAY), Refusal)
+
+
+def test_a_suspension_lasts_ninety_days_at_most_and_ends_so_many_days_later() -> None:
+    until = granted(claimed(), SUSPENSION, amount=90).changed.order.suspended_until
+    assert until == TUESDAY + timedelta(days=90)
+    refused = asked(claimed(), SUSPENSION, amount=91)
+    assert isinstance(refused, Refusal)
+    assert "1 to 90 days" in refused.reason.en

@@ -165,3 +165,10 @@ def test_a_clock_without_any_time_left_is_amber_at_its_end_however_much_was_spen
 
 def test_the_first_working_day_that_is_known_counts_like_any_other() -> None:
     assert deadline(at("2004-01-05 08:30"), Clock(2, HOUR), NATIONAL) == at("2004-01-05 10:30")
+
+
+def test_the_first_days_of_the_calendar_count_as_all_others() -> None:
+    """New Year's Day of 2004 was a holiday, the Friday after it was not."""
+    new_year = datetime(2004, 1, 1, tzinfo=STREET_ZONE)
+    worked = NATIONAL.elapsed(new_year, new_year + timedelta(days=2), TimeUnit.WORK_HOUR)
+    assert worked == timedelta(hours=7)

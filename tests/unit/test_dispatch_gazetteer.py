@@ -13,13 +13,15 @@ from services.dispatch.grid.domain.gazetteer import (
     Ambiguous,
     Found,
     Gazetteer,
+    NamedPlace,
     Unknown,
     plain,
     shortened,
 )
+from services.dispatch.grid.domain.misspelling import Misspellings, Misspelt
 from services.dispatch.grid.domain.tree import GridTree, Unit
 from tests.support.linghe_street import TENANT, linghe
-from tests.support.small_street import ROOT, UNITS
+from tests.support.small_street import BORDERS, ROOT, UNITS
 
 BIG_RULIN, WEST_RULIN, RULIN = "370784004215", "370784004218", "370784004329"
 
@@ -220,3 +222,27 @@ def test_of_many_that_a_name_may_mean_some_are_said_and_the_others_counted() -> 
 
 def place_in(number: int) -> Unit:
     return Unit(f"{ROOT}3{number:02}", Level.GRID, f"{ROOT}01", "三官庙", "P", UNITS[2].org_kind, "三官庙党支部")
+
+
+def test_a_place_far_outside_of_the_street_is_no_place_of_it() -> None:
+    tree = GridTree.of(UNITS, BORDERS)
+    far = NamedPlace("L1", "远方学校", "school", (), (), None, (100.0, 30.0))
+    near = NamedPlace("L2", "近处学校", "school", (), (), None, (119.005, 36.005))
+    gazetteer = Gazetteer(tree, [far, near])
+    assert isinstance(gazetteer.find("远方学校"), Unknown)
+    assert isinstance(gazetteer.find("近处学校"), Found)
+
+
+def test_of_two_that_share_a_name_the_other_name_in_the_text_tells() -> None:
+    """老村 is an alias of 东村 and of 西村; each has a shop that is written beside it."""
+    tree = GridTree.of(UNITS, BORDERS)
+    shop = NamedPlace("L1", "福满超市", "shop", (), (), f"{ROOT}203", None)
+    answer = Gazetteer(tree, [shop]).find("老村福满超市")
+    assert isinstance(answer, Found)
+    assert tree.unit(answer.unit).code == f"{ROOT}203"
+    assert isinstance(Gazetteer(tree, [shop]).find("老村"), Ambiguous)
+
+
+def test_a_short_name_with_one_wrong_character_is_found_within_a_longer_text() -> None:
+    found = Misspellings(["大儒林"]).find("在大乳林东头")
+    assert Misspelt(1, 4, "大儒林") in found

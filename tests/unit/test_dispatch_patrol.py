@@ -196,3 +196,8 @@ def test_a_finding_becomes_a_case_or_hears_why_not() -> None:
 def test_without_an_answer_incident_is_asked_again_for_ever(answer: bytes | None) -> None:
     assert next_outcome(answer, 1) == AskAgain(DELAYS[0])
     assert next_outcome(answer, 1000) == AskAgain(DELAYS[-1])
+
+
+def test_incident_is_asked_again_after_longer_pauses_of_two_minutes_at_most() -> None:
+    pauses = [next_outcome(None, attempts) for attempts in (1, 2, 3, 4, 5)]
+    assert pauses == [AskAgain(timedelta(seconds=seconds)) for seconds in (1, 5, 30, 120, 120)]

@@ -24,6 +24,7 @@ from services.incident.cases.domain.case import (
 from services.incident.cases.domain.case import Move as CaseMove
 from services.incident.cases.domain.history import Entry, apply_entry, broken
 from services.incident.cases.domain.redaction import SUMMARY_LENGTH, summarise
+from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.domain.tracking_code import as_issued
 from services.incident.cases.domain.words import in_order
 from services.incident.duplicates.domain import LATELY, LIKELY, NEAR_METRES, Sighting, compare, metres_between
@@ -199,3 +200,20 @@ def test_steps_are_shown_by_their_time_and_at_one_instant_as_a_case_goes() -> No
 
     shuffled = [step("passed", 2), step("claimed", 2), step("handled", 2), step("reported", 1)]
     assert [s.step for s in in_order(shuffled)] == ["reported", "claimed", "handled", "passed"]
+
+
+def test_days_apart_are_days_of_twenty_four_hours() -> None:
+    found = compare(LAMP, replace(LAMP, case_no="2", reported_at=NOON - timedelta(days=13)))
+    assert found is not None
+    assert "13 days apart" in found.because
+
+
+def test_a_case_that_is_not_here_is_named_with_its_street() -> None:
+    assert no_case("370784004", "20261123-000001") == "Street 370784004 has no case 20261123-000001."
+
+
+def test_the_latest_passed_check_is_the_closing_whichever_is_heard_last() -> None:
+    for facts in ((checked(3, 1), checked(5, 2)), (checked(5, 2), checked(3, 1))):
+        closing = after_facts(Standing(State.REGISTERED), *facts).closing
+        assert closing is not None
+        assert (closing.at, closing.by) == (NOON + timedelta(minutes=5), UUID(int=2))

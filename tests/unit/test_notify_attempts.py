@@ -57,6 +57,7 @@ def test_a_refusal_or_a_redirect_is_final(status: int) -> None:
         ("9" * 400, 0),
         ("Mon, 23 Nov 2026 12:02:00 GMT", 120),
         ("Mon, 23 Nov 2026 12:02:00 -0000", 120),
+        ("Mon, 23 Nov 2026 20:02:00 +0800", 120),
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0),
         ("soon", 0),
         ("-5", 0),

@@ -128,3 +128,7 @@ def test_an_unknown_language_is_chinese() -> None:
 
 def test_every_kind_of_recipient_has_an_id_that_says_its_kind() -> None:
     assert [reporter("7-1"), member("M1"), org("P1")] == ["reporter:7-1", "member:M1", "org:P1"]
+
+
+def test_a_notice_for_no_usual_channel_is_suppressed_in_the_app() -> None:
+    assert reach(Recipient("member"), frozenset({Channel.WEBHOOK})) == Suppress(Channel.IN_APP, NOT_WANTED)

@@ -10,7 +10,7 @@ from libs.contracts.dispatch import CancelCause, EscalationCause
 from libs.contracts.incident import EndReason, Grade
 from libs.contracts.values import Level, Stage
 from services.notify.audience.domain import RULES, Reporter
-from services.notify.wording.domain import Template, Wording, say
+from services.notify.wording.domain import RenderedMessage, Template, Wording, say
 from services.notify.wording.rendering import WORDINGS, render, tracking_link, values
 
 KNOWN = {rule.template: (fact, rule) for fact, rule in RULES.items()}
@@ -103,3 +103,7 @@ def test_what_an_older_notice_does_not_hold_is_left_blank() -> None:
 def test_the_tracking_link_leads_to_the_case_or_to_the_street_when_there_is_no_code() -> None:
     assert tracking_link("https://street.example/", "0123456789ABC") == "https://street.example/v1/track/0123456789ABC"
     assert tracking_link("https://street.example/", None) == "https://street.example"
+
+
+def test_what_is_said_to_somebody_does_not_stand_in_a_log() -> None:
+    assert "secret" not in repr(RenderedMessage("secret", "secret"))

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.contracts.scoring import PointsPosted, PointsReversed
 from libs.street_time import local_day
 from services.scoring.earning.domain.caps import CappedDay
-from services.scoring.ledger.domain import Because, Undo, postings, strongest
+from services.scoring.ledger.domain import Because, Kind, Undo, facts, postings, strongest
 from services.scoring.rules.domain import Deed
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.stage import NOON
@@ -243,3 +244,18 @@ def test_deeds_that_are_heard_again_earn_nothing(deeds: list[Deed]) -> None:
     book = Book()
     book.hear(*deeds)
     assert book.hear(*reversed(deeds)) == []
+
+
+def test_what_is_posted_is_told_as_it_stands_in_the_ledger() -> None:
+    book = Book()
+    book.hear(check_deed(points=5))
+    book.undo(reopening())
+    told = facts(book.transactions)
+    assert [type(fact) for fact in told] == [
+        PointsReversed if each.kind is Kind.REVERSAL else PointsPosted for each in book.transactions
+    ]
+    for fact, each in zip(told, book.transactions, strict=True):
+        if isinstance(fact, PointsPosted):
+            for name in ("member_id", "org_id", "points", "rule", "rules_version", "dimension", "cause_id", "case_id"):
+                assert getattr(fact, name) == getattr(each, name)
+            assert (fact.transaction_id, fact.occurred_at, fact.tenant) == (each.id, each.occurred_at, each.tenant)
