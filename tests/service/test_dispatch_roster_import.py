@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,18 @@ from deploy.local.linghe import street
 from deploy.local.servers.nats_and_postgres import Servers
 from libs import sealing
 from libs.chassis.db.database import Engine, connect, transaction
+from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
 from libs.sealing import Opener, Sealer
 from services.dispatch.grid import tables as grid_tables
+from services.dispatch.orders.tables import insert_orders
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.importing import Changes, InUse
 from services.dispatch.street import tables as streets
 from services.dispatch.street.domain.street import Street
+from tests.support.orders import claimed
 from tests.support.roster_folder import edit, edit_units, setting
 from tests.support.stage import NOON, fresh_database
 
@@ -222,10 +226,22 @@ async def test_a_member_who_is_left_out_goes_and_is_told_as_inactive(engine: Eng
 
 async def test_a_member_with_open_orders_cannot_be_left_out(engine: Engine, folder: Path) -> None:
     await imported(engine, folder)
-    await execute(engine, "UPDATE members SET open_orders = 1 WHERE member_id = 'M2303'")
-    edit(folder / "members.csv", lambda lines: lines.__delitem__(-1))
-    with pytest.raises(InUse, match="member M2303 is left out, but has 1 open orders"):
-        await imported(engine, folder)
+    await execute(engine, "UPDATE members SET open_orders = 1 WHERE member_id IN ('M2302', 'M2303')")
+    orders = [replace(claimed(), order_id=new_id(), case_id=new_id(), case_no=f"20261123-{n:06}") for n in (17, 18)]
+    held = [replace(order, member_id=member) for order, member in zip(orders, ("M2302", "M2303"), strict=True)]
+    async with transaction(engine) as db:
+        await insert_orders(db, held)
+        names = {m.member_id: m.name for m in (await streets.streets_for(db, [TENANT]))[TENANT].members.values()}
+    edit(folder / "members.csv", lambda lines: lines.__delitem__(slice(-2, None)))
+    for preview in (True, False):
+        with pytest.raises(InUse) as refused:
+            await imported(engine, folder, preview=preview)
+        assert str(refused.value).splitlines() == [
+            f"member {member} {names[member]} is left out, but has 1 open orders (cases {case_no}): "
+            "have them assigned to others first, handed in or given back"
+            for member, case_no in (("M2302", "20261123-000017"), ("M2303", "20261123-000018"))
+        ]
+        assert f"缺少成员 M2303 {names['M2303']}，其在办 1 件（案件 20261123-000018）" in refused.value.sentence.zh
 
 
 async def test_a_unit_cannot_be_left_out(engine: Engine, folder: Path) -> None:

@@ -40,10 +40,8 @@ def import_roster(
     try:
         wanted = roster.read(source, tenant, key)
         changes = run(_import(url, wanted, sealer, preview=preview))
-    except Mistaken as error:
+    except (Mistaken, InUse) as error:
         raise Refusal(f"{error.sentence.told(language())}\nNothing was changed.") from None
-    except InUse as error:
-        raise Refusal(f"{error}\nNothing was changed.") from None
     _show(changes, wanted.remarks, preview=preview)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from libs.chassis.messaging import outbox
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
 from libs.sealing import Sealer
+from libs.sentences import Sentence, joined
 from services.dispatch.calendar.tables import CalendarDayRow, HoursRow
 from services.dispatch.grid.tables import PlaceRow, UnitRow
 from services.dispatch.responsibility import importing as responsibility_list
@@ -27,7 +28,11 @@ from services.dispatch.street.tables import MemberRow, RoutingRuleRow
 
 
 class InUse(Exception):
-    """What the folder leaves out cannot go yet, so nothing was changed."""
+    """What the roster leaves out cannot go yet, so nothing was changed."""
+
+    def __init__(self, reasons: Iterable[Sentence]) -> None:
+        self.sentence = joined(reasons)
+        super().__init__(self.sentence.en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +126,31 @@ def _compare(wanted: Mapping[Any, Row], present: Mapping[Any, Row]) -> Differenc
 async def _refuse_what_is_in_use(db: Database, tenant: str, changes: Changes) -> None:
     """Locks the members that change, in the sequence in which dispatch locks them."""
     reasons = [
-        f"unit {row['code']} {row['name']} is left out: units cannot be removed" for row in changes.units.removed
+        Sentence(
+            f"缺少单元 {row['code']} {row['name']}：单元不能移除",
+            f"unit {row['code']} {row['name']} is left out: units cannot be removed",
+        )
+        for row in changes.units.removed
     ]
     touched = [row["member_id"] for row in (*changes.members.changed, *changes.members.removed)]
     open_orders = await roster_tables.lock_members(db, tenant, touched)
-    reasons += [
-        f"member {row['member_id']} is left out, but has {open_orders[row['member_id']]} open orders"
-        for row in changes.members.removed
-        if open_orders[row["member_id"]]
-    ]
+    leaving = [row for row in changes.members.removed if open_orders[row["member_id"]]]
+    if leaving:
+        in_hand = await roster_tables.cases_in_hand(db, tenant, [row["member_id"] for row in leaving])
+        reasons += [
+            _still_needed(row, open_orders[row["member_id"]], in_hand.get(row["member_id"], [])) for row in leaving
+        ]
     if reasons:
-        raise InUse("\n".join(reasons))
+        raise InUse(reasons)
+
+
+def _still_needed(member: Row, orders: int, case_nos: Sequence[str]) -> Sentence:
+    who = f"{member['member_id']} {member['name']}"
+    return Sentence(
+        f"缺少成员 {who}，其在办 {orders} 件（案件 {'、'.join(case_nos)}）：请先改派给他人，或待其办结、回退",
+        f"member {who} is left out, but has {orders} open orders (cases {', '.join(case_nos)}): "
+        "have them assigned to others first, handed in or given back",
+    )
 
 
 def _with_activity(difference: Difference) -> Iterator[tuple[Row, bool]]:

@@ -34,6 +34,15 @@ LOCK_MEMBERS = text(
     """
 )
 
+# The room of orders lies above this one; whoever imports a roster must be told which of them are in the way.
+IN_THE_WAY = text(
+    """
+    SELECT member_id, array_agg(case_no ORDER BY case_no) AS case_nos FROM orders
+    WHERE tenant = :tenant AND member_id = ANY(CAST(:ids AS text[])) AND state IN ('claimed', 'handling')
+    GROUP BY member_id
+    """
+)
+
 
 async def present(db: Database, table: type[SQLModel], tenant: str) -> dict[Any, Row]:
     """The rows of a street by their key, with what is part of the roster."""
@@ -44,6 +53,12 @@ async def lock_members(db: Database, tenant: str, ids: Collection[str]) -> dict[
     """The open orders of the members, which stay as they are until the transaction ends."""
     rows = await db.rows(LOCK_MEMBERS, {"tenant": tenant, "ids": sorted(ids)})
     return {row.member_id: row.open_orders for row in rows}
+
+
+async def cases_in_hand(db: Database, tenant: str, ids: Collection[str]) -> dict[str, list[str]]:
+    """By member the numbers of the cases whose orders they have claimed and not handed in."""
+    rows = await db.rows(IN_THE_WAY, {"tenant": tenant, "ids": sorted(ids)})
+    return {row.member_id: row.case_nos for row in rows}
 
 
 async def write(
