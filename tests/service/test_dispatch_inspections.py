@@ -31,7 +31,7 @@ from tests.support.dispatch import TENANT, act, answer, is_absent, made_due, reg
 from tests.support.stage import Stage, stamped
 
 STRANGERS = """
-INSERT INTO members SELECT '370784004', 'S' || n, '外组' || n, 'volunteer', '37078400420101', 'P9', false, '[]', 2, ''
+INSERT INTO members SELECT '370784004', 'S' || n, '外组' || n, 'volunteer', '37078400420101', 'P9', '[]', 2, ''
 FROM generate_series(1, 2) n
 """
 

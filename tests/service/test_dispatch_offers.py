@@ -26,7 +26,7 @@ from tests.support.stage import MakeStage, Stage, on_stage
 
 CLAIMS = 1_000
 NEARER_TO_THE_GRID = """
-INSERT INTO members SELECT '370784004', 'N' || n, '成员' || n, 'volunteer', '370784004201', 'P3', false, '[]', 2, ''
+INSERT INTO members SELECT '370784004', 'N' || n, '成员' || n, 'volunteer', '370784004201', 'P3', '[]', 2, ''
 FROM generate_series(1, 40) n
 """
 """So many that nobody of the micro-grid is among those whom the grid asks first."""
@@ -64,7 +64,7 @@ async def test_of_a_thousand_claims_at_once_on_two_replicas_exactly_one_wins(dis
 
 
 RIVALS = """
-INSERT INTO members SELECT '370784004', 'R' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', false, '[]', 2, ''
+INSERT INTO members SELECT '370784004', 'R' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', '[]', 2, ''
 FROM generate_series(0, :rivals - 1) n;
 UPDATE streets SET version = version + 1;
 UPDATE orders SET offered_to = (SELECT jsonb_agg(member_id) FROM members)

@@ -42,9 +42,9 @@ INSERT INTO units (tenant, code, level, parent, name, aliases, org_id, org_kind,
 ('370784004', '370784004201', 'grid', '37078400401', '凌河村', '["凌河"]', 'P3', 'branch', '凌河村支部', NULL),
 ('370784004', '37078400420101', 'micro_grid', '370784004201', '凌河村一微', '[]', 'P4', 'party_group', '一组',
  decode('{SQUARE}', 'hex'));
-INSERT INTO members SELECT '370784004', 'M' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', false, '[]', 2, ''
+INSERT INTO members SELECT '370784004', 'M' || n, '成员' || n, 'volunteer', '37078400420101', 'P4', '[]', 2, ''
 FROM generate_series(1, 4) n;
-INSERT INTO members VALUES ('370784004', 'L1', '带班', 'lead', '370784004', 'P1', true, '[]', 9, '');
+INSERT INTO members VALUES ('370784004', 'L1', '带班', 'lead', '370784004', 'P1', '[]', 9, '');
 INSERT INTO responsibilities VALUES ('370784004', '11001', '路灯不亮', 'Street lamp out', 'public_services',
  'component', 'automatic', 'micro_grid', 'party_group', '[]', 4, 'work_hour', 2, 'work_day', 1, 'work_day', 'note', 5,
  '')

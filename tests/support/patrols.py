@@ -34,7 +34,7 @@ INSERT INTO units (tenant, code, level, parent, name, aliases, org_id, org_kind,
 """
 MEMBER = f"""
 INSERT INTO members
-SELECT '{TENANT}', 'M' || CAST(:n AS text), '成员', 'volunteer', :code, 'P4' || CAST(:n AS text), false, '[]', 2, ''
+SELECT '{TENANT}', 'M' || CAST(:n AS text), '成员', 'volunteer', :code, 'P4' || CAST(:n AS text), '[]', 2, ''
 """
 
 

@@ -107,15 +107,12 @@ def test_every_unit_has_one_organisation_of_its_level(street: Street) -> None:
     assert all(org.kind == ORG_KINDS[level_of[org.unit]] for org in street.organisations)
 
 
-def test_there_are_2303_members_of_whom_1223_are_in_the_party_and_109_retired_cadres(street: Street) -> None:
+def test_there_are_2303_members_and_109_of_them_retired_cadres(street: Street) -> None:
     kinds = Counter(member.kind for member in street.members)
     assert sum(kinds.values()) == len({member.member_id for member in street.members}) == 2303
-    assert sum(member.party_member for member in street.members) == 1223
     assert kinds["retired_cadre"] == 109
     assert kinds["lead"] == 9
     assert kinds["liaison"] == 145
-    assert all(member.party_member for member in street.members if member.kind == "party_member")
-    assert not any(member.party_member for member in street.members if member.kind == "volunteer")
 
 
 def test_every_member_serves_an_organisation_of_the_street_within_the_limits(street: Street) -> None:
@@ -173,7 +170,6 @@ def test_the_written_folder_holds_what_was_built(street: Street, tmp_path: Path)
     assert Counter(feature["geometry"] is None for feature in features) == {False: 832, True: 169}
     members = _rows(tmp_path / "members.csv")
     assert [member["email"] for member in members] == [member.email for member in street.members]
-    assert Counter(member["party_member"] for member in members) == {"true": 1223, "false": 1080}
     assert len(_rows(tmp_path / "organisations.csv")) == 1001
     assert (tmp_path / "responsibility.csv").read_bytes() == RESPONSIBILITY.read_bytes()
 

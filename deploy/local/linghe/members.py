@@ -26,7 +26,7 @@ RETIRED_CADRES = 109
 LEADS = 9
 STREET_STAFF = 4
 COMMUNITY_STAFF = 2
-# Leads, liaisons and every party_member are in the party, volunteers are not, of these two kinds some are.
+# So many of the published 1 223 serve as something else than party_member, beside the leads and liaisons.
 FULL_TIME_IN_PARTY = 60
 RETIRED_IN_PARTY = 89
 # Together a community's two desk workers can do everything, and each holds the pairs that one category asks for.
@@ -54,7 +54,6 @@ class Member:
     kind: MemberKind
     unit: str
     org_id: str
-    party_member: bool
     skills: tuple[str, ...]
     workload_limit: int
     email: str
@@ -93,7 +92,6 @@ def _org_name(unit: GridUnit) -> str:
 def build_members(units: Sequence[GridUnit], rng: Random) -> tuple[Member, ...]:
     """2 303 members from the street's leads down to the micro-grids, of whom each has at least two."""
     seats = [*_desk_seats(units), *_grid_seats(units, rng)]
-    in_party = _who_is_in_the_party(seats, rng)
     return tuple(
         Member(
             member_id=f"M{number:04d}",
@@ -101,7 +99,6 @@ def build_members(units: Sequence[GridUnit], rng: Random) -> tuple[Member, ...]:
             kind=seat.kind,
             unit=seat.unit,
             org_id=org_id(seat.unit),
-            party_member=number - 1 in in_party,
             skills=seat.skills,
             workload_limit=rng.randint(3, 6),
             email=f"m{number:04d}@linghe.example",
@@ -171,17 +168,3 @@ def _with_skills(seats: Iterable[tuple[str, MemberKind]], rng: Random) -> Iterat
         if rng.random() < 0.25:
             skills = sorted({*skills, rng.choice(deck)}, key=SKILLS.index)
         yield Seat(unit, kind, tuple(skills))
-
-
-def _who_is_in_the_party(seats: Sequence[Seat], rng: Random) -> set[int]:
-    """Positions in `seats`."""
-    by_kind: dict[MemberKind, list[int]] = {}
-    for position, seat in enumerate(seats):
-        by_kind.setdefault(seat.kind, []).append(position)
-    return {
-        *by_kind["lead"],
-        *by_kind["liaison"],
-        *by_kind["party_member"],
-        *rng.sample(by_kind["full_time"], FULL_TIME_IN_PARTY),
-        *rng.sample(by_kind["retired_cadre"], RETIRED_IN_PARTY),
-    }

@@ -38,7 +38,6 @@ CREATE TABLE members (
         CHECK (kind IN ('full_time', 'party_member', 'volunteer', 'retired_cadre', 'liaison', 'lead')),
     unit text NOT NULL,
     org_id text NOT NULL,
-    party_member boolean NOT NULL,
     skills jsonb NOT NULL,
     workload_limit smallint NOT NULL CHECK (workload_limit BETWEEN 0 AND 100),
     contact_digest text NOT NULL,

@@ -57,7 +57,6 @@ class Member(SheetLine):
     kind: MemberKind
     unit: GridCode
     org_id: OrgId
-    party_member: bool
     skills: Words
     workload_limit: int = Field(ge=0, le=100)
     email: Address
@@ -89,7 +88,6 @@ NAMES = Sentence("可空，分号分隔", "nothing, or names joined by ;")
 DEGREES = Sentence("以度为单位的小数，如 119.213", "degrees, such as 119.213")
 CLOCK = Sentence("时刻，如 08:30", "a time of day such as 08:30")
 ORG_ID = Column("组织编号", Sentence("如 P370784004", "such as P370784004"))
-YES_OR_NO = {"true": "是", "false": "否"}
 MEMBER_KINDS = {
     "full_time": "专职网格员",
     "party_member": "党员",
@@ -137,7 +135,6 @@ MEMBERS = Form(
         "kind": one_of("身份", MEMBER_KINDS),
         "unit": UNIT,
         "org_id": ORG_ID,
-        "party_member": one_of("是否党员", YES_OR_NO),
         "skills": Column(
             "技能", Sentence("如 电工；水工，可空", "such as 电工;水工 or electrician;plumber, or nothing")
         ),

@@ -46,7 +46,6 @@ class MemberRow(DispatchTable, table=True):
     kind: str = text_column()
     unit: str = text_column()
     org_id: str = text_column()
-    party_member: bool
     skills: list[str] = json_column()
     workload_limit: int = Field(sa_column=Column(SmallInteger, nullable=False))
     contact_digest: str = text_column()
