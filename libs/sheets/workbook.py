@@ -9,7 +9,7 @@ import csv
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from io import BytesIO, StringIO
 from typing import Any
@@ -184,13 +184,15 @@ def _of_xlsx(content: bytes, limits: Limits) -> Book:
 def _sheet(archive: ZipFile, sheet: Any, counted: _Counted) -> Sheet:
     sheet.reset_dimensions()
     lines = counted.of(_xlsx_lines(sheet))
+    width = max((len(line.cells) for line in lines), default=0)
+    # A workbook leaves out the empty cells at the end of a line.
+    lines = [replace(line, cells=line.cells + ("",) * (width - len(line.cells))) for line in lines]
     return Sheet(sheet.title, *_filled(lines, list(merged_down(archive, sheet))))
 
 
 def _xlsx_lines(sheet: Any) -> Iterator[Line]:
     before: Sequence[Any] | None = None
-    # One column more than is read shows a sheet that is too wide.
-    for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MAX_COLUMNS + 1), start=1):
+    for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW), start=1):
         # openpyxl yields one and the same object for rows that are missing; a sheet may claim to have a million.
         if row is not before:
             yield _line(number, row)
@@ -198,11 +200,11 @@ def _xlsx_lines(sheet: Any) -> Iterator[Line]:
 
 
 def _line(number: int, row: Sequence[Any]) -> Line:
-    formulas = frozenset(at for at, cell in enumerate(row) if cell.data_type == "f")
-    cells = tuple("=" if at in formulas else _text(cell.value) for at, cell in enumerate(row))
-    if cells[MAX_COLUMNS:] and cells[MAX_COLUMNS]:
+    if any(cell.value is not None for cell in row[MAX_COLUMNS:]):
         raise _unreadable(f"最多 {MAX_COLUMNS} 列", f"a sheet may have {MAX_COLUMNS} columns at most", number)
-    return Line(number, cells[:MAX_COLUMNS], formulas)
+    row = row[:MAX_COLUMNS]
+    formulas = frozenset(at for at, cell in enumerate(row) if cell.data_type == "f")
+    return Line(number, tuple("=" if at in formulas else _text(cell.value) for at, cell in enumerate(row)), formulas)
 
 
 def _filled(lines: list[Line], merged: Sequence[tuple[int, int, int]]) -> tuple[list[Line], int]:
@@ -232,6 +234,8 @@ def _text(value: Any) -> str:
     match value:
         case None:
             return ""
+        case str():
+            return value.strip()
         case bool():
             return str(value).lower()
         case float() if value.is_integer():
