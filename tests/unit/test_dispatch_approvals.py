@@ -211,3 +211,16 @@ def test_a_suspension_lasts_ninety_days_at_most_and_ends_so_many_days_later() ->
     refused = asked(claimed(), SUSPENSION, amount=91)
     assert isinstance(refused, Refusal)
     assert "1 to 90 days" in refused.reason.en
+
+
+def test_what_was_handed_in_meanwhile_is_not_extended() -> None:
+    pending = asked(claimed(), EXTENSION)
+    assert isinstance(pending, ApprovalResult)
+    done = changed(work.hand_in(pending.changed.order, M1, "好了", 0, TUESDAY)).order
+    refused = approval.decide(done, pending.approval, M5, True, "", STREET, TUESDAY)
+    assert isinstance(refused, Refusal)
+    assert "the order is handled: extend is not possible now" in refused.reason.en
+
+
+def test_a_suspension_is_counted_once() -> None:
+    assert granted(claimed(), SUSPENSION).changed.order.suspended_times == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point
 
-from services.dispatch.grid.domain.borders import NEAREST_METRES, Borders
+from services.dispatch.grid.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
 from services.dispatch.grid.domain.tree import as_array
 from tests.support.linghe_street import linghe
 
@@ -52,3 +52,15 @@ def test_in_a_hole_is_who_fills_it_and_in_an_empty_one_who_is_nearest() -> None:
     assert empty is not None
     assert empty.unit == 0
     assert np.isclose(empty.metres, 111, atol=1)
+
+
+def test_what_lies_as_near_to_the_east_as_to_the_west_is_found() -> None:
+    """A degree of longitude is a fifth shorter here than one of latitude."""
+    latitude = 36.5
+    square = shapely.box(119, 36, 119.1, 37)
+    borders = Borders(as_array([square]))
+    aside = 0.9 * NEAREST_METRES / (METRES_PER_DEGREE * float(np.cos(np.radians(latitude))))
+    for longitude in (119 - aside, 119.1 + aside):
+        [located] = borders.locate([(longitude, latitude)])
+        assert located is not None
+        assert abs(located.metres - 0.9 * NEAREST_METRES) < 1

@@ -172,3 +172,11 @@ def test_the_first_days_of_the_calendar_count_as_all_others() -> None:
     new_year = datetime(2004, 1, 1, tzinfo=STREET_ZONE)
     worked = NATIONAL.elapsed(new_year, new_year + timedelta(days=2), TimeUnit.WORK_HOUR)
     assert worked == timedelta(hours=7)
+
+
+@pytest.mark.parametrize(
+    ("at", "is_open"),
+    [("08:29", False), ("08:30", True), ("11:59", True), ("12:00", False), ("14:00", True), ("17:30", False)],
+)
+def test_the_street_is_open_from_the_minute_it_opens_until_the_minute_it_closes(at: str, is_open: bool) -> None:
+    assert NATIONAL.is_open(datetime.fromisoformat(f"2026-11-23T{at}:00+08:00")) is is_open

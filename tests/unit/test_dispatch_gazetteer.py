@@ -246,3 +246,14 @@ def test_of_two_that_share_a_name_the_other_name_in_the_text_tells() -> None:
 def test_a_short_name_with_one_wrong_character_is_found_within_a_longer_text() -> None:
     found = Misspellings(["大儒林"]).find("在大乳林东头")
     assert Misspelt(1, 4, "大儒林") in found
+
+
+def test_names_that_stand_side_by_side_are_both_names() -> None:
+    shop = NamedPlace("L1", "福满超市", "shop", (), (), f"{ROOT}203", None)
+    answer = Gazetteer(GridTree.of(UNITS, BORDERS), [shop]).find("西村福满超市")
+    assert isinstance(answer, Ambiguous)
+    assert {each.code for each in answer.candidates} == {f"{ROOT}203", f"{ROOT}204"}
+
+
+def test_a_name_whose_first_character_is_wrong_is_found() -> None:
+    assert Misspelt(0, 3, "大儒林") in Misspellings(["大儒林"]).find("太儒林")

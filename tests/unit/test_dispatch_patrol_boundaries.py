@@ -88,6 +88,7 @@ def test_a_campaign_has_as_many_rounds_a_day_as_there_may_be_and_not_one_more(mo
 
 
 def test_a_round_may_be_as_short_and_as_long_as_the_limits_say() -> None:
+    assert (timedelta(minutes=10), timedelta(days=31)) == (SHORTEST_WINDOW, LONGEST_WINDOW)
     for window, fits in (
         (SHORTEST_WINDOW, True),
         (LONGEST_WINDOW, True),

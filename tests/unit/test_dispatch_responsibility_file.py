@@ -365,3 +365,14 @@ def test_whatever_the_bytes_are_the_answer_is_a_refusal(content: bytes) -> None:
 def test_a_name_that_looks_like_a_formula_is_text_in_the_workbook() -> None:
     book = load_workbook(BytesIO(workbook.as_xlsx([["a"], ["=1+1"]], "x")))
     assert book.worksheets[0]["A2"].data_type == "s"
+
+
+def test_a_list_may_do_without_english_names_conditions_and_days() -> None:
+    needless = ("name_en", "condition", "effective_from", "effective_until")
+    [row] = read(as_csv({name: cell for name, cell in LINE.items() if name not in needless}))
+    assert (row.name_en, row.condition, row.effective_from, row.effective_until) == (
+        "",
+        Condition(),
+        FROM_EVER,
+        FOR_EVER,
+    )

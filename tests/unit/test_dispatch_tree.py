@@ -9,7 +9,7 @@ import shapely
 
 from libs.contracts.values import Level
 from services.dispatch.grid.domain.tree import GridTree, Packed, as_array, pack
-from tests.support.small_street import BORDERS, ROOT, UNITS
+from tests.support.small_street import BORDERS, ROOT, STREET, UNITS
 
 TREE = GridTree.of(UNITS, BORDERS)
 NOWHERE = as_array([None])
@@ -106,3 +106,11 @@ def test_a_new_unit_without_a_border_moves_no_other_on_the_map() -> None:
     [found] = changed.map.locate([(119.005, 36.005)])
     assert found is not None
     assert changed.unit(found.unit).code == tree.unit(before.unit).code == f"{ROOT}20101"
+
+
+def test_ids_have_names_as_far_as_the_street_knows_them() -> None:
+    micro_grid = f"{ROOT}20101"
+    assert STREET.org_name(f"P{micro_grid}", micro_grid) == "儒林一微党组织"
+    assert STREET.org_name(f"P{ROOT}", micro_grid) == "凌河街道党组织"
+    assert STREET.org_name("P-gone", micro_grid) == "P-gone"
+    assert (STREET.member_name("M1"), STREET.member_name("M-gone")) == ("成员1", "M-gone")
