@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from libs.sentences import Language, Sentence, joined
 
 SHOWN = 50
+UNCHANGED = Sentence("什么也没有改动。", "Nothing was changed.")
+"""What follows on every mistake of an import."""
 LINE = Sentence("第{}行", "line {}")
 FEATURE = Sentence("第{}个要素", "feature {}")
 

@@ -19,8 +19,8 @@ from libs.chassis.handlers import Refused
 from libs.chassis.http import CommandsDep, DatabaseDep, LanguageDep, OfStreet, RefusedRequest, not_found
 from libs.chassis.pages import CSV_ANSWER, UNFIT_CURSOR, Page
 from libs.contracts.values import Level, OrgKind, Registration
-from libs.sentences import Language, Sentence
-from libs.sheets.mistakes import Mistaken
+from libs.sentences import Language, Sentence, joined
+from libs.sheets.mistakes import UNCHANGED, Mistaken
 from libs.sheets.workbook import OVER_HTTP
 from services.dispatch.calendar.domain import TimeUnit
 from services.dispatch.responsibility import file as responsibility_file
@@ -226,8 +226,12 @@ def _not_a_list(error: Mistaken, language: Language) -> Refused:
         }
         for each in error.mistakes[:NAMED]
     ]
-    detail = Sentence(f"{error.sentence.zh}\n什么也没有改动。", f"{error.sentence.en}\nNothing was changed.")
-    return Refused(422, "Invalid file", detail, {"errors": cells, "more": max(0, len(error.mistakes) - NAMED)})
+    return Refused(
+        422,
+        "Invalid file",
+        joined([error.sentence, UNCHANGED]),
+        {"errors": cells, "more": max(0, len(error.mistakes) - NAMED)},
+    )
 
 
 async def _version(db: Database, tenant: str, version: int | None) -> int:

@@ -17,8 +17,8 @@ from libs.cli.database import opened
 from libs.cli.options import OneSheet, Tenant, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.sentences import Sentence
-from libs.sheets.mistakes import Mistaken
+from libs.sentences import Sentence, joined
+from libs.sheets.mistakes import UNCHANGED, Mistaken
 from services.dispatch.responsibility import file as responsibility_file
 from services.dispatch.responsibility import importing as responsibility_list
 from services.dispatch.responsibility.file import cells
@@ -44,7 +44,7 @@ def import_file(
     try:
         change, remarks = run(_import(url, file.read_bytes(), tenant, sheet, preview=preview))
     except Mistaken as error:
-        raise Refusal(f"{error.sentence.told(language())}\nNothing was changed.") from None
+        raise Refusal(joined([error.sentence, UNCHANGED]).told(language())) from None
     _show(change, remarks, preview=preview)
 
 

@@ -16,8 +16,8 @@ from libs.cli.options import Tenant, check_tenant, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.sealing import Sealer
-from libs.sentences import Sentence
-from libs.sheets.mistakes import Mistaken
+from libs.sentences import Sentence, joined
+from libs.sheets.mistakes import UNCHANGED, Mistaken
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.checks import Roster
 from services.dispatch.roster.importing import Changes, InUse
@@ -41,7 +41,7 @@ def import_roster(
         wanted = roster.read(source, tenant, key)
         changes = run(_import(url, wanted, sealer, preview=preview))
     except (Mistaken, InUse) as error:
-        raise Refusal(f"{error.sentence.told(language())}\nNothing was changed.") from None
+        raise Refusal(joined([error.sentence, UNCHANGED]).told(language())) from None
     _show(changes, wanted.remarks, preview=preview)
 
 
