@@ -13,6 +13,7 @@ import httpx
 import shapely
 
 from deploy.local.linghe import street
+from deploy.local.morning.service_client import street_of
 from deploy.local.reconciliation.at_rest import wait_until_at_rest
 from deploy.local.system import TENANT, LocalSystem, clock_that_shows
 
@@ -54,11 +55,13 @@ class Standing:
         assert asyncio.run(wait_until_at_rest(self.local)) == []
 
     def get(self, service: str, path: str, **query: str | int | None) -> httpx.Response:
-        asked = {"tenant": TENANT, **{name: value for name, value in query.items() if value is not None}}
+        asked = {**street_of(path, TENANT), **{name: value for name, value in query.items() if value is not None}}
         return self._client.get(self.local.urls[service] + path, params=asked)
 
     def post(self, service: str, path: str, body: Json, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        return self._client.post(self.local.urls[service] + path, json={"tenant": TENANT, **body}, headers=headers)
+        return self._client.post(
+            self.local.urls[service] + path, json={**street_of(path, TENANT), **body}, headers=headers
+        )
 
     def done(self, answer: httpx.Response) -> Any:
         assert answer.is_success, answer.text

@@ -207,6 +207,4 @@ def test_a_finding_of_a_patrol_becomes_a_case_and_the_visit_is_covered(standing:
         standing.get("dispatch", "/v1/patrols/coverage", first=day, under=micro.parent, level="micro_grid")
     )
     assert (covered["unit"], covered["planned"], covered["visited"], covered["percent"]) == (micro.code, 1, 1, 100.0)
-    standing.done(
-        standing.post("dispatch", f"/v1/campaigns/{campaign['campaign_id']}/end", {"member_id": standing.desk})
-    )
+    standing.done(standing.post("dispatch", f"/v1/campaigns/{campaign['campaign_id']}/end", {}))

@@ -11,11 +11,16 @@ from typing import Any
 import asyncpg
 import httpx
 
+from deploy.local.morning.service_client import street_of
 from libs.contracts import streams
 from tests.support.stage import PATIENCE_SECONDS, NotSettled, Stage, left_in
 
 TENANT = "370784004"
 DUE = "SELECT EXISTS (SELECT FROM timers WHERE name = ANY($1) AND due_at <= now())"
+
+
+STREET_IN_THE_QUERY = ("/v1/recipients/", "/v1/responsibility-list")
+"""Also of what is no GET."""
 
 
 @dataclass
@@ -34,9 +39,11 @@ class FourServices:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """The street is said in the query and in the body, whichever wants it."""
-        path = httpx.URL(url).copy_merge_params({"tenant": TENANT})
-        content = {"tenant": TENANT, **body} if body is not None else None
+        """The street is said in the query or in the body, whichever wants it; a tracking code says it by itself."""
+        street = street_of(url, TENANT)
+        in_query = method in ("GET", "DELETE") or url.startswith(STREET_IN_THE_QUERY)
+        path = httpx.URL(url).copy_merge_params(street if in_query else {})
+        content = {**({} if in_query else street), **body} if body is not None else None
         answer = await self.stages[service].http.request(method, path, json=content, headers=headers)
         assert answer.status_code == status, f"{method} {url}: {answer.status_code} {answer.text}"
         return answer

@@ -21,6 +21,11 @@ PAUSE_SECONDS = 0.2
 AT_ONCE = 8
 
 
+def street_of(path: str, tenant: str) -> dict[str, str]:
+    """Of which street something is asked: a tracking code says so by itself."""
+    return {} if path.startswith("/v1/track/") else {"tenant": tenant}
+
+
 class NoAnswer(Exception):
     """A service did not answer within the patience of the demonstration, though everything was tried again."""
 
@@ -67,7 +72,7 @@ class ServiceClient:
 
         async def attempt() -> httpx.Response | None:
             async with self._places:
-                answer = await self.send(path, {**self._street(path), **body}, headers)
+                answer = await self.send(path, {**street_of(path, self.tenant), **body}, headers)
             return None if self.is_for_later(answer) else answer
 
         return await until_answered(attempt, path, self.patience_seconds)
@@ -85,14 +90,12 @@ class ServiceClient:
 
         async def attempt() -> Any:
             async with self._places:
-                answer = await self._client.get(self._anywhere() + path, params={**self._street(path), **query})
+                answer = await self._client.get(
+                    self._anywhere() + path, params={**street_of(path, self.tenant), **query}
+                )
             return answer.json() if answer.status_code == 200 else None
 
         return await until_answered(attempt, path, self.patience_seconds)
-
-    def _street(self, path: str) -> dict[str, str]:
-        """A tracking code says by itself which street it is of; all else is asked of one."""
-        return {} if path.startswith("/v1/track/") else {"tenant": self.tenant}
 
     def _anywhere(self) -> str:
         return random.choice(self._urls)
