@@ -23,11 +23,11 @@ from tests.chaos.statements.orders import CLOCKS_SET, ESCALATED, LEGAL, STANDS
 @bug("dispatch", "whoever claims has the order, though somebody else has it", LEGAL)
 def double_claim(patches: Patches) -> None:
     def make(claim: Any) -> Any:
-        def always(order: Order, member: Any, workload: int, now: Any) -> Any:
+        def always(order: Order, member: Any, workload: int, street: Any, now: Any) -> Any:
             if order.state is State.CLAIMED and member is not None and member.member_id != order.member_id:
                 asked = (*order.offered_to, member.member_id)
                 order = replace(order, state=State.OFFERED, member_id=None, offered_to=asked)
-            return claim(order, member, workload, now)
+            return claim(order, member, workload, street, now)
 
         return always
 
