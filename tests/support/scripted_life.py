@@ -312,7 +312,8 @@ class Life(FourServices):
         await self.ask("notify", "GET", f"/v1/recipients/{member}/preferences")
         states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}
         for service, what in (("incident", "cases"), ("dispatch", "orders")):
-            for asked in ("", "sort=oldest", *(f"state={state}" for state in states[service])):
+            sorts = ("sort=oldest",) if what == "cases" else ()
+            for asked in ("", *sorts, *(f"state={state}" for state in states[service])):
                 await self.ask(service, "GET", f"/v1/{what}?{asked}&after={encode_cursor(new_id())}")
         page = (await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}")).json()
         beyond = encode_cursor(UUID(page["items"][0]["order_id"]))
