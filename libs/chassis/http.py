@@ -120,8 +120,7 @@ LanguageDep = Annotated[Language, Depends(_language)]
 
 def problem(status: int, title: str, detail: Sentence | str, language: Language, **extra: Any) -> JSONResponse:
     """A refusal in somebody's language; what only English has been written for stays English."""
-    said = detail.told(language) if isinstance(detail, Sentence) else detail
-    body = {**Problem.of(status, title, said).model_dump(), **extra}
+    body = {**Problem.of(status, title, Refused(status, title, detail).told(language)).model_dump(), **extra}
     if language is Language.ZH:
         body["title"] = TITLES.get(title, title)
     headers = {"content-language": str(language), "vary": "accept-language"}

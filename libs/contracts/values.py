@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
+from libs.map_links import map_link
 from libs.sentences import Unfit
 
 
@@ -123,6 +124,10 @@ class Place(Value):
         if self.point is None and self.name is None:
             raise Unfit("地点要有坐标（经度、纬度）或名称", "a place needs a point (longitude, latitude) or a name")
         return self
+
+    def map_link(self, template: str) -> str | None:
+        """Opens a map at the point; None where only a name is known."""
+        return map_link(template, self.point.longitude, self.point.latitude) if self.point else None
 
 
 APPOINTMENT_LENGTH = timedelta(hours=24)

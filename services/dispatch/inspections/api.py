@@ -14,7 +14,6 @@ from libs.chassis.pages import Page, decode_cursor
 from libs.contracts.dispatch import InspectionKind
 from libs.contracts.message import MemberId, OrgId
 from libs.contracts.values import Place
-from libs.map_links import map_link
 from services.dispatch.inspections import tables
 from services.dispatch.inspections.domain.inspection import OPEN, AnswerInspection, Inspection, State
 from services.dispatch.orders.api import ByMember, Photos
@@ -112,12 +111,10 @@ async def answer(inspection_id: UUID, body: AnswerBody, commands: CommandsDep) -
 
 
 def _shown(found: Inspection, street: Street, request: Request) -> InspectionShown:
-    point = found.place.point
-    template = request.app.state.settings.map_link
     return InspectionShown(
         **InspectionView.model_validate(found).model_dump(),
         unit_name=street.units[found.unit].name,
         org_name=street.org_name(found.org_id, found.unit),
         member_name=street.member_name(found.member_id) if found.member_id else None,
-        map_link=map_link(template, point.longitude, point.latitude) if point else None,
+        map_link=found.place.map_link(request.app.state.settings.map_link),
     )

@@ -17,7 +17,6 @@ from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
 from libs.contracts.message import CategoryCode, GridCode, MemberId
 from libs.contracts.values import Level, Place
-from libs.map_links import map_link
 from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
 from services.dispatch.order_lists import tables as list_tables
@@ -167,7 +166,7 @@ def _csv_line(row: Record, street: Street, template: str) -> list[object]:
         "place_name": place.name,
         "longitude": point and point.longitude,
         "latitude": point and point.latitude,
-        "map_link": point and map_link(template, point.longitude, point.latitude),
+        "map_link": place.map_link(template),
         "org_name": street.org_name(row.org_id, row.unit),
         "member_name": row.member_id and street.member_name(row.member_id),
     }
@@ -186,14 +185,14 @@ async def _shown(orders: Sequence[Order], street: Street, request: Request, db: 
 
 def _order(order: Order, street: Street, handed_in: order_tables.HandedIn, now: datetime, template: str) -> OrderShown:
     note, photos = handed_in
-    unit, running, point = street.units[order.unit], order.running, order.place.point
+    unit, running = street.units[order.unit], order.running
     return OrderShown(
         **view(order).model_dump(),
         unit_name=unit.name,
         org_name=street.org_name(order.org_id, order.unit),
         member_name=street.member_name(order.member_id) if order.member_id else None,
         offered_to_names=[street.member_name(member_id) for member_id in order.offered_to],
-        map_link=map_link(template, point.longitude, point.latitude) if point else None,
+        map_link=order.place.map_link(template),
         note=note,
         photos=photos,
         light=running.light(street.calendar, now) if running else None,

@@ -16,7 +16,7 @@ from libs.contracts.values import Level, MemberKind, OrgKind, RequestKind
 from libs.sentences import Sentence, Unfit
 from libs.sheets.cells import FIRST_YEAR, LAST_YEAR, IfAny, Name, Names, Text, Words, day_or
 from libs.sheets.forms import Column, Form, SheetLine, one_of
-from services.dispatch.responsibility.domain.columns import LEVELS, ORG_KINDS
+from services.dispatch.responsibility.domain.columns import LEVELS, NAME, ORG_KINDS
 from services.dispatch.responsibility.file import LIST
 from services.dispatch.roster.domain.places_and_rules import PlaceCells, RuleCells
 
@@ -82,7 +82,6 @@ class RoutingRule(SheetLine, RuleCells):
     pass
 
 
-NAME = Sentence("一至一百字", "1 to 100 characters")
 UNIT = Column("网格代码", Sentence("九至十六位数字", "9 to 16 digits"))
 NAMES = Sentence("可空，分号分隔", "nothing, or names joined by ;")
 DEGREES = Sentence("以度为单位的小数，如 119.213", "degrees, such as 119.213")
