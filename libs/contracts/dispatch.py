@@ -230,6 +230,44 @@ class OrderRescheduled(OrderEvent, fact="rescheduled"):
     check_by: AwareDatetime
 
 
+class _OrderAsCorrected(OrderEvent):
+    """Where the order is after its case was corrected, why, and by when."""
+
+    case_no: str
+    category: CategoryCode
+    category_name: str
+    summary: str
+    place: Place
+    unit: GridCode
+    unit_name: str
+    org_id: OrgId
+    reason: str
+    claim_by: AwareDatetime
+    handle_by: AwareDatetime
+    check_by: AwareDatetime
+    because: tuple[str, ...]
+    responsibility_version: int | None = None
+
+
+class OrderCorrected(_OrderAsCorrected, fact="order_corrected"):
+    """The case was corrected, and the order stays with `member_ids`: who has it, or may claim it."""
+
+    member_ids: tuple[MemberId, ...]
+
+
+class OrderMoved(_OrderAsCorrected, fact="order_moved"):
+    """The case was corrected, and the order begins again elsewhere, or with others.
+
+    `taken_from`: who had it, or could have claimed it and no longer can.
+    """
+
+    from_unit: GridCode
+    from_unit_name: str
+    from_org: OrgId
+    to_level: Level
+    taken_from: tuple[MemberId, ...]
+
+
 class OrderResumed(OrderEvent, fact="resumed"):
     """The clock runs again, with the time that was left when it was stopped."""
 

@@ -50,7 +50,7 @@ class CaseReported(CaseEvent, fact="reported"):
     sealed_contact: SealedContact | None = None
 
 
-class CaseOpened(CaseEvent):
+class CaseContent(CaseEvent):
     """What an order copies from its case. `summary` is shortened, and has nothing that looks like a contact."""
 
     case_no: str
@@ -61,9 +61,14 @@ class CaseOpened(CaseEvent):
     summary: str = Field(max_length=200)
     reporter_id: UUID | None = None
     reported_by_member: MemberId | None = None
-    opening: int = Field(0, ge=0, description="0: the first order of the case; one more each time it is opened again.")
     appointment: Appointment | None = None
     documents: Documents = ()
+
+
+class CaseOpened(CaseContent):
+    """The case needs an order."""
+
+    opening: int = Field(0, ge=0, description="0: the first order of the case; one more each time it is opened again.")
 
 
 class VerifyAsked(CaseEvent, fact="verify_asked"):
@@ -131,6 +136,30 @@ class CaseUnmerged(CaseOpened, fact="unmerged"):
     @property
     def concerns(self) -> tuple[str, ...]:
         return (self.aggregate_id, str(self.from_case_id))
+
+
+class Corrected(StrEnum):
+    """What of a case was corrected."""
+
+    CATEGORY = "category"
+    REQUEST_KIND = "request_kind"
+    PLACE = "place"
+    TEXT = "text"
+    REPORTED_BY_MEMBER = "reported_by_member"
+
+
+class CaseCorrected(CaseContent, fact="corrected"):
+    """The desk has corrected the case, which is as it is here from now on.
+
+    `corrections` counts them: of two facts that come in the wrong order the higher number holds.
+    """
+
+    corrected: tuple[Corrected, ...]
+    corrections: int = Field(ge=1)
+    by_member: MemberId
+    reason: str
+    opening: int | None = Field(None, ge=0, description="Of its latest order; None: it was never registered.")
+    verify_asked: bool = Field(False, description="Somebody was sent to verify it, and has not answered yet.")
 
 
 class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):

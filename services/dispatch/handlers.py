@@ -7,6 +7,7 @@ from services.dispatch.absences import handlers as absences
 from services.dispatch.approvals import handlers as approvals
 from services.dispatch.campaigns import handlers as campaigns
 from services.dispatch.cases import handlers as cases
+from services.dispatch.correcting import handlers as correcting
 from services.dispatch.deadlines import handlers as deadlines
 from services.dispatch.inspections import handlers as inspections
 from services.dispatch.orders import handlers as orders
@@ -14,5 +15,16 @@ from services.dispatch.patrols import handlers as patrols
 from services.dispatch.responsibility import handlers as responsibility
 
 router = EventRouter("dispatch")
-for room in (responsibility, orders, approvals, inspections, absences, cases, deadlines, campaigns, patrols):
+for room in (
+    responsibility,
+    orders,
+    approvals,
+    inspections,
+    absences,
+    cases,
+    correcting,
+    deadlines,
+    campaigns,
+    patrols,
+):
     router.include(room.router)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.incident.appointments import api as appointments
 from services.incident.case_lists import api as case_lists
 from services.incident.categories import api as categories
+from services.incident.correcting import api as correcting
 from services.incident.decisions import api as decisions
 from services.incident.duplicates import api as duplicates
 from services.incident.feedback import api as feedback
@@ -23,6 +24,7 @@ ROOMS = (
     duplicates,
     case_lists,
     decisions,
+    correcting,
     merging,
     street_evaluations,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from libs.chassis.handlers import EventRouter
 from services.incident.appointments import handlers as appointments
 from services.incident.categories import handlers as categories
+from services.incident.correcting import handlers as correcting
 from services.incident.decisions import handlers as decisions
 from services.incident.feedback import handlers as feedback
 from services.incident.intake import handlers as intake
@@ -13,5 +14,5 @@ from services.incident.progress import handlers as progress
 from services.incident.street_evaluations import handlers as street_evaluations
 
 router = EventRouter("incident")
-for room in (intake, categories, decisions, progress, merging, appointments, feedback, street_evaluations):
+for room in (intake, categories, decisions, progress, merging, correcting, appointments, feedback, street_evaluations):
     router.include(room.router)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -16,37 +13,16 @@ from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered, OrderRescheduled
 from libs.contracts.incident import CaseAppointmentChanged, CaseRegistered, CaseReopened, ReportCase
 from libs.contracts.values import Appointment, Place, RequestKind
-from tests.support.dispatch import TENANT, act, put_street, registered
-from tests.support.incident import category
-from tests.support.stage import MakeStage, Stage, stamped
+from tests.support.both import Both, make_both
+from tests.support.dispatch import TENANT, act, registered
+from tests.support.stage import MakeStage, stamped
 
 PAPERS = ["户口簿", "授权委托书"]
 
 
-@dataclass(frozen=True)
-class Both:
-    incident: Stage
-    dispatch: Stage
-
-    async def settled(self) -> None:
-        """Twice: what one says the other hears."""
-        for service in (self.incident, self.dispatch, self.incident, self.dispatch):
-            await service.settled()
-
-    async def case(self, receipt: dict[str, str]) -> dict[str, Any]:
-        answer = await self.incident.http.get(f"/v1/cases/{receipt['case_no']}", params={"tenant": TENANT})
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-
 @pytest.fixture
 async def both(stage: MakeStage) -> Both:
-    dispatch = await stage("dispatch", "incident")
-    await put_street(dispatch)
-    incident = await stage("incident")
-    await incident.hear(category("11001"))
-    return Both(incident, dispatch)
+    return await make_both(stage)
 
 
 def window(starts_in: timedelta, length: timedelta = timedelta(hours=2)) -> dict[str, str]:
@@ -54,17 +30,8 @@ def window(starts_in: timedelta, length: timedelta = timedelta(hours=2)) -> dict
     return {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + length).isoformat()}
 
 
-async def report(both: Both, key: str = "k-1", **more: object) -> httpx.Response:
-    body = {"tenant": TENANT, "category": "11001", "text": "请帮老人代办", "request_kind": "errand", **more}
-    place = {"place": {"point": {"longitude": 0.5, "latitude": 0.5}}}
-    return await both.incident.http.post("/v1/reports", json={**body, **place}, headers={"Idempotency-Key": key})
-
-
-async def orders(both: Both, **wanted: str) -> Sequence[dict[str, Any]]:
-    answer = await both.dispatch.http.get("/v1/orders", params={"tenant": TENANT, **wanted})
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["items"]
-    return found
+async def report(both: Both, key: str = "k-1", **more: Any) -> httpx.Response:
+    return await both.report(key, text="请帮老人代办", **{"request_kind": "errand", **more})
 
 
 async def test_an_errand_for_tomorrow_is_offered_claimed_handed_in_with_every_paper_and_closed(both: Both) -> None:
@@ -76,7 +43,7 @@ async def test_an_errand_for_tomorrow_is_offered_claimed_handed_in_with_every_pa
     [offer] = await both.dispatch.said(OrderOffered)
     assert offer.appointment is not None
     assert (offer.appointment.starts_at, list(offer.documents)) == (starts_at, PAPERS)
-    [order] = await orders(both)
+    [order] = await both.orders()
     assert datetime.fromisoformat(order["claim_by"]) <= starts_at < datetime.fromisoformat(order["handle_by"])
     assert datetime.fromisoformat(order["appointment_starts_at"]) == starts_at
     assert order["documents"] == PAPERS
@@ -126,9 +93,9 @@ async def test_orders_are_looked_for_by_their_appointment(both: Both) -> None:
         await report(both, f"k-{days}", appointment=window(timedelta(days=days)))
     await report(both, "k-any")
     await both.settled()
-    assert len(await orders(both)) == 3
+    assert len(await both.orders()) == 3
     soon = (datetime.now(UTC) + timedelta(days=2)).isoformat()
-    assert len(await orders(both, appointment_before=soon)) == 1
+    assert len(await both.orders(appointment_before=soon)) == 1
     file = await both.dispatch.http.get("/v1/orders.csv", params={"tenant": TENANT, "appointment_before": soon})
     assert len(file.text.splitlines()) == 2
 
@@ -187,7 +154,7 @@ async def test_a_case_that_is_opened_again_keeps_its_papers_and_not_its_past_win
         to_street=False,
     ).stamped(new_id(), order.case_id)
     await both.dispatch.hear(again, again)
-    [second] = await orders(both, state="offered")
+    [second] = await both.orders(state="offered")
     assert (second["documents"], second["appointment_starts_at"]) == (PAPERS, None)
 
 
@@ -204,7 +171,7 @@ async def test_another_window_moves_the_order_and_the_promise(both: Both) -> Non
     taken = (await report(both, appointment=window(timedelta(days=1)))).json()
     await both.settled()
     before = datetime.now(UTC)
-    [order] = await orders(both)
+    [order] = await both.orders()
     await act(both.dispatch, order["order_id"], "claim", "M1")
     later = window(timedelta(days=5))
     answers = [await change(both, taken, later) for _ in range(2)]
@@ -213,7 +180,7 @@ async def test_another_window_moves_the_order_and_the_promise(both: Both) -> Non
     [told] = await both.incident.said(CaseAppointmentChanged)
     [moved] = await both.dispatch.said(OrderRescheduled)
     assert (told.changes, told.by_member, moved.member_ids) == (1, None, ("M1",))
-    [now] = await orders(both)
+    [now] = await both.orders()
     assert (now["state"], now["member_id"]) == ("claimed", "M1")
     assert datetime.fromisoformat(now["handle_by"]) == moved.handle_by > datetime.fromisoformat(order["handle_by"])
     case = await both.case(taken)

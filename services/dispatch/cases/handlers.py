@@ -71,7 +71,9 @@ async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Data
         routed = route_all([RoutingRequest(c.category, c.place, c.occurred_at, c.request_kind) for c in mine], street)
         workload = await _workload(db, street, routed, now)
         decided += [
-            dispatch(new_id(), _new_case(case), to, street, workload, now=case.occurred_at)
+            dispatch(
+                new_id(), NewCase.of(case, case.opening, case.appointment), to, street, workload, now=case.occurred_at
+            )
             for case, to in zip(mine, routed, strict=True)
         ]
     return await _record_new(db, decided, streets)
@@ -148,22 +150,6 @@ def _by_tenant(cases: Sequence[O]) -> dict[str, list[O]]:
     for case in cases:
         found.setdefault(case.tenant, []).append(case)
     return found
-
-
-def _new_case(case: CaseOpened) -> NewCase:
-    return NewCase(
-        case.case_id,
-        case.case_no,
-        case.category,
-        case.category_name,
-        case.summary,
-        case.reported_by_member,
-        case.place,
-        case.opening,
-        case.appointment,
-        case.documents,
-        case.request_kind,
-    )
 
 
 async def _workload(db: Database, street: Street, routed: Sequence[RoutedTo | Unrouted], now: datetime) -> Workload:

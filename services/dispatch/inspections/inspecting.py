@@ -17,14 +17,17 @@ from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Done, Timer
 from libs.chassis.handling import timers
 from libs.contracts.dispatch import OrderChecked, OrderHandled
-from libs.contracts.incident import CaseMerged, CaseRegistered, CaseRejected, CaseVoided
+from libs.contracts.incident import CaseCorrected, CaseMerged, CaseRegistered, CaseRejected, CaseVoided
 from libs.contracts.message import Event
 from services.dispatch.inspections import tables
 from services.dispatch.inspections.domain import choosing as sending
 from services.dispatch.inspections.domain.inspection import OPEN, Inspected, Inspection, State, cancel, conclude
 from services.dispatch.orders.domain.commands import CheckOrder
+from services.dispatch.orders.domain.offering import ANYBODY
 from services.dispatch.orders.domain.order import Order
 from services.dispatch.orders.domain.order import State as OrderState
+from services.dispatch.routing.domain import RoutedTo, Unrouted
+from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
 from services.dispatch.workload.domain import Workload
 from services.dispatch.workload.tables import MemberKey
@@ -149,6 +152,48 @@ async def stop_verifying(
         if wait is not None and (case.tenant, case.case_id) not in found:
             wait(case, f"whether case {case.case_id} is true has not been asked here yet")
     return await record(db, [cancel(each, now) for each in found.values() if each.state in OPEN])
+
+
+async def correct_verifications(
+    db: Database,
+    corrected: Sequence[tuple[CaseCorrected, RoutedTo | Unrouted]],
+    wait: Callable[[CaseCorrected, str], None],
+    now: datetime,
+) -> list[Event]:
+    """Who is to look whether a report is true hears that it says something else, or somebody else is sent."""
+    if not corrected:
+        return []
+    found = await tables.verifying(db, ((c.tenant, c.case_id) for c, _ in corrected))
+    streets = await street_tables.streets_for(db, {c.tenant for c, _ in corrected})
+    places = (
+        (c.tenant, to.unit.code, to.responsibility.skills if to.responsibility else ANYBODY) for c, to in corrected
+    )
+    loads = await loads_near(db, places, streets, now)
+    changed: dict[UUID, Inspected] = {}
+    raised = {each.inspection_id for each in found.values() if each.state is State.RAISED}
+    for case, to in corrected:
+        asked = found.get((case.tenant, case.case_id))
+        if asked is None:
+            wait(case, f"whether case {case.case_id} is true has not been asked here yet")
+        elif asked.state in OPEN:
+            after = sending.correct_verification(asked, case, to, streets[case.tenant], loads[case.tenant], now)
+            count(after.inspection, loads)
+            before = changed.get(asked.inspection_id)
+            changed[asked.inspection_id] = replace(after, facts=(*before.facts, *after.facts)) if before else after
+            found[case.tenant, case.case_id] = after.inspection
+    facts = await record(db, list(changed.values()))
+    # Of those that a member had the clock runs already.
+    await timers.schedule(db, [clock for clock in clocks_of(changed.values()) if clock.inspection_id in raised])
+    return facts
+
+
+async def correct_checks(db: Database, orders: Iterable[Order]) -> None:
+    """Who is to look at an order that was handed in reads what its case says now."""
+    handled = {order.order_id: order for order in orders if order.state is OrderState.HANDLED}
+    found = await tables.open_checks(db, handled) if handled else {}
+    said = ("category", "category_name", "summary", "place")
+    right = [replace(i, **{name: getattr(handled[of], name) for name in said}) for of, i in found.items()]
+    await tables.record(db, right)
 
 
 async def hand_over(

@@ -66,6 +66,7 @@ class OrderRow(DispatchTable, table=True):
     appointment_ends_at: datetime | None = time_column(nullable=True)
     documents: list[str] = json_column()
     appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    corrections: int = Field(sa_column=Column(SmallInteger, nullable=False))
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from libs.contracts.incident import ReportCase
 from libs.contracts.values import Appointment, RequestKind
 from services.incident.cases.domain.case import Standing, State
+from services.incident.cases.domain.content import WITH_APPOINTMENT
 from services.incident.cases.domain.redaction import redact
 from services.incident.cases.domain.refusals import Conflict, Refusal
 
 AHEAD_DAYS = 60
 MOVABLE = (State.REPORTED, State.VERIFYING, State.REGISTERED, State.IN_PROGRESS)
-WITH_APPOINTMENT = frozenset({RequestKind.SERVICE_ORDER, RequestKind.ERRAND})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,12 @@ from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.contracts.incident import CaseAppointmentChanged
-from libs.contracts.values import Appointment, RequestKind
+from libs.contracts.values import Appointment
 from services.incident.appointments import tables
 from services.incident.appointments.domain import AppointmentChanged, ChangeAppointment, ChangeOwnAppointment, change
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.case import window
 from services.incident.cases.domain.refusals import Conflict
 from services.incident.cases.tables import LockedCase
 
@@ -50,9 +49,7 @@ async def _change(wishes: Sequence[Wish], now: datetime, db: Database) -> list[A
             answers.append(Refused(404, "Not found", "There is no such case."))
             continue
         current, times = stands[case.case_id]
-        refused = change(
-            case.standing, RequestKind(case.row["request_kind"]), current, wanted, now, by_reporter=by_member is None
-        )
+        refused = change(case.standing, case.content.request_kind, current, wanted, now, by_reporter=by_member is None)
         if refused is not None:
             answers.append(Refused(409 if isinstance(refused, Conflict) else 422, refused.title, refused.detail))
             continue
@@ -73,8 +70,7 @@ async def _change(wishes: Sequence[Wish], now: datetime, db: Database) -> list[A
 
 
 def _stands(case: LockedCase) -> tuple[Appointment | None, int]:
-    row = case.row
-    return window(row["appointment_starts_at"], row["appointment_ends_at"]), row["appointment_changes"]
+    return case.content.appointment, case.appointment_changes
 
 
 def _as_json(appointment: Appointment | None) -> dict[str, str] | None:

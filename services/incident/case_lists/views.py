@@ -114,6 +114,8 @@ def staff_view_at(case: Record, timeline: Sequence[Entry], as_of: datetime) -> S
         "settled_at": stood.settled_at,
         "changed_at": known[-1].recorded_at,
     }
+    for correction in reversed([e for e in timeline if e.step == "corrected" and e.recorded_at > as_of]):
+        then |= correction.details["before"]
     changed = [entry for entry in timeline if entry.step == "appointment_changed"]
     if changed:
         heard = [entry for entry in changed if entry.recorded_at <= as_of]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Path
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.chassis.db.database import Database, Record
+from libs.chassis.handlers import Answer, Done
 from libs.chassis.http import Body, not_found
 from libs.contracts.message import MemberId, Tenant
+from libs.sentences import Language
 from services.incident.cases import tables
 from services.incident.cases.domain.case import State
 from services.incident.cases.domain.refusals import no_case
@@ -38,6 +40,22 @@ class Decided(BaseModel):
 
     case_no: str
     state: State
+
+
+class OneOfMany(BaseModel):
+    """What became of one case of a request about many."""
+
+    case_no: str
+    status: int = Field(description="As the same asked of this case alone is answered: 200, 404, 409 or 422.")
+    state: State | None = Field(description="The case as it is now; null when there is none.")
+    detail: str | None = Field(description="Why not.")
+
+
+def one_of_many(case_no: str, answer: Answer, language: Language) -> OneOfMany:
+    if isinstance(answer, Done):
+        return OneOfMany(case_no=case_no, status=200, state=answer.reply.state, detail=None)
+    state, told = answer.extra.get("state"), answer.told(language)
+    return OneOfMany(case_no=case_no, status=answer.status, state=state, detail=told)
 
 
 async def case_or_404(db: Database, tenant: str, case_no: str) -> Record:

@@ -13,7 +13,9 @@ from sqlmodel import Field
 
 from libs.chassis.db.columns import bytes_column, columns_of, json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
-from services.incident.cases.domain.case import Closing, MoveStamp, Promise, Standing, State
+from libs.contracts.values import Place, Point, RequestKind
+from services.incident.cases.domain.case import Closing, MoveStamp, Promise, Standing, State, window
+from services.incident.cases.domain.content import Content
 from services.incident.cases.domain.history import Entry, Head
 from services.incident.table import IncidentTable
 
@@ -58,6 +60,7 @@ class Case(IncidentTable, table=True):
     appointment_ends_at: datetime | None = time_column(nullable=True)
     documents: list[str] = json_column()
     appointment_changes: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
+    corrections: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     timeline_length: int
     timeline_hash: bytes = bytes_column()
     changed_at: datetime = time_column()
@@ -86,7 +89,10 @@ class LockedCase:
     tenant: str
     case_id: UUID
     case_no: str
-    row: Record
+    reporter_id: UUID | None
+    content: Content
+    appointment_changes: int
+    corrections: int
     standing: Standing
     head: Head
 
@@ -105,9 +111,10 @@ TIMELINE = text(
 )
 _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
-        reporter_id, reported_by_member, tracking_code, state, moved_at, moved_rank, moved_by,
+        reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
+        corrections,
         timeline_length, timeline_hash, changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
 """
@@ -240,5 +247,25 @@ def _locked(row: Record) -> LockedCase:
         parent=row["parent"],
         settled_at=row["settled_at"],
     )
-    head = Head(row["timeline_length"], bytes(row["timeline_hash"]), row["changed_at"])
-    return LockedCase(row["tenant"], row["case_id"], row["case_no"], row, standing, head)
+    point = Point(longitude=row["longitude"], latitude=row["latitude"]) if row["longitude"] is not None else None
+    content = Content(
+        category=row["category"],
+        category_name=row["category_name"],
+        request_kind=RequestKind(row["request_kind"]),
+        text=row["text"],
+        place=Place(point=point, name=row["place_name"]),
+        reported_by_member=row["reported_by_member"],
+        appointment=window(row["appointment_starts_at"], row["appointment_ends_at"]),
+        documents=tuple(row["documents"]),
+    )
+    return LockedCase(
+        tenant=row["tenant"],
+        case_id=row["case_id"],
+        case_no=row["case_no"],
+        reporter_id=row["reporter_id"],
+        content=content,
+        appointment_changes=row["appointment_changes"],
+        corrections=row["corrections"],
+        standing=standing,
+        head=Head(row["timeline_length"], bytes(row["timeline_hash"]), row["changed_at"]),
+    )

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StrictBool
 
-from libs.chassis.handlers import Answer, Done, Refused
+from libs.chassis.handlers import Refused
 from libs.chassis.http import CommandsDep, LanguageDep, RefusedRequest
 from libs.contracts.incident import EndReason
-from libs.sentences import Language, Sentence
-from services.incident.cases.domain.case import Move, State
+from libs.sentences import Sentence
+from services.incident.cases.domain.case import Move
 from services.incident.cases.domain.words import REASON_WORDS
-from services.incident.cases.requests import CASE_NO, ByMember, CaseNo, Decided, Reason
+from services.incident.cases.requests import CASE_NO, ByMember, CaseNo, Decided, OneOfMany, Reason, one_of_many
 from services.incident.decisions.domain import REASONS_FOR, DecideCase
 
 router = APIRouter(tags=["staff"])
@@ -49,13 +49,6 @@ class ReasonView(BaseModel):
     moves: list[Move] = Field(description="What it may be given for.")
 
 
-class Moved(BaseModel):
-    case_no: str
-    status: int = Field(description="As the same decision on this case alone would have been answered: 200, 404, 409.")
-    state: State | None = Field(description="The case as it is now; null when there is none.")
-    detail: str | None = Field(description="Why not.")
-
-
 @router.get("/v1/reasons")
 async def reasons() -> list[ReasonView]:
     """The reasons for which a report or case ends without being worked on."""
@@ -68,7 +61,7 @@ async def reasons() -> list[ReasonView]:
 
 
 @router.post("/v1/cases/moves")
-async def move_cases(body: Moving, commands: CommandsDep, language: LanguageDep) -> list[Moved]:
+async def move_cases(body: Moving, commands: CommandsDep, language: LanguageDep) -> list[OneOfMany]:
     """Accept, reject or void many cases at once; each is answered on its own, in the order in which it was named."""
     move = Move(body.move)
     if (body.reason is None) == (move in REASONS_FOR):
@@ -83,7 +76,7 @@ async def move_cases(body: Moving, commands: CommandsDep, language: LanguageDep)
     numbers = list(dict.fromkeys(body.case_nos))
     wishes = [DecideCase(body.tenant, n, move, body.by_member, body.reason, body.note) for n in numbers]
     answers = await commands.send_all(wishes)
-    return [_moved(n, answer, language) for n, answer in zip(numbers, answers, strict=True)]
+    return [one_of_many(n, answer, language) for n, answer in zip(numbers, answers, strict=True)]
 
 
 @router.post("/v1/cases/{case_no}/accept")
@@ -134,9 +127,3 @@ async def _decide(
 ) -> Decided:
     done = await commands.send(DecideCase(body.tenant, case_no, move, body.by_member, reason, note))
     return Decided.model_validate(done)
-
-
-def _moved(case_no: str, answer: Answer, language: Language) -> Moved:
-    if isinstance(answer, Done):
-        return Moved(case_no=case_no, status=200, state=answer.reply.state, detail=None)
-    return Moved(case_no=case_no, status=answer.status, state=answer.extra.get("state"), detail=answer.told(language))

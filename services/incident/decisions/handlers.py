@@ -79,7 +79,7 @@ def _fact_of_decision(
         return CaseRegistered(**facts.about(case, at), **facts.content(case), verify_asked=verify_asked)
     said: dict[str, Any] = {
         **facts.about(case, at),
-        "category_name": case.row["category_name"],
+        "category_name": case.content.category_name,
         "end_reason": reason,
         "note": redact(note) if note else None,
         "verify_asked": verify_asked,

@@ -62,6 +62,7 @@ CREATE TABLE cases (
     appointment_ends_at timestamptz,
     documents jsonb NOT NULL DEFAULT '[]',
     appointment_changes smallint NOT NULL DEFAULT 0 CHECK (appointment_changes >= 0),
+    corrections smallint NOT NULL DEFAULT 0 CHECK (corrections >= 0),
     timeline_length integer NOT NULL CHECK (timeline_length > 0),
     timeline_hash bytea NOT NULL CHECK (length(timeline_hash) = 32),
     changed_at timestamptz NOT NULL,

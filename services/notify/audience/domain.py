@@ -21,8 +21,10 @@ from libs.contracts.dispatch import (
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
+    OrderCorrected,
     OrderEscalated,
     OrderExtended,
+    OrderMoved,
     OrderOffered,
     OrderOverdue,
     OrderRescheduled,
@@ -36,6 +38,7 @@ from libs.contracts.dispatch import (
 from libs.contracts.incident import (
     CaseAppointmentChanged,
     CaseClosed,
+    CaseCorrected,
     CaseMerged,
     CaseRegistered,
     CaseRejected,
@@ -71,7 +74,8 @@ class Orgs:
     fields: tuple[str, ...]
 
 
-Audience = Reporter | Members | Orgs
+Staff = tuple[Members, Orgs]
+Audience = Reporter | Members | Orgs | Staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,17 @@ RULES: Mapping[type[Event], Rule] = {
     OrderSuspended: Rule("suspended", Members("member_id"), ("until",)),
     CaseAppointmentChanged: Rule("appointment_changed", Reporter(), ("case_no", "appointment")),
     OrderRescheduled: Rule("rescheduled", Members("member_ids"), ("appointment", "handle_by")),
+    CaseCorrected: Rule("corrected", Reporter(), ("case_no", "category_name", "place", "reason")),
+    OrderCorrected: Rule(
+        "order_corrected",
+        Members("member_ids"),
+        ("case_no", "category_name", "summary", "place", "reason", "handle_by"),
+    ),
+    OrderMoved: Rule(
+        "order_moved",
+        (Members("taken_from"), Orgs(("from_org", "org_id"))),
+        ("case_no", "category_name", "place", "from_unit_name", "unit_name", "reason"),
+    ),
     OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
     AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
     OrderSentDown: Rule("sent_down", Orgs(("from_org", "to_org")), ("from_unit", "to_unit", "to_level", "reason")),
@@ -163,6 +178,8 @@ def recipient_ids(fact: Event, audience: Audience, reporters: Sequence[str]) -> 
             return [member(m) for m in dict.fromkeys(_named(fact, field))]
         case Orgs(fields):
             return [org(o) for o in dict.fromkeys(o for field in fields for o in _named(fact, field))]
+        case (members, orgs):
+            return [*recipient_ids(fact, members, reporters), *recipient_ids(fact, orgs, reporters)]
 
 
 def _named(fact: Event, field: str) -> Sequence[str]:

@@ -10,9 +10,9 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.contracts.dispatch import InspectionAssigned, InspectionKind, InspectionLapsed, InspectionRaised
-from libs.contracts.incident import VerifyAsked
+from libs.contracts.incident import CaseCorrected, VerifyAsked
 from services.dispatch.calendar.domain import deadline
-from services.dispatch.inspections.domain.inspection import Inspected, Inspection, State, about
+from services.dispatch.inspections.domain.inspection import Inspected, Inspection, State, about, cancel
 from services.dispatch.orders.domain.offering import ANYBODY, DESK_CLOCKS, candidates
 from services.dispatch.orders.domain.order import Order
 from services.dispatch.routing.domain import RoutedTo, Unrouted
@@ -105,6 +105,35 @@ def lapse(of: Inspection, street: Street, loads: Workload, now: datetime) -> Ins
 def hand_over(of: Inspection, street: Street, loads: Workload, now: datetime) -> Inspected:
     """The member is away: another has what is left of the time."""
     return _ask(of, _nearest(of, street, loads), street, now)
+
+
+def correct_verification(
+    of: Inspection, case: CaseCorrected, routed: RoutedTo | Unrouted, street: Street, loads: Workload, now: datetime
+) -> Inspected:
+    """The report says something else. Who was asked goes on where that is near; else somebody near is sent instead.
+
+    The time to look stays as it is, unless it is over.
+    """
+    row = routed.responsibility
+    right = replace(
+        of,
+        category=case.category,
+        category_name=case.category_name,
+        summary=case.summary,
+        place=case.place,
+        unit=routed.unit.code,
+        org_id=_above(routed.unit.code, street),
+        skills=row.skills if row else ANYBODY,
+        without=_each_once(case.reported_by_member),
+        due_at=of.due_at if of.due_at > now else deadline(now, of.clock, street.calendar),
+    )
+    if of.member_id not in (None, case.reported_by_member) and (right.unit, right.skills) == (of.unit, of.skills):
+        told = _ask(right, of.member_id, street, now)
+        return Inspected(replace(told.inspection, asked=of.asked), told.facts)
+    right = replace(right, asked=())
+    sent = _ask(right, _nearest(right, street, loads), street, now)
+    relieved = cancel(of, now).facts if sent.inspection.member_id != of.member_id else ()
+    return Inspected(sent.inspection, (*relieved, *sent.facts))
 
 
 def _nearest(of: Inspection, street: Street, loads: Workload, preferred: str | None = None) -> str | None:

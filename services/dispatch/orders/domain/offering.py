@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
+from libs.contracts.incident import CaseContent
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.orders.domain.appointment import claim_deadline, explained, handle_deadline
@@ -54,6 +56,22 @@ class NewCase:
     documents: tuple[str, ...] = ()
     request_kind: RequestKind = RequestKind.SNAPSHOT
 
+    @classmethod
+    def of(cls, case: CaseContent, opening: int, appointment: Appointment | None) -> Self:
+        return cls(
+            case.case_id,
+            case.case_no,
+            case.category,
+            case.category_name,
+            case.summary,
+            case.reported_by_member,
+            case.place,
+            opening,
+            appointment,
+            case.documents,
+            case.request_kind,
+        )
+
 
 def dispatch(
     order_id: UUID,
@@ -64,6 +82,34 @@ def dispatch(
     now: datetime,
 ) -> Changed:
     """Make the order and offer it. `now` is when the case was registered (or reopened), so a redelivery agrees."""
+    order, first = make(order_id, case, routed, street, workload, now)
+    dispatched = OrderDispatched(
+        **about(order, now),
+        case_no=order.case_no,
+        category=order.category,
+        unit=order.unit,
+        unit_name=routed.unit.name,
+        org_id=order.org_id,
+        level=order.level,
+        claim_by=order.claim_by,
+        handle_by=order.handle_by,
+        check_by=order.check_by,
+        because=order.because,
+        responsibility_version=order.responsibility_version,
+    )
+    offered = offer(order, first, street, now)
+    return Changed(offered.order, (dispatched, *offered.facts))
+
+
+def make(
+    order_id: UUID,
+    case: NewCase,
+    routed: RoutedTo | Unrouted,
+    street: Street,
+    workload: Workload,
+    now: datetime,
+) -> tuple[Order, tuple[str, ...]]:
+    """The order as it begins where it is routed to, not offered yet, and the members who shall hear of it first."""
     row = routed.responsibility
     clocks = row.clocks if row else DESK_CLOCKS
     claim_by = claim_deadline(now, clocks.claim, case.appointment, street.calendar)
@@ -116,22 +162,7 @@ def dispatch(
         responsibility_version=row.version if row else None,
         skills=skills,
     )
-    dispatched = OrderDispatched(
-        **about(order, now),
-        case_no=order.case_no,
-        category=order.category,
-        unit=order.unit,
-        unit_name=routed.unit.name,
-        org_id=order.org_id,
-        level=order.level,
-        claim_by=order.claim_by,
-        handle_by=order.handle_by,
-        check_by=order.check_by,
-        because=order.because,
-        responsibility_version=order.responsibility_version,
-    )
-    offered = offer(order, hearing.first, street, now)
-    return Changed(offered.order, (dispatched, *offered.facts))
+    return order, hearing.first
 
 
 @dataclass(frozen=True, slots=True)

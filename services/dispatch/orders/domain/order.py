@@ -50,6 +50,7 @@ class Move(StrEnum):
     WARN = "warn"
     LAPSE = "lapse"
     CANCEL = "cancel"
+    CORRECT = "correct"
 
 
 HELD = (State.CLAIMED, State.HANDLING)
@@ -92,6 +93,7 @@ MOVES: Table[State, Move] = Table(
             "approvals",
         ),
         Transition(Move.RESCHEDULE, "改约", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
+        Transition(Move.CORRECT, "更正", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
         Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Role.HIGHER, (Need.NOTE,)),
         Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Role.CLOCK),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Role.CLOCK),
@@ -160,6 +162,7 @@ class Order:
     held_by: tuple[str, ...] = ()
     """Everybody who has ever had it: none of them is sent to check it."""
     appointment_changes: int = 0
+    corrections: int = 0
 
     @property
     def appointment(self) -> Appointment | None:

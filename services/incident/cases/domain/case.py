@@ -12,9 +12,11 @@ from libs.contracts.dispatch import (
     OrderAssigned,
     OrderChecked,
     OrderClaimed,
+    OrderCorrected,
     OrderDispatched,
     OrderExtended,
     OrderHandled,
+    OrderMoved,
     OrderRescheduled,
     OrderResumed,
 )
@@ -48,6 +50,8 @@ class Move(StrEnum):
     VOID = "void"
     MERGE = "merge"
     UNMERGE = "unmerge"
+    CORRECT = "correct"
+    REWORD = "reword"
 
 
 # Dispatch alone knows how its order stands and its facts come in any order, so they move a registered case from
@@ -99,6 +103,15 @@ TRANSITIONS: Table[State, Move] = Table(
             Role.ACCEPTOR,
         ),
         Transition(Move.UNMERGE, "取消合并", (State.MERGED,), State.REGISTERED, Role.ACCEPTOR, (Need.NOTE,)),
+        Transition(
+            Move.CORRECT,
+            "更正",
+            (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS),
+            None,
+            Role.ACCEPTOR,
+            (Need.REASON,),
+        ),
+        Transition(Move.REWORD, "更正文字", tuple(State), None, Role.ACCEPTOR, (Need.REASON,), "correct"),
         Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
         Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Role.FACT),
         Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
@@ -183,13 +196,16 @@ def decide(case: Standing, move: Move) -> Standing | Impossible:
     if isinstance(found, Impossible):
         return found
     state = found.leads(case.state)
-    return replace(case, state=state, opened=case.opened + (state is State.REGISTERED))
+    registered = found.target is State.REGISTERED
+    return replace(case, state=state, opened=case.opened + registered)
 
 
 def apply_order_fact(case: Standing, fact: OrderEvent) -> Standing:
     """The case after a fact about its order. The end is the same for every order in which facts arrive."""
     match fact:
-        case OrderDispatched() | OrderExtended() | OrderRescheduled() | OrderResumed():
+        case (
+            OrderDispatched() | OrderExtended() | OrderRescheduled() | OrderResumed() | OrderCorrected() | OrderMoved()
+        ):
             return _promised(case, Promise(fact.occurred_at, fact.handle_by))
         case OrderClaimed() | OrderAssigned():
             return _moved(case, Move.CLAIM, fact)

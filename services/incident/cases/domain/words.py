@@ -46,6 +46,7 @@ STEP_WORDS: Mapping[str, Words] = {
     "suspended": _words("经批准暂缓办理", "Put off, as approved"),
     "resumed": _words("恢复办理", "Worked on again"),
     "appointment_changed": _words("已改约", "Another appointment was made"),
+    "corrected": _words("已更正", "Corrected"),
     "supervised": _words("上级督办", "Followed up by a higher level"),
     "sent_down": _words("已下派", "Passed to the level below"),
     "overdue": _words("已超时，正在督办", "Overdue, being followed up"),
