@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 
 class Language(StrEnum):
@@ -49,6 +49,24 @@ class Sentence:
 def joined(sentences: Iterable[Sentence], between: str = "\n") -> Sentence:
     found = list(sentences)
     return Sentence(between.join(each.zh for each in found), between.join(each.en for each in found))
+
+
+def told(value: Any, language: Language) -> Any:
+    """Data for JSON, in which sentences are told in the language."""
+    match value:
+        case Sentence():
+            return value.told(language)
+        case dict():
+            return {name: told(each, language) for name, each in value.items()}
+        case list():
+            return [told(each, language) for each in value]
+        case _:
+            return value
+
+
+def none_in_street(tenant: str, zh: str, en: str) -> Sentence:
+    """What somebody named, such as an order by its id, is not there."""
+    return Sentence(f"街道 {tenant} 没有{zh}。", f"Street {tenant} has no {en}.")
 
 
 class Unfit(ValueError):

@@ -51,7 +51,7 @@ ROLES: Mapping[Role, Label] = {
     Role.CLOCK: Label("the clock", "时钟"),
     Role.FACT: Label("a fact of another service", "其他服务的事件"),
 }
-BY_ITSELF = frozenset({Role.CLOCK, Role.FACT})
+NOT_STAFF = frozenset({Role.CLOCK, Role.FACT, Role.REPORTER})
 
 
 class Need(StrEnum):
@@ -139,8 +139,8 @@ class Table(Generic[S, M]):
         return tuple(t for t in self.transitions if t.move is move)
 
     def allowed(self, state: S) -> tuple[Transition[S, M], ...]:
-        """What somebody may do in a state: moves that clocks and facts make are left out."""
-        return tuple(t for t in self.transitions if state in t.origins and t.who not in BY_ITSELF)
+        """What somebody of the staff may do in a state."""
+        return tuple(t for t in self.transitions if state in t.origins and t.who not in NOT_STAFF)
 
     def impossible(self, state: S, move: M) -> Impossible:
         allowed = self.allowed(state)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.chassis.db.database import Database
 from libs.contracts.message import Command, Event, Message
-from libs.sentences import Language, Sentence
+from libs.sentences import Language, Sentence, none_in_street
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -82,12 +82,16 @@ class Refused:
 
     status: int
     title: str
-    detail: Sentence | str
+    detail: Sentence
     extra: dict[str, Any] = field(default_factory=dict)
 
     def told(self, language: Language) -> str:
-        """The detail in a language; what only English has been written for stays English."""
-        return self.detail.told(language) if isinstance(self.detail, Sentence) else self.detail
+        return self.detail.told(language)
+
+
+def not_in_street(tenant: str, zh: str, en: str) -> Refused:
+    """What a command names, such as an order by its id, is not there."""
+    return Refused(404, "Not found", none_in_street(tenant, zh, en))
 
 
 Answer = Done | Refused

@@ -30,7 +30,7 @@ from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.message import Tenant
 from libs.contracts.problem import Problem
-from libs.sentences import Language, Sentence, joined
+from libs.sentences import Language, Sentence, joined, told
 from libs.validation import sentence_of
 
 MAX_BODY_BYTES = 256 * 1024
@@ -118,9 +118,9 @@ async def _language(request: Request) -> Language:
 LanguageDep = Annotated[Language, Depends(_language)]
 
 
-def problem(status: int, title: str, detail: Sentence | str, language: Language, **extra: Any) -> JSONResponse:
-    """A refusal in somebody's language; what only English has been written for stays English."""
-    body = {**Problem.of(status, title, Refused(status, title, detail).told(language)).model_dump(), **extra}
+def problem(status: int, title: str, detail: Sentence, language: Language, **extra: Any) -> JSONResponse:
+    """A refusal in somebody's language, with whatever else it says."""
+    body = {**Problem.of(status, title, detail.told(language)).model_dump(), **told(extra, language)}
     if language is Language.ZH:
         body["title"] = TITLES.get(title, title)
     headers = {"content-language": str(language), "vary": "accept-language"}
@@ -149,7 +149,7 @@ TITLES: Mapping[str, str] = {
 """Of problems, in Chinese; their types come from the English."""
 
 
-def not_found(what: Sentence | str) -> RefusedRequest:
+def not_found(what: Sentence) -> RefusedRequest:
     return RefusedRequest(Refused(404, "Not found", what))
 
 
@@ -166,7 +166,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     language = language_of(request.scope)
     wrong = [(".".join(str(part) for part in each["loc"]), sentence_of(each)) for each in error.errors()]
-    errors = [{"field": field, "wrong": sentence.told(language)} for field, sentence in wrong]
+    errors = [{"field": field, "wrong": sentence} for field, sentence in wrong]
     if any(each["type"] == "json_invalid" for each in error.errors()):
         not_json = Sentence("请求内容必须是 JSON（RFC 8259）。", "The body must be JSON (RFC 8259).")
         return problem(400, "Not JSON", not_json, language, errors=errors)
@@ -176,7 +176,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), str(error.detail), language_of(request.scope))
+    title = str(error.detail)
+    detail = Sentence(TITLES.get(title, title), title)
+    return problem(error.status_code, title, detail, language_of(request.scope))
 
 
 async def _not_taken(request: Request, error: Exception) -> JSONResponse:

@@ -308,6 +308,7 @@ class OrderHandled(OrderEvent, fact="handled"):
     category: CategoryCode
     on_time: bool
     documents_returned: Documents = ()
+    result: str = Field("", description="What was done, in words for the reporter.")
 
 
 class OrderChecked(OrderEvent, fact="checked"):
@@ -324,6 +325,7 @@ class OrderChecked(OrderEvent, fact="checked"):
     own_report: bool
     in_kpis: bool = True
     note: str = Field("", description="Where the check failed: what is missing.")
+    result: str = Field("", description="Where it passed: what was done, in words for the reporter.")
 
 
 class InspectionEvent(CaseEvent):

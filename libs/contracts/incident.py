@@ -187,6 +187,7 @@ class CaseClosed(CaseEvent, fact="closed"):
     case_no: str
     order_id: UUID
     reporter_id: UUID | None = None
+    result: str = Field("", description="What was done, in words for the reporter, without anything like a contact.")
 
 
 class CaseEvaluated(CaseEvent, fact="evaluated"):

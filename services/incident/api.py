@@ -11,8 +11,10 @@ from services.incident.duplicates import api as duplicates
 from services.incident.feedback import api as feedback
 from services.incident.intake import api as intake
 from services.incident.merging import api as merging
+from services.incident.notes import api as notes
 from services.incident.street_evaluations import api as street_evaluations
 from services.incident.tracking import api as tracking
+from services.incident.withdrawing import api as withdrawing
 
 # Routes are tried in their sequence, and reports are what comes most often.
 ROOMS = (
@@ -27,6 +29,8 @@ ROOMS = (
     correcting,
     merging,
     street_evaluations,
+    notes,
+    withdrawing,
 )
 
 routes = [route for room in ROOMS for route in room.router.routes]

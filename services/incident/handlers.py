@@ -10,9 +10,24 @@ from services.incident.decisions import handlers as decisions
 from services.incident.feedback import handlers as feedback
 from services.incident.intake import handlers as intake
 from services.incident.merging import handlers as merging
+from services.incident.notes import handlers as notes
 from services.incident.progress import handlers as progress
 from services.incident.street_evaluations import handlers as street_evaluations
+from services.incident.withdrawing import handlers as withdrawing
 
 router = EventRouter("incident")
-for room in (intake, categories, decisions, progress, merging, correcting, appointments, feedback, street_evaluations):
+ROOMS = (
+    intake,
+    categories,
+    decisions,
+    progress,
+    merging,
+    correcting,
+    appointments,
+    feedback,
+    street_evaluations,
+    notes,
+    withdrawing,
+)
+for room in ROOMS:
     router.include(room.router)

@@ -22,6 +22,7 @@ from libs.chassis import http
 from libs.chassis.db.database import autocommit, connect, transaction
 from libs.chassis.handling import timers
 from libs.chassis.telemetry.failures import Failures
+from libs.sentences import Sentence
 from tests.support.probe import Reminder, database, heard, probe, registered, router
 from tests.support.stage import NOON, Stage, fresh_streams, until
 
@@ -273,7 +274,7 @@ async def test_a_fault_is_answered_on_a_connection_that_lives_on() -> None:
 
     @app.post("/unread")
     async def unread() -> None:
-        raise http.not_found("nothing of the body was read")
+        raise http.not_found(Sentence("没有读取内容", "nothing of the body was read"))
 
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, http="httptools", log_level="critical", lifespan="off"))

@@ -27,7 +27,10 @@ async def test_an_accepted_report_is_registered_once(incident: Stage) -> None:
     answers = await asyncio.gather(*(decide(incident, case, "accept") for _ in range(3)))
     assert sorted(a.status_code for a in answers) == [200, 409, 409]
     conflict = next(a.json() for a in answers if a.status_code == 409)
-    assert (conflict["state"], [a["move"] for a in conflict["allowed"]]) == ("registered", ["void", "merge"])
+    assert (conflict["state"], [a["move"] for a in conflict["allowed"]]) == (
+        "registered",
+        ["void", "merge", "correct", "reword"],
+    )
     [registered] = await incident.said(CaseRegistered)
     assert registered.summary == "路灯不亮，电话…"
     assert registered.place.name == "儒林"
@@ -55,7 +58,15 @@ async def test_what_is_found_on_site_decides_whether_a_report_becomes_a_case(inc
     true, untrue = await report(incident, "11003"), await report(incident, "11003")
     assert (await view(incident, true))["state"] == "verifying"
     accepted = await decide(incident, true, "accept")
-    assert [a["move"] for a in accepted.json()["allowed"]] == ["reject", "confirm", "disprove", "void", "merge"]
+    assert [a["move"] for a in accepted.json()["allowed"]] == [
+        "reject",
+        "confirm",
+        "disprove",
+        "void",
+        "merge",
+        "correct",
+        "reword",
+    ]
     assert (await decide(incident, true, "verify", true_report=True, note="属实")).json()["state"] == "registered"
     assert (await decide(incident, untrue, "verify", true_report=False, note="灯亮着")).json()["state"] == "rejected"
     assert [r.case_no for r in await incident.said(CaseRegistered)] == [true.case_no]

@@ -8,9 +8,10 @@ from typing import Any
 from libs.contracts.services import SERVICES
 from services.incident.appointments.domain import ChangeOwnAppointment
 from services.incident.feedback.domain import EvaluateCase
+from services.incident.withdrawing.domain import WithdrawCase
 from wangge.wiring import router_of
 
-OF_REPORTERS = {ChangeOwnAppointment, EvaluateCase}
+OF_REPORTERS = {ChangeOwnAppointment, EvaluateCase, WithdrawCase}
 """Who knows but a tracking code need not say the street."""
 
 

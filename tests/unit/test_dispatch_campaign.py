@@ -23,7 +23,7 @@ from services.dispatch.campaigns.domain.campaign import (
     upcoming,
     what_is_wrong,
 )
-from services.dispatch.campaigns.domain.recurrence import NoRecurrence, checked
+from services.dispatch.campaigns.domain.recurrence import NoRecurrence, checked, noticed
 from tests.support.campaigns import PLAN
 from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
@@ -97,6 +97,28 @@ def test_a_rule_that_cannot_be_followed_is_refused_with_what_would_be_right(rule
         checked(rule, PLAN.begins_at)
 
 
+@pytest.mark.parametrize(
+    ("rule", "last"),
+    [
+        ("FREQ=MONTHLY", "FREQ=MONTHLY;BYMONTHDAY=-1"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,30;BYHOUR=9", "FREQ=MONTHLY;BYMONTHDAY=-1;BYHOUR=9"),
+        ("FREQ=MONTHLY;BYMONTHDAY=28", None),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", None),
+        ("FREQ=MONTHLY;BYDAY=1MO", None),
+        ("FREQ=WEEKLY;BYDAY=MO;WKST=SU", None),
+    ],
+)
+def test_months_that_a_rule_passes_over_are_said_and_the_last_day_is_offered(rule: str, last: str | None) -> None:
+    on_a_31st = datetime(2026, 10, 31, 1, 0, tzinfo=UTC)
+    checked(rule, on_a_31st)
+    notice = noticed(rule, on_a_31st)
+    assert (notice is None) == (last is None)
+    if notice is not None and last is not None:
+        assert last in notice.zh
+        assert last in notice.en
+        checked(last, on_a_31st)
+
+
 def test_a_campaign_did_not_begin_longer_ago_than_can_be_counted() -> None:
     [wrong] = what_is_wrong(replace(PLAN, begins_at=NOON - timedelta(days=4000)), STREET, NOON)
     assert wrong.field == "begins_at"
@@ -127,12 +149,12 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
 
 def test_an_area_below_the_level_is_refused() -> None:
     [wrong] = what_is_wrong(replace(PLAN, areas=(f"{ROOT}20101",), level=Level.GRID), STREET, NOON)
-    assert wrong.wrong == f"{ROOT}20101 is a micro_grid, in which there is no grid"
+    assert wrong.wrong.en == f"{ROOT}20101 is a micro_grid, in which there is no grid"
 
 
 def test_a_campaign_whose_time_is_over_cannot_begin() -> None:
     [wrong] = what_is_wrong(replace(PLAN, ends_at=NOON - timedelta(days=1)), STREET, NOON)
-    assert "no round would begin any more" in wrong.wrong
+    assert "no round would begin any more" in wrong.wrong.en
 
 
 def test_a_change_holds_for_what_begins_later() -> None:

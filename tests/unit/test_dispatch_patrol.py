@@ -100,7 +100,7 @@ def test_a_visit_from_elsewhere_is_kept_and_flagged() -> None:
 
 def test_a_visit_of_the_future_or_from_before_the_round_is_refused() -> None:
     assert [w.field for w in refused(said(NOON + timedelta(hours=1)), now=NOON)] == ["visited_at"]
-    assert [w.wrong for w in refused(said(NOON - timedelta(hours=1)))] == ["the round begins at 2026-11-23 12:00"]
+    assert [w.wrong.en for w in refused(said(NOON - timedelta(hours=1)))] == ["the round begins at 2026-11-23 12:00"]
 
 
 def test_only_members_of_the_street_visit() -> None:
@@ -133,7 +133,7 @@ CHECKLIST = (
     ],
 )
 def test_answers_fit_the_checklist_or_are_refused_by_name(answers: tuple[Answer, ...], wrong: list[str]) -> None:
-    assert [w.wrong for w in wrong_answers(CHECKLIST, answers)] == wrong
+    assert [w.wrong.en for w in wrong_answers(CHECKLIST, answers)] == wrong
 
 
 def test_a_visit_is_known_again_by_what_it_says_and_not_by_its_key() -> None:

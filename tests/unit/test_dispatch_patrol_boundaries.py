@@ -76,7 +76,7 @@ def test_who_serves_the_whole_street_is_near_to_it_and_not_to_every_unit() -> No
 def test_a_campaign_that_ends_at_the_instant_it_begins_is_told_what_is_wrong_with_that() -> None:
     begins_at = NOON + timedelta(days=1)
     [wrong] = what_is_wrong(replace(PLAN, begins_at=begins_at, ends_at=begins_at), STREET, NOON)
-    assert (wrong.field, wrong.wrong) == ("ends_at", "it must be later than begins_at")
+    assert (wrong.field, wrong.wrong.en) == ("ends_at", "it must be later than begins_at")
     assert what_is_wrong(replace(PLAN, begins_at=begins_at, ends_at=begins_at + timedelta(days=3)), STREET, NOON) == []
 
 
@@ -117,7 +117,7 @@ def test_an_item_of_a_checklist_is_required_and_needs_no_photo_where_nothing_els
 
 def test_a_level_of_which_an_area_has_no_unit_is_refused() -> None:
     [wrong] = what_is_wrong(replace(PLAN, areas=(f"{ROOT}203",)), STREET, NOON)
-    assert (wrong.field, wrong.wrong) == ("level", f"there is no micro_grid in {ROOT}203")
+    assert (wrong.field, wrong.wrong.en) == ("level", f"there is no micro_grid in {ROOT}203")
 
 
 @pytest.mark.parametrize("state", PatrolState)

@@ -68,8 +68,8 @@ def test_an_errand_without_either_is_for_any_time() -> None:
 def test_papers_are_named_once_and_without_their_numbers(documents: tuple[str, ...]) -> None:
     refusal = unfit(ERRAND.model_copy(update={"documents": documents}), NOON)
     assert refusal is not None
-    assert "1380000" not in refusal.detail
-    assert "199001" not in refusal.detail
+    assert "1380000" not in refusal.detail.en
+    assert "199001" not in refusal.detail.en
 
 
 @pytest.mark.parametrize("name", ["身份证", "户口簿（本人）", "2025年度纳税证明", "低保证 2 份", "Form A-12"])

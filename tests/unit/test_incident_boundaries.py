@@ -82,7 +82,7 @@ def test_text_and_name_of_a_place_are_refused_with_a_nul_character() -> None:
 
 
 def test_a_refusal_names_what_was_wrong() -> None:
-    assert "key k-1" in key_used(REPORT).detail.replace("Idempotency-Key", "key")
+    assert "key k-1" in key_used(REPORT).detail.en.replace("Idempotency-Key", "key")
     assert key_used(REPORT).title == "Key used for another report"
     assert unknown_category(REPORT, street_known=True).title == "Unknown category"
     assert unknown_category(REPORT, street_known=False).title == "Unknown street"
@@ -209,7 +209,7 @@ def test_days_apart_are_days_of_twenty_four_hours() -> None:
 
 
 def test_a_case_that_is_not_here_is_named_with_its_street() -> None:
-    assert no_case("370784004", "20261123-000001") == "Street 370784004 has no case 20261123-000001."
+    assert no_case("370784004", "20261123-000001").en == "Street 370784004 has no case 20261123-000001."
 
 
 def test_the_latest_passed_check_is_the_closing_whichever_is_heard_last() -> None:

@@ -93,7 +93,7 @@ def test_after_fourteen_days_to_the_microsecond_it_is_too_late_and_settled() -> 
     just_after = LATER + timedelta(microseconds=1)
     late = evaluate(closed(), None, True, None, just_after)
     assert isinstance(late, Conflict)
-    assert "14 days" in late.detail
+    assert "14 days" in late.detail.en
     settled = settle(closed(), closing, just_after)
     assert settled is not None
     assert settled.settled_at == LATER
@@ -126,7 +126,7 @@ def test_an_evaluation_of_a_closing_that_is_past_is_not_taken_for_the_next_one()
 def test_only_a_closed_case_is_evaluated(state: State) -> None:
     refused = evaluate(Standing(state), None, True, None, NOON)
     assert isinstance(refused, Conflict)
-    assert state in refused.detail
+    assert state in refused.detail.en
 
 
 @pytest.mark.parametrize("tenant", ["３７０７８４００４", "٣٧٠٧٨٤٠٠٤"])

@@ -32,11 +32,11 @@ def test_a_closing_is_evaluated_once_and_the_same_again_is_the_same_answer() -> 
 def test_an_evaluation_is_not_changed_and_whoever_tries_hears_what_was_said(other: StreetEvaluation) -> None:
     refused = evaluate(CLOSED, GOOD, other)
     assert isinstance(refused, Conflict)
-    assert "M0003 has evaluated this closing as good" in refused.detail
+    assert "M0003 has evaluated this closing as good" in refused.detail.en
 
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.CLOSED])
 def test_only_a_closed_case_is_evaluated(state: State) -> None:
     refused = evaluate(Standing(state, closing=CLOSED.closing), None, GOOD)
     assert isinstance(refused, Conflict)
-    assert state in refused.detail
+    assert state in refused.detail.en

@@ -20,6 +20,7 @@ class Lamp(StrEnum):
 class Turn(StrEnum):
     ON = "turn_on"
     REPORT = "report"
+    COMPLAIN = "complain"
     BURN = "burn"
 
 
@@ -28,7 +29,8 @@ LAMP = Table(
     {Lamp.OUT: "灭", Lamp.LIT: "亮"},
     (
         Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.LIT, Role.HANDLER, (Need.REASON, Need.PHOTO)),
-        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Role.REPORTER, action="reports"),
+        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Role.MEMBER, action="reports"),
+        Transition(Turn.COMPLAIN, "投诉", (Lamp.OUT, Lamp.LIT), None, Role.REPORTER),
         Transition(Turn.BURN, "烧毁", (Lamp.LIT,), Lamp.OUT, Role.CLOCK),
     ),
 )
@@ -46,13 +48,13 @@ def test_a_refusal_names_the_moves_that_there_are_and_what_they_need() -> None:
         "zh": "上报",
         "action": "reports",
         "leads_to": None,
-        "who": "reporter",
+        "who": "member",
         "needs": [],
     }
     assert [t.shown() for t in refused.allowed] == [{**on, "needs": ["reason", "photo"]}, report]
 
 
-def test_what_only_a_clock_moves_is_offered_to_nobody() -> None:
+def test_what_only_a_clock_or_the_reporter_moves_is_offered_to_nobody_of_the_staff() -> None:
     nothing = Sentence("灯亮，现在不能开灯", "the lamp is lit: turn_on is not possible now")
     assert LAMP.impossible(Lamp.LIT, Turn.ON) == Impossible(nothing, ())
 

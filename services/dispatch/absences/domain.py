@@ -9,6 +9,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from libs.contracts.dispatch import MemberAbsent
+from libs.sentences import Sentence, none_in_street
+from libs.street_time import local_minutes
 from services.dispatch.orders.domain.order import Order
 from services.dispatch.street.domain.street import Member
 
@@ -38,20 +40,23 @@ class Absence:
 class NotRecorded:
     """Why an absence cannot be recorded."""
 
-    reason: str
+    reason: Sentence
 
 
 def record(wanted: Absence, member: Member | None, others: Iterable[Absence], now: datetime) -> Absence | NotRecorded:
     """The absence as it is kept: asked for twice it is the same. `others` are the member's that are not over."""
     if member is None:
-        return NotRecorded(f"{wanted.member_id} is not a member of this street")
+        return NotRecorded(none_in_street(wanted.tenant, f"成员 {wanted.member_id}", f"member {wanted.member_id}"))
     if wanted.until_at <= max(now, wanted.from_at):
-        return NotRecorded("an absence ends after it begins, and not before now")
+        en = "An absence ends after it begins, and not before now."
+        return NotRecorded(Sentence("请假的结束应晚于开始，且不早于现在。", en))
     for other in others:
         if (other.from_at, other.until_at, other.reason) == (wanted.from_at, wanted.until_at, wanted.reason):
             return other
         if other.from_at < wanted.until_at and wanted.from_at < other.until_at:
-            return NotRecorded(f"{wanted.member_id} is absent from {other.from_at} until {other.until_at} already")
+            since, until = local_minutes(other.from_at), local_minutes(other.until_at)
+            zh = f"{wanted.member_id} 已请假：{since} 至 {until}。"
+            return NotRecorded(Sentence(zh, f"{wanted.member_id} is absent from {since} until {until} already."))
     return wanted
 
 

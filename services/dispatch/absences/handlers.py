@@ -9,7 +9,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from libs.chassis.db.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer, not_in_street
 from libs.chassis.handling import timers
 from libs.contracts.message import Event
 from services.dispatch.absences import tables as absence_tables
@@ -68,7 +68,7 @@ async def end_absences(commands: Batch[EndAbsence], db: Database) -> list[Answer
     for command in commands:
         absence = known.get(command.absence_id)
         if absence is None or absence.tenant != command.tenant:
-            answers.append(Refused(404, "Not found", f"there is no absence {command.absence_id} in this street"))
+            answers.append(not_in_street(command.tenant, f"请假 {command.absence_id}", f"absence {command.absence_id}"))
             continue
         if absence.until_at > commands.now:
             absence = back[absence.absence_id] = replace(absence, until_at=commands.now)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, not_in_street
 from services.dispatch.approvals import domain as approval
 from services.dispatch.approvals import tables
 from services.dispatch.approvals.domain import Approval, AskApproval, DecideApproval
@@ -54,7 +54,9 @@ async def decide_approvals(commands: Batch[DecideApproval], db: Database) -> lis
     ) -> Decision | Refused:
         asked = decided.get(c.approval_id) or known.get(c.approval_id)
         if asked is None or asked.order_id != order.order_id:
-            return Refused(404, "Not found", f"nothing was asked for under {c.approval_id} about this order")
+            return not_in_street(
+                c.tenant, f"该工单的申请 {c.approval_id}", f"approval {c.approval_id} about this order"
+            )
         answered = approval.decide(order, asked, member, c.approve, c.answer, street, commands.now)
         if isinstance(answered, Refusal):
             return answered

@@ -13,6 +13,7 @@ from libs.chassis.db.ids import new_id
 from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.contracts.message import CategoryCode, GridCode, Tenant
 from libs.contracts.values import Level, MemberKind
+from libs.sentences import none_in_street
 from services.dispatch.campaigns import tables as campaign_tables
 from services.dispatch.campaigns.bodies import Moment, Name
 from services.dispatch.campaigns.domain import campaign as domain
@@ -102,7 +103,7 @@ async def list_campaigns(db: DatabaseDep, tenant: OfStreet) -> list[CampaignView
 async def show_campaign(campaign_id: UUID, tenant: OfStreet, db: DatabaseDep) -> CampaignView:
     found = (await campaign_tables.campaigns_by_id(db, [campaign_id], lock=False)).get(campaign_id)
     if found is None or found.tenant != tenant:
-        raise not_found(f"there is no campaign {campaign_id} in {tenant}")
+        raise not_found(none_in_street(tenant, f"专项行动 {campaign_id}", f"campaign {campaign_id}"))
     return _campaign(found)
 
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 from uuid import UUID
 
 from libs.chassis.db.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer, not_in_street
 from libs.chassis.handling import timers
+from libs.sentences import Sentence, joined
 from libs.transitions import Impossible
 from services.dispatch.campaigns import tables as campaign_tables
 from services.dispatch.campaigns.domain import campaign
@@ -17,6 +18,7 @@ from services.dispatch.campaigns.domain.campaign import Campaign, Wrong
 from services.dispatch.campaigns.domain.commands import BeginCampaign, MoveCampaign
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
+from services.dispatch.street.lookup import unknown_street
 
 router = EventRouter("dispatch")
 
@@ -47,12 +49,14 @@ def _begin(
     command: BeginCampaign, street: Street | None, known: dict[UUID, Campaign], new: dict[UUID, Campaign], now: datetime
 ) -> Answer:
     if street is None:
-        return Refused(404, "Not found", f"there is no street {command.tenant} here")
+        return Refused(404, "Not found", unknown_street(command.tenant))
     before = known.get(command.campaign_id)
     if before is not None and (before.tenant, before.plan) == (command.tenant, command.plan):
         return Done(before)
     if before is not None:
-        return Refused(409, "Another campaign", f"{command.campaign_id} is another campaign; a new one needs a new id")
+        zh = f"{command.campaign_id} 是另一个专项行动；新的要用新的编号。"
+        en = f"{command.campaign_id} is another campaign; a new one needs a new id."
+        return Refused(409, "Another campaign", Sentence(zh, en))
     if wrong := campaign.what_is_wrong(command.plan, street, now):
         return not_fitting(wrong)
     begun = new[command.campaign_id] = campaign.begin(command.campaign_id, command.tenant, command.plan, now)
@@ -68,7 +72,9 @@ async def move_campaigns(commands: Batch[MoveCampaign], db: Database) -> list[An
     for command in commands:
         before = found.get(command.campaign_id)
         if before is None or before.tenant != command.tenant:
-            answers.append(Refused(404, "Not found", f"there is no campaign {command.campaign_id} in this street"))
+            answers.append(
+                not_in_street(command.tenant, f"专项行动 {command.campaign_id}", f"campaign {command.campaign_id}")
+            )
             continue
         wrong = campaign.what_is_wrong(command.plan, streets[command.tenant], commands.now) if command.plan else []
         after = campaign.move(before, command.move, commands.now, command.plan)
@@ -95,4 +101,5 @@ async def schedule_next_rounds(db: Database, campaigns: Iterable[Campaign]) -> N
 
 def not_fitting(wrong: Sequence[Wrong]) -> Refused:
     errors = [{"field": each.field, "wrong": each.wrong} for each in wrong]
-    return Refused(422, "Invalid request", "; ".join(f"{w.field}: {w.wrong}" for w in wrong), {"errors": errors})
+    named = (Sentence(f"{w.field}：{w.wrong.zh}", f"{w.field}: {w.wrong.en}") for w in wrong)
+    return Refused(422, "Invalid request", joined(named, "; "), {"errors": errors})

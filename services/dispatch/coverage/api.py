@@ -18,6 +18,7 @@ from libs.chassis.http import DatabaseDep, RefusedRequest, not_found
 from libs.chassis.pages import csv_lines
 from libs.contracts.message import GridCode, Tenant
 from libs.contracts.values import Level
+from libs.sentences import Sentence, none_in_street
 from libs.street_time import local_minutes
 from services.dispatch.coverage import tables
 from services.dispatch.coverage.domain import level_below, roll_up
@@ -102,9 +103,11 @@ async def _where(db: Database, asked: Days) -> tuple[Street, str]:
     street = await street_or_404(db, asked.tenant)
     under = asked.under or asked.tenant
     if under not in street.units:
-        raise not_found(f"the street {asked.tenant} has no unit {under}")
+        raise not_found(none_in_street(asked.tenant, f"网格单元 {under}", f"unit {under}"))
     if not timedelta(0) <= asked.until() - asked.first < timedelta(days=DAYS_AT_MOST):
-        detail = f"last: it is {asked.first} or later, and {DAYS_AT_MOST} days at most are shown at once"
+        zh = f"last：应不早于 {asked.first}，一次最多 {DAYS_AT_MOST} 天。"
+        en = f"last: it is {asked.first} or later, and {DAYS_AT_MOST} days at most are shown at once."
+        detail = Sentence(zh, en)
         raise RefusedRequest(Refused(422, "Invalid request", detail))
     return street, under
 

@@ -14,6 +14,7 @@ from libs.chassis.pages import Page, decode_cursor
 from libs.contracts.dispatch import InspectionKind
 from libs.contracts.message import MemberId, OrgId
 from libs.contracts.values import Place
+from libs.sentences import none_in_street
 from services.dispatch.inspections import tables
 from services.dispatch.inspections.domain.inspection import OPEN, AnswerInspection, Inspection, State
 from services.dispatch.orders.api import ByMember, Photos
@@ -92,7 +93,7 @@ async def list_inspections(
 async def show(inspection_id: UUID, tenant: OfStreet, request: Request, db: DatabaseDep) -> InspectionShown:
     found = await tables.one(db, tenant, inspection_id)
     if found is None:
-        raise not_found(f"there is no inspection {inspection_id} in {tenant}")
+        raise not_found(none_in_street(tenant, f"现场查看 {inspection_id}", f"inspection {inspection_id}"))
     return _shown(found, await street_or_404(db, tenant), request)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, not_in_street
 from libs.chassis.handling import timers
 from libs.contracts.incident import CaseRejected, VerifyAsked
 from libs.contracts.message import Event
@@ -70,7 +70,7 @@ async def answer_inspections(commands: Batch[AnswerInspection], db: Database) ->
     for c in commands:
         asked = found.get(c.inspection_id)
         if asked is None or asked.tenant != c.tenant:
-            answers.append(Refused(404, "Not found", f"there is no inspection {c.inspection_id} in this street"))
+            answers.append(not_in_street(c.tenant, f"现场查看 {c.inspection_id}", f"inspection {c.inspection_id}"))
             continue
         street = streets[asked.tenant]
         member = street.members.get(c.member_id)
@@ -128,7 +128,7 @@ async def hand_in_and_check(commands: Batch[HandInOrder | CheckOrder], db: Datab
 
 async def _hand_in(db: Database, batch: OrderBatch, commands: Sequence[HandInOrder], now: datetime) -> list[Answer]:
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
-        return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned)
+        return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned, c.result)
 
     return await inspecting.check_handed_in(db, batch.carry_out(commands, decide), batch.streets, now)
 
@@ -140,6 +140,6 @@ async def _check(db: Database, batch: OrderBatch, commands: Sequence[CheckOrder]
 
     def decide(c: CheckOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         asked = sent[order.order_id].asked if order.order_id in sent else ()
-        return work.check(order, member, c.passed, street, now, note=c.note, asked=asked)
+        return work.check(order, member, c.passed, street, now, note=c.note, asked=asked, result=c.result)
 
     return await inspecting.conclude_checks(db, sent, commands, batch.carry_out(commands, decide))

@@ -199,6 +199,7 @@ CREATE TABLE orders (
     documents jsonb NOT NULL DEFAULT '[]',
     appointment_changes smallint NOT NULL DEFAULT 0 CHECK (appointment_changes >= 0),
     corrections smallint NOT NULL DEFAULT 0 CHECK (corrections >= 0),
+    result text NOT NULL DEFAULT '',
     CHECK (num_nulls(appointment_starts_at, appointment_ends_at) IN (0, 2)),
     CHECK (appointment_starts_at < appointment_ends_at),
     CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),

@@ -17,6 +17,7 @@ from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
 from libs.contracts.message import CategoryCode, GridCode, MemberId
 from libs.contracts.values import Level, Place
+from libs.sentences import none_in_street
 from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
 from services.dispatch.order_lists import tables as list_tables
@@ -119,7 +120,7 @@ async def counts(db: DatabaseDep, tenant: OfStreet) -> dict[str, int]:
 async def show(order_id: UUID, tenant: OfStreet, request: Request, db: DatabaseDep) -> OrderShown:
     found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
     if found is None or found.tenant != tenant:
-        raise not_found(f"there is no order {order_id} in {tenant}")
+        raise not_found(none_in_street(tenant, f"工单 {order_id}", f"order {order_id}"))
     [shown] = await _shown([found], await street_or_404(db, tenant), request, db)
     return shown
 

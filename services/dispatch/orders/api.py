@@ -7,12 +7,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool, StringConstraints
 
 from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
-from libs.contracts.values import Documents, Level, Place, Reach
+from libs.contracts.values import Documents, Level, Place, Reach, WithoutHidden
 from services.dispatch.orders.domain.commands import (
     AssignOrder,
     CheckOrder,
@@ -56,6 +56,7 @@ class OrderView(BaseModel):
     suspended_until: datetime | None
     in_kpis: bool
     rework_count: int
+    result: str = Field(description="What was done, in words for the reporter.")
     opening: int
     because: list[str]
     appointment_starts_at: datetime | None
@@ -64,6 +65,7 @@ class OrderView(BaseModel):
     responsibility_version: int | None
 
 
+Result = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$"), WithoutHidden]
 Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
 
 
@@ -83,9 +85,10 @@ class StartBody(ByMember):
 class HandInBody(ByMember):
     """What was done, with the evidence that the responsibility list asks for."""
 
-    note: str = Field("", max_length=2000, examples=["Lamp replaced, works"])
+    note: str = Field("", max_length=2000, description="For colleagues.", examples=["Lamp replaced, works"])
     photos: Photos = Field([])
     documents_returned: Documents = Field((), description="Every document of the order: the resident has them again.")
+    result: Result = Field("", description="What was done, in words that the reporter reads.", examples=["灯已换新"])
 
 
 class GiveBackBody(ByMember):
@@ -122,6 +125,7 @@ class CheckBody(ByMember):
     passed: StrictBool
     note: str = Field("", max_length=500, description="Needed where it did not pass: what is missing.")
     photos: Photos = Field([])
+    result: Result | None = Field(None, description="Better words for the reporter; null leaves the member's.")
 
 
 @router.post("/v1/orders/{order_id}/claim")
@@ -140,7 +144,8 @@ async def start(order_id: UUID, body: StartBody, commands: CommandsDep) -> Order
 async def hand_in(order_id: UUID, body: HandInBody, commands: CommandsDep) -> OrderView:
     """处置反馈. It is done, and waits to be checked."""
     photos, returned = tuple(body.photos), body.documents_returned
-    return view(await commands.send(HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned)))
+    said = HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned, body.result)
+    return view(await commands.send(said))
 
 
 @router.post("/v1/orders/{order_id}/give-back")
@@ -170,7 +175,7 @@ async def send_down(order_id: UUID, body: SendDownBody, commands: CommandsDep) -
 @router.post("/v1/orders/{order_id}/check")
 async def check(order_id: UUID, body: CheckBody, commands: CommandsDep) -> OrderView:
     """核查. Who was asked to look, or another of an answering organisation, says: done, or rework."""
-    found = CheckOrder(body.tenant, order_id, body.member_id, body.passed, body.note, tuple(body.photos))
+    found = CheckOrder(body.tenant, order_id, body.member_id, body.passed, body.note, tuple(body.photos), body.result)
     return view(await commands.send(found))
 
 

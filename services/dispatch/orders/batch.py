@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from libs.chassis.db.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, Refused, Timer
+from libs.chassis.handlers import Answer, Batch, Done, Refused, Timer, not_in_street
 from libs.chassis.handling import timers
 from libs.contracts.values import Stage
 from services.dispatch.orders import tables as order_tables
@@ -124,7 +124,7 @@ class OrderBatch:
         for command in commands:
             order = self.orders.get(command.order_id)
             if order is None or order.tenant != command.tenant:
-                answers.append(Refused(404, "Not found", f"there is no order {command.order_id} in this street"))
+                answers.append(not_in_street(command.tenant, f"工单 {command.order_id}", f"order {command.order_id}"))
                 continue
             street = self.streets[order.tenant]
             member = street.members.get(command.member_id)

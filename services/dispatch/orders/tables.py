@@ -67,6 +67,7 @@ class OrderRow(DispatchTable, table=True):
     documents: list[str] = json_column()
     appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
     corrections: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    result: str = text_column()
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()

@@ -25,10 +25,11 @@ from libs.chassis.http import (
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Point
-from libs.sentences import Language
+from libs.sentences import Language, none_in_street
 from services.dispatch.campaigns.api import ChangeBody, ItemBody
 from services.dispatch.campaigns.bodies import Moment, Name, Photos, Storable
 from services.dispatch.campaigns.domain import campaign as domain
+from services.dispatch.campaigns.domain.recurrence import noticed
 from services.dispatch.campaigns.handlers import not_fitting
 from services.dispatch.patrols import tables
 from services.dispatch.patrols.domain.patrol import assign
@@ -178,7 +179,7 @@ async def show_visit(visit_id: UUID, tenant: OfStreet, db: DatabaseDep) -> Visit
     """The visit, and the cases that its findings have become."""
     found = await tables.visit_with_findings(db, tenant, visit_id)
     if found is None:
-        raise not_found(f"there is no visit {visit_id} in {tenant}")
+        raise not_found(none_in_street(tenant, f"巡查记录 {visit_id}", f"visit {visit_id}"))
     return _visit(*found)
 
 
@@ -197,6 +198,7 @@ class Preview(BaseModel):
     """What would happen: the next rounds, the units of each, and those for whom nobody was found."""
 
     occurrences: list[datetime]
+    notice: str | None = Field(description="What of the recurrence may not be meant.")
     units: int
     members: int
     unassigned: list[str]
@@ -204,15 +206,21 @@ class Preview(BaseModel):
 
 @router.post("/v1/campaigns/preview")
 async def preview(
-    body: ChangeBody, db: DatabaseDep, request: Request, count: Annotated[int, Query(ge=1, le=100)] = 10
+    body: ChangeBody,
+    db: DatabaseDep,
+    request: Request,
+    language: LanguageDep,
+    count: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> Preview:
     """The next rounds of such a campaign. Nothing is made."""
     street, now, plan = await street_or_404(db, body.tenant), request.app.state.clock.now(), body.plan()
     if wrong := domain.what_is_wrong(plan, street, now):
         raise RefusedRequest(not_fitting(wrong))
     tasks = assign(domain.units_of(plan, street), plan.kinds, street)
+    notice = noticed(plan.recurrence, plan.begins_at)
     return Preview(
         occurrences=domain.upcoming(plan, now, count),
+        notice=notice and notice.told(language),
         units=len(tasks),
         members=len({t.member_id for t in tasks if t.member_id}),
         unassigned=[t.unit for t in tasks if t.member_id is None],

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import new_id
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer, not_in_street
 from libs.chassis.handling import timers
 from libs.contracts.message import Event
+from libs.sentences import Sentence
 from services.dispatch.absences import tables as absence_tables
 from services.dispatch.campaigns import tables as campaign_tables
 from services.dispatch.campaigns.domain import campaign
@@ -124,10 +125,16 @@ class _Visits:
         if earlier is not None and earlier[0] == fingerprint(said):
             return Done(earlier[1])
         if earlier is not None:
-            return Refused(422, "Key used for another visit", f"{said.key} is another visit; a new one needs a new key")
+            zh = f"{said.key} 是另一次巡查；新的要用新的。"
+            en = f"{said.key} is another visit; a new one needs a new key."
+            return Refused(422, "Key used for another visit", Sentence(zh, en))
         task, of = (said.round_id, said.unit), self._rounds.get(said.round_id)
         if of is None or street is None or of.tenant != said.tenant or task not in self._states:
-            return Refused(404, "Not found", f"the round {said.round_id} has no task in the unit {said.unit}")
+            return not_in_street(
+                said.tenant,
+                f"轮次 {said.round_id} 在 {said.unit} 的任务",
+                f"task of the round {said.round_id} in the unit {said.unit}",
+            )
         decided = visit(new_id(), said, of, self._states[task], metres, street, now)
         if not isinstance(decided, Visit):
             return not_fitting(decided)

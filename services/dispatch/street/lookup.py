@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from libs.chassis.db.database import Database
 from libs.chassis.http import not_found
+from libs.sentences import Sentence
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
+
+
+def unknown_street(tenant: str) -> Sentence:
+    return Sentence(f"这里没有街道 {tenant}。", f"There is no street {tenant} here.")
 
 
 async def street_or_404(db: Database, tenant: str) -> Street:
     """Raises RefusedRequest (404) when there is none here."""
     street = (await street_tables.streets_for(db, [tenant])).get(tenant)
     if street is None:
-        raise not_found(f"there is no street {tenant} here")
+        raise not_found(unknown_street(tenant))
     return street

@@ -16,7 +16,7 @@ from services.incident.appointments.domain import AppointmentChanged, ChangeAppo
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.refusals import Conflict
+from services.incident.cases.domain.refusals import Conflict, no_case
 from services.incident.cases.tables import LockedCase
 
 router = EventRouter("incident")
@@ -46,7 +46,7 @@ async def _change(wishes: Sequence[Wish], now: datetime, db: Database) -> list[A
     for tenant, case_no, wanted, by_member in wishes:
         case = cases.get((tenant, case_no))
         if case is None:
-            answers.append(Refused(404, "Not found", "There is no such case."))
+            answers.append(Refused(404, "Not found", no_case(tenant, case_no)))
             continue
         current, times = stands[case.case_id]
         refused = change(case.standing, case.content.request_kind, current, wanted, now, by_reporter=by_member is None)

@@ -12,6 +12,7 @@ from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, decode_cursor, slice_page
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.values import RequestKind
+from libs.sentences import Sentence
 from services.incident.case_lists import tables, views
 from services.incident.case_lists.views import CSV_COLUMNS, CaseLine, ChildView, StaffView
 from services.incident.cases import tables as case_tables
@@ -92,7 +93,9 @@ async def case(
     timeline = await case_tables.timeline(db, found)
     shown = views.staff_view(found, timeline) if as_of is None else views.staff_view_at(found, timeline, as_of)
     if shown is None:
-        raise not_found(f"Case {case_no} was not reported before {found.reported_at.isoformat()}.")
+        since = found.reported_at.isoformat()
+        zh = f"案件 {case_no} 上报于 {since}，此前没有。"
+        raise not_found(Sentence(zh, f"Case {case_no} was not reported before {since}."))
     children = [ChildView(**child) for child in await tables.children(db, found)]
     said = await evaluation_tables.of_case(db, found) if found.closed_by else None
     if said is not None and (as_of is None or said.evaluated_at <= as_of):

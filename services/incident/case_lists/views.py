@@ -69,6 +69,7 @@ class StaffView(CaseLine):
     reporter_id: UUID | None
     reported_by_member: str | None
     closed_at: datetime | None
+    result: str = Field(description="What was done, as the reporter reads it.")
     merged_into: str | None = Field(description="The case that survives, where this one was merged.")
     parent: str | None
     appointment: Appointment | None
@@ -108,6 +109,7 @@ def staff_view_at(case: Record, timeline: Sequence[Entry], as_of: datetime) -> S
         "state": stood.state,
         "handle_by": stood.promise.handle_by if stood.promise else None,
         "closed_at": stood.closing.at if stood.closing else None,
+        "result": stood.closing.result if stood.closing else "",
         "reopened_times": stood.reopened_times,
         "merged_into": stood.merged_into,
         "parent": stood.parent,

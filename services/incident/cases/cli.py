@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.cli.database import opened
-from libs.cli.options import Tenant
+from libs.cli.options import Tenant, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
+from libs.sentences import Sentence
 from libs.street_time import local_minutes
 from services.incident.cases import audit, tables
 from services.incident.cases.domain.history import broken
@@ -44,7 +45,7 @@ async def _show(url: str, tenant: str, case_no: str) -> None:
     async with opened(url, read_only=True) as db:
         case = await tables.case_by_number(db, tenant, case_no)
         if case is None:
-            raise Refusal(no_case(tenant, case_no))
+            raise Refusal(no_case(tenant, case_no).told(language()))
         steps = in_order(await tables.timeline(db, case))
 
     about = Table(show_header=False, box=None)
@@ -77,7 +78,7 @@ async def _verify(url: str, tenant: str | None, case_no: str | None) -> None:
             if (why := broken(history.entries, history.head)) and len(wrong) < NAMED_AT_MOST:
                 wrong.append(f"{history.tenant} case {history.case_no}: {why}.")
     if case_no is not None and not cases:
-        raise Refusal(f"There is no case {case_no}.")
+        raise Refusal(Sentence(f"没有案件 {case_no}。", f"There is no case {case_no}.").told(language()))
     if wrong:
         raise Refusal("\n".join(wrong))
     print(f"{cases} cases with {entries} entries: every link holds.")

@@ -14,10 +14,9 @@ from libs.contracts.message import MemberId, Tenant
 from libs.sentences import Language
 from services.incident.cases import tables
 from services.incident.cases.domain.case import State
-from services.incident.cases.domain.refusals import no_case
+from services.incident.cases.domain.refusals import NO_SUCH_CODE, no_case
 from services.incident.cases.domain.tracking_code import as_issued
 
-NO_SUCH_CODE = "There is no case with this tracking code."
 CASE_NO = r"^[0-9]{8}-[0-9]{6,12}$"
 CaseNo = Annotated[str, Path(pattern=CASE_NO, examples=["20261123-000042"])]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]

@@ -49,6 +49,7 @@ class Case(IncidentTable, table=True):
     closed_at: datetime | None = time_column(nullable=True)
     closed_by: UUID | None = None
     closed_order_id: UUID | None = None
+    result: str = text_column()
     promised_at: datetime | None = time_column(nullable=True)
     handle_by: datetime | None = time_column(nullable=True)
     reopened_times: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
@@ -112,7 +113,7 @@ TIMELINE = text(
 _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
         reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
-        closed_at, closed_by, closed_order_id, promised_at, handle_by, reopened_times, opened, merged_into,
+        closed_at, closed_by, closed_order_id, result, promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
         corrections,
         timeline_length, timeline_hash, changed_at
@@ -133,27 +134,6 @@ FOLLOWED = text(
     """
     SELECT tracking_code, tenant, case_no, coalesce(merged_into, case_no) AS followed FROM cases
     WHERE tracking_code = ANY(CAST(:codes AS text[]))
-    """
-)
-MOVE = text(
-    """
-    UPDATE cases SET state = new.state, moved_at = new.moved_at, moved_rank = new.moved_rank,
-        moved_by = new.moved_by, closed_at = new.closed_at, closed_by = new.closed_by,
-        closed_order_id = new.closed_order_id, promised_at = new.promised_at, handle_by = new.handle_by,
-        reopened_times = new.reopened_times, opened = new.opened, merged_into = new.merged_into,
-        parent = new.parent, settled_at = new.settled_at, timeline_length = new.timeline_length,
-        timeline_hash = new.timeline_hash, changed_at = new.changed_at
-    FROM unnest(
-        CAST(:tenant AS text[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]), CAST(:moved_at AS timestamptz[]),
-        CAST(:moved_rank AS smallint[]), CAST(:moved_by AS uuid[]), CAST(:closed_at AS timestamptz[]),
-        CAST(:closed_by AS uuid[]), CAST(:closed_order_id AS uuid[]), CAST(:promised_at AS timestamptz[]),
-        CAST(:handle_by AS timestamptz[]), CAST(:reopened_times AS smallint[]), CAST(:opened AS smallint[]),
-        CAST(:merged_into AS text[]), CAST(:parent AS text[]), CAST(:settled_at AS timestamptz[]),
-        CAST(:timeline_length AS int[]), CAST(:timeline_hash AS bytea[]), CAST(:changed_at AS timestamptz[])
-    ) AS new(tenant, case_id, state, moved_at, moved_rank, moved_by, closed_at, closed_by, closed_order_id,
-        promised_at, handle_by, reopened_times, opened, merged_into, parent, settled_at, timeline_length,
-        timeline_hash, changed_at)
-    WHERE cases.tenant = new.tenant AND cases.case_id = new.case_id
     """
 )
 
@@ -198,8 +178,6 @@ async def followed(db: Database, codes: Iterable[str]) -> dict[str, tuple[str, s
 
 async def move(db: Database, cases: Sequence[tuple[LockedCase, Standing, Head]]) -> None:
     """Write how the cases stand now, and where their timelines end."""
-    if not cases:
-        return
     rows = [
         {
             "tenant": case.tenant,
@@ -211,6 +189,7 @@ async def move(db: Database, cases: Sequence[tuple[LockedCase, Standing, Head]])
             "closed_at": now.closing.at if now.closing else None,
             "closed_by": now.closing.by if now.closing else None,
             "closed_order_id": now.closing.order_id if now.closing else None,
+            "result": now.closing.result if now.closing else "",
             "promised_at": now.promise.at if now.promise else None,
             "handle_by": now.promise.handle_by if now.promise else None,
             "reopened_times": now.reopened_times,
@@ -224,7 +203,7 @@ async def move(db: Database, cases: Sequence[tuple[LockedCase, Standing, Head]])
         }
         for case, now, head in cases
     ]
-    await db.execute(MOVE, {column: [row[column] for row in rows] for column in rows[0]})
+    await db.update(Case, ["tenant", "case_id"], rows)
 
 
 _ENTRY = tuple(field.name for field in fields(Entry))
@@ -239,7 +218,9 @@ def _locked(row: Record) -> LockedCase:
     standing = Standing(
         state=State(row["state"]),
         moved=MoveStamp(row["moved_at"], row["moved_rank"], row["moved_by"]) if row["moved_at"] else None,
-        closing=Closing(row["closed_at"], row["closed_by"], row["closed_order_id"]) if row["closed_at"] else None,
+        closing=Closing(row["closed_at"], row["closed_by"], row["closed_order_id"], row["result"])
+        if row["closed_at"]
+        else None,
         promise=Promise(row["promised_at"], row["handle_by"]) if row["promised_at"] else None,
         reopened_times=row["reopened_times"],
         opened=row["opened"],

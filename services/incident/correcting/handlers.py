@@ -17,7 +17,7 @@ from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
 from services.incident.cases.domain.case import State
 from services.incident.cases.domain.redaction import redact
-from services.incident.cases.domain.refusals import no_case
+from services.incident.cases.domain.refusals import category_not_in_use, no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.categories import tables as category_tables
 from services.incident.correcting import tables
@@ -43,7 +43,8 @@ async def correct_cases(commands: Batch[CorrectCase], db: Database) -> list[Answ
         if category is not None and category != case.content.category:
             policy = in_use.get((command.tenant, category))
             if policy is None:
-                answers.append(_unknown_category(command.tenant, category))
+                unknown = category_not_in_use(command.tenant, category)
+                answers.append(Refused(422, unknown.title, unknown.detail))
                 continue
             name = policy.name
         answer, after = _correct(command, case, name, batch, commands.now)
@@ -88,15 +89,3 @@ def _correct(
         verify_asked=after.standing.state is State.VERIFYING,
     )
     return Done(reply, [fact]), corrected
-
-
-def _unknown_category(tenant: str, category: str) -> Refused:
-    return Refused(
-        422,
-        "Unknown category",
-        Sentence(
-            f"category {category}：街道 {tenant} 没有启用这个类别；GET /v1/categories?tenant={tenant} 列出现有的",
-            f"category {category}: street {tenant} has none of this code in use. "
-            f"GET /v1/categories?tenant={tenant} lists those it has.",
-        ),
-    )

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from libs.sentences import Sentence
 from services.incident.cases.domain.case import Closing, Standing, State
-from services.incident.cases.domain.refusals import Conflict
+from services.incident.cases.domain.refusals import Conflict, not_closed
 
 FEEDBACK_DAYS = 14
 FEEDBACK_TIME = timedelta(days=FEEDBACK_DAYS, microseconds=1)
@@ -67,17 +68,21 @@ def evaluate(
     `closing` is the one that the reporter has seen, where that is known.
     """
     if closing is not None and case.closing is not None and case.closing.by != closing:
-        return Conflict("Closed again", "The case was closed again since then; look at it, and say how it is now.")
+        en = "The case was closed again since then; look at it, and say how it is now."
+        return Conflict("Closed again", Sentence("案件此后又结案了一次：请查看后再评价。", en))
     if earlier is not None:
         if (earlier.satisfied, earlier.words) == (satisfied, words):
             return earlier
-        return Conflict("Already evaluated", "This closing has been evaluated, and an evaluation is not changed.")
+        en = "This closing has been evaluated, and an evaluation is not changed."
+        return Conflict("Already evaluated", Sentence("本次结案已评价过，评价不能更改。", en))
     if case.state is not State.CLOSED or case.closing is None:
-        return Conflict("Not closed", f"The case is {case.state}; it can be evaluated when it is closed.")
+        return not_closed(case)
     if now > until(case.closing):
-        return Conflict(
-            "Too late",
-            f"The case was closed on {case.closing.at:%Y-%m-%d}; it can be evaluated for {FEEDBACK_DAYS} days after. "
-            "Please report it anew if it is not done.",
+        day = f"{case.closing.at:%Y-%m-%d}"
+        zh = f"案件已于 {day} 结案，评价期为 {FEEDBACK_DAYS} 天，已过。如仍未解决，请重新上报。"
+        en = (
+            f"The case was closed on {day}; it can be evaluated for {FEEDBACK_DAYS} days after. "
+            "Please report it anew if it is not done."
         )
+        return Conflict("Too late", Sentence(zh, en))
     return Evaluation(satisfied, words, reopened=not satisfied and case.reopened_times < REOPENED_AT_MOST)

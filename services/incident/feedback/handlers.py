@@ -15,7 +15,7 @@ from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
 from services.incident.cases.domain.case import Closing, Standing, reopen
-from services.incident.cases.domain.refusals import Conflict
+from services.incident.cases.domain.refusals import NO_SUCH_CODE, Conflict
 from services.incident.cases.tables import LockedCase
 from services.incident.feedback import tables
 from services.incident.feedback.domain import (
@@ -80,7 +80,7 @@ def _evaluate(
 ) -> Answer:
     """`own` is the number under which the reporter reported: another than the case's where it was merged."""
     if case is None:
-        return Refused(404, "Not found", "There is no case with this tracking code.")
+        return Refused(404, "Not found", NO_SUCH_CODE)
     before = after = batch.standing(case)
     given = evaluations.of(case)
     earlier, first = given.get(own), not given

@@ -9,8 +9,9 @@ from hashlib import sha256
 
 from libs.contracts.incident import ReportCase
 from libs.contracts.values import Appointment
+from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
-from services.incident.cases.domain.refusals import Refusal
+from services.incident.cases.domain.refusals import Refusal, category_not_in_use, no_nul
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -66,26 +67,25 @@ def case_numbers(now: datetime, numbers: list[int]) -> list[str]:
 def unstorable(report: ReportCase) -> Refusal | None:
     """Text that no database column can hold."""
     if "\0" in report.text or "\0" in (report.place.name or ""):
-        return Refusal("Invalid text", "text and place.name may not hold the character U+0000; leave it out.")
+        return Refusal("Invalid text", no_nul("text, place.name"))
     return None
 
 
 def unknown_category(report: ReportCase, *, street_known: bool) -> Refusal:
     if not street_known:
-        return Refusal(
-            "Unknown street",
-            f"tenant {report.tenant}: no categories are known for this street. It is a street's 9-digit code.",
-        )
-    return Refusal(
-        "Unknown category",
-        f"category {report.category}: street {report.tenant} has none of this code in use. "
-        f"GET /v1/categories?tenant={report.tenant} lists those it has.",
-    )
+        zh = f"tenant {report.tenant}：没有这个街道的类别；应为街道的 9 位代码。"
+        en = f"tenant {report.tenant}: no categories are known for this street. It is a street's 9-digit code."
+        return Refusal("Unknown street", Sentence(zh, en))
+    return category_not_in_use(report.tenant, report.category)
 
 
 def key_used(report: ReportCase) -> Refusal:
-    return Refusal(
-        "Key used for another report",
-        f"Idempotency-Key {report.key}: sender {report.sender} has sent a report with other content under it. "
-        "Send the same content to have the same answer, or a new key for a new report.",
+    zh = (
+        f"Idempotency-Key {report.key}：{report.sender} 已用它发过内容不同的上报。"
+        "内容相同才会得到同样的回答；新的上报请用新的。"
     )
+    en = (
+        f"Idempotency-Key {report.key}: sender {report.sender} has sent a report with other content under it. "
+        "Send the same content to have the same answer, or a new key for a new report."
+    )
+    return Refusal("Key used for another report", Sentence(zh, en))

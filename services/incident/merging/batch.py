@@ -12,6 +12,7 @@ from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Done, Refused
 from libs.contracts.incident import CaseMerged, CaseUnmerged
 from libs.contracts.message import Event
+from libs.sentences import Sentence
 from libs.transitions import Impossible
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
@@ -63,7 +64,9 @@ class MergeBatch:
             return self._refused(case, after)
         out_of = self._case(case.tenant, before.merged_into or "")
         if isinstance(out_of, Refused):
-            return Refused(409, "Changed meanwhile", f"Case {case.case_no} has just been merged. Please ask again.")
+            zh = f"案件 {case.case_no} 刚刚被合并，请重试。"
+            en = f"Case {case.case_no} has just been merged. Please ask again."
+            return Refused(409, "Changed meanwhile", Sentence(zh, en))
         said = {"by_member": command.by_member, "note": command.note}
         self._batch.append_entry(case, after, unmerging, "unmerged", self._now, {"from": out_of.case_no, **said})
         self._note_on(out_of, "parted", {"case_no": case.case_no, **said})

@@ -51,6 +51,7 @@ CREATE TABLE cases (
     closed_at timestamptz,
     closed_by uuid,
     closed_order_id uuid,
+    result text NOT NULL DEFAULT '',
     promised_at timestamptz,
     handle_by timestamptz,
     reopened_times smallint NOT NULL DEFAULT 0 CHECK (reopened_times BETWEEN 0 AND 2),

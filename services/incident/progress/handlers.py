@@ -51,5 +51,7 @@ def _facts_of_order(case: LockedCase, before: Standing, now: Standing, fact: Ord
     """Resolved or closed, where the fact made the case so."""
     if now.moved == before.moved or now.state not in (State.RESOLVED, State.CLOSED):
         return []
-    kind = CaseResolved if now.state is State.RESOLVED else CaseClosed
-    return [kind(**facts.about(case, fact.occurred_at), order_id=fact.order_id)]
+    said = {**facts.about(case, fact.occurred_at), "order_id": fact.order_id}
+    if now.state is State.RESOLVED:
+        return [CaseResolved(**said)]
+    return [CaseClosed(**said, result=now.closing.result if now.closing else "")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from libs.contracts.incident import Grade
+from libs.sentences import Sentence
 from services.incident.cases.domain.case import Standing, State
-from services.incident.cases.domain.refusals import Conflict
+from services.incident.cases.domain.refusals import Conflict, not_closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class StreetEvaluation:
 def evaluate(case: Standing, earlier: StreetEvaluation | None, wanted: StreetEvaluation) -> StreetEvaluation | Conflict:
     """The evaluation of the latest closing; `earlier` where it is the same again, which is no conflict."""
     if case.state is not State.CLOSED or case.closing is None:
-        return Conflict("Not closed", f"The case is {case.state}; the street can evaluate it when it is closed.")
+        return not_closed(case)
     if earlier is None or earlier == wanted:
         return earlier or wanted
-    detail = f"{earlier.by_member} has evaluated this closing as {earlier.grade}, and an evaluation is not changed."
-    return Conflict("Already evaluated", detail)
+    zh = f"{earlier.by_member} 已评价本次结案为 {earlier.grade}，评价不能更改。"
+    en = f"{earlier.by_member} has evaluated this closing as {earlier.grade}, and an evaluation is not changed."
+    return Conflict("Already evaluated", Sentence(zh, en))

@@ -46,6 +46,7 @@ class PublicView(BaseModel):
     reason: InWords | None = Field(description="Why it was rejected or voided.")
     note: str | None = Field(description="More about the reason.")
     joined: bool = Field(description="It goes on together with other reports of the same matter.")
+    result: str | None = Field(description="What was done, when it is closed.")
     reported_at: datetime
     handle_by: datetime | None = Field(description="Until when it shall be done.")
     appointment: Appointment | None = Field(description="When somebody is expected.")
@@ -83,6 +84,7 @@ def public_view(case: Record, followed: Record, timeline: Sequence[Entry], evalu
         reason=InWords(zh=reason.zh, en=reason.en) if reason else None,
         note=redact(ended["note"]) if ended.get("note") else None,
         joined=joined,
+        result=(state is State.CLOSED and followed.result) or None,
         reported_at=case.reported_at,
         handle_by=followed.handle_by,
         # Of a case that was merged the other's window holds, which is that reporter's affair.

@@ -111,7 +111,7 @@ RULES: Mapping[type[Event], Rule] = {
         "inspection_raised", Orgs(("org_id",)), ("kind", "case_no", "category_name", "unit_name", "summary", "place")
     ),
     InspectionCancelled: Rule("inspection_cancelled", Members("member_id"), ("kind", "case_no")),
-    CaseClosed: Rule("closed", Reporter(), ("case_no",)),
+    CaseClosed: Rule("closed", Reporter(), ("case_no", "result")),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
     CaseStreetEvaluated: Rule("street_evaluated", Orgs(("org_id",)), ("grade",)),
     OrderCancelled: Rule("cancelled", Members("member_ids"), ("case_no", "because")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from libs.chassis.db.database import Database
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter, not_in_street
 from services.notify.inbox import tables as inbox
 from services.notify.inbox.domain import ReadMessage
 
@@ -18,6 +18,8 @@ async def read_messages(commands: Batch[ReadMessage], db: Database) -> Sequence[
     return [
         Done(read[c.delivery_id])
         if c.delivery_id in read
-        else Refused(404, "Not found", f"{c.recipient_id} has no message {c.delivery_id}")
+        else not_in_street(
+            c.tenant, f"{c.recipient_id} 的消息 {c.delivery_id}", f"message {c.delivery_id} to {c.recipient_id}"
+        )
         for c in commands
     ]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from libs.chassis.handlers import Refused
 from libs.chassis.http import RefusedRequest
+from libs.sentences import Sentence
 from services.scoring.rules import rules_file
 from services.scoring.rules.domain import EarnerRole
 
@@ -53,5 +54,6 @@ def show_rules() -> RulesView:
 def check_dimension(dimension: str | None) -> None:
     known = rules_file.current_rules().dimensions
     if dimension is not None and dimension not in known:
-        detail = f"dimension must be one of {', '.join(known)}"
+        named = ", ".join(known)
+        detail = Sentence(f"dimension 应为以下之一：{named}。", f"dimension must be one of {named}.")
         raise RefusedRequest(Refused(422, "Unknown dimension", detail, {"allowed": list(known)}))

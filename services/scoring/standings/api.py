@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.contracts.message import MemberId, OrgId
+from libs.sentences import none_in_street
 from services.scoring.ledger.api import View
 from services.scoring.ledger.domain import Because, Kind
 from services.scoring.rules import rules_file
@@ -76,7 +77,7 @@ async def member_points(
     balances = await standings.balances(db, tenant, account)
     member = await standings.member(db, tenant, member_id)
     if member is None and not balances:
-        raise not_found(f"there is no member {member_id} in {tenant}")
+        raise not_found(none_in_street(tenant, f"成员 {member_id}", f"member {member_id}"))
     return MemberPoints(
         member_id=member_id,
         name=member.name if member else None,

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from libs.contracts.values import Level, MemberKind
+from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Role, Table, Transition
 from services.dispatch.campaigns.domain.recurrence import NoRecurrence, checked, next_occurrences
 from services.dispatch.grid.domain.tree import DEPTH
@@ -100,7 +101,16 @@ class Wrong:
     """A field of a plan that does not fit, and what would be right."""
 
     field: str
-    wrong: str
+    wrong: Sentence
+
+
+def not_listed(category: str, street: Street) -> Sentence:
+    zh = f"街道 {street.tenant} 的权责清单中没有 {category}"
+    return Sentence(zh, f"{category} is not in the responsibility list of the street {street.tenant}")
+
+
+def _wrong(field: str, zh: str, en: str) -> Wrong:
+    return Wrong(field, Sentence(zh, en))
 
 
 def begin(campaign_id: UUID, tenant: str, plan: Plan, now: datetime) -> Campaign:
@@ -149,35 +159,48 @@ def what_is_wrong(plan: Plan, street: Street, now: datetime) -> list[Wrong]:
 def _wrong_units(plan: Plan, street: Street) -> Iterator[Wrong]:
     unknown = [code for code in plan.areas if code not in street.units]
     for code in unknown:
-        yield Wrong("areas", f"the street {street.tenant} has no unit {code}; units are named by their codes")
+        zh = f"街道 {street.tenant} 没有 {code}；网格单元用代码表示"
+        yield _wrong("areas", zh, f"the street {street.tenant} has no unit {code}; units are named by their codes")
     above = [c for c in plan.areas if c not in unknown and DEPTH[street.units[c].level] > DEPTH[plan.level]]
     for code in above:
-        yield Wrong("level", f"{code} is a {street.units[code].level}, in which there is no {plan.level}")
+        level = street.units[code].level
+        en = f"{code} is a {level}, in which there is no {plan.level}"
+        yield _wrong("level", f"{code} 是 {level}，其中没有 {plan.level}", en)
     if not unknown and not above and not units_of(plan, street):
-        yield Wrong("level", f"there is no {plan.level} in {', '.join(plan.areas)}")
+        named = ", ".join(plan.areas)
+        yield _wrong("level", f"{named} 中没有 {plan.level}", f"there is no {plan.level} in {named}")
 
 
 def _wrong_times(plan: Plan, now: datetime) -> Iterator[Wrong]:
     if not SHORTEST_WINDOW <= plan.window <= LONGEST_WINDOW:
-        yield Wrong("window_minutes", f"a round may be done for {SHORTEST_WINDOW} at least, {LONGEST_WINDOW} at most")
+        zh = f"一轮的时间为 {SHORTEST_WINDOW} 至 {LONGEST_WINDOW}"
+        yield _wrong(
+            "window_minutes", zh, f"a round may be done for {SHORTEST_WINDOW} at least, {LONGEST_WINDOW} at most"
+        )
     if plan.begins_at < now - LONGEST_AGO:
-        yield Wrong("begins_at", f"{LONGEST_AGO.days} days ago at most: every round since then is counted")
+        zh = f"最早为 {LONGEST_AGO.days} 天前：此后的每一轮都计入"
+        yield _wrong("begins_at", zh, f"{LONGEST_AGO.days} days ago at most: every round since then is counted")
         return
     if plan.ends_at is not None and plan.ends_at <= plan.begins_at:
-        yield Wrong("ends_at", "it must be later than begins_at")
+        yield _wrong("ends_at", "应晚于 begins_at", "it must be later than begins_at")
         return
     try:
         checked(plan.recurrence, plan.begins_at)
     except NoRecurrence as error:
-        yield Wrong("recurrence", str(error))
+        yield Wrong("recurrence", error.sentence)
         return
     if not upcoming(plan, now, 1):
-        yield Wrong("ends_at", "no round would begin any more: ends_at is over, or before the next one")
+        zh = "不会再有任何一轮：ends_at 已过，或早于下一轮"
+        yield _wrong("ends_at", zh, "no round would begin any more: ends_at is over, or before the next one")
 
 
 def _wrong_checklist(plan: Plan, street: Street, now: datetime) -> Iterator[Wrong]:
     names = Counter(item.name for item in plan.checklist)
     for twice in (name for name, count in names.items() if count > 1):
-        yield Wrong("checklist", f"{twice} is there twice; each item has a name of its own")
+        yield _wrong(
+            "checklist",
+            f"{twice} 出现了两次；每项名称不能相同",
+            f"{twice} is there twice; each item has a name of its own",
+        )
     if not street.is_listed(plan.category, now):
-        yield Wrong("category", f"{plan.category} is not in the responsibility list of the street {street.tenant}")
+        yield Wrong("category", not_listed(plan.category, street))

@@ -11,33 +11,52 @@ from itertools import dropwhile, islice
 
 from dateutil.rrule import rrule, rrulestr
 
+from libs.sentences import Sentence, Unfit
 from libs.street_time import STREET_ZONE, local_day
 
 PARTS = {
     "DAILY": {"INTERVAL", "BYHOUR", "BYMINUTE"},
-    "WEEKLY": {"INTERVAL", "BYDAY", "BYHOUR", "BYMINUTE"},
-    "MONTHLY": {"INTERVAL", "BYDAY", "BYMONTHDAY", "BYSETPOS", "BYHOUR", "BYMINUTE"},
-    "YEARLY": {"INTERVAL", "BYMONTH", "BYDAY", "BYMONTHDAY", "BYSETPOS", "BYHOUR", "BYMINUTE"},
+    "WEEKLY": {"INTERVAL", "BYDAY", "BYHOUR", "BYMINUTE", "WKST"},
+    "MONTHLY": {"INTERVAL", "BYDAY", "BYMONTHDAY", "BYSETPOS", "BYHOUR", "BYMINUTE", "WKST"},
+    "YEARLY": {"INTERVAL", "BYMONTH", "BYDAY", "BYMONTHDAY", "BYSETPOS", "BYHOUR", "BYMINUTE", "WKST"},
 }
 """What a rule may say. With these a rule that never holds is found out within a moment, whatever its numbers are."""
 
 INSTEAD = {
-    "UNTIL": "ends_at says until when",
-    "COUNT": "ends_at says until when",
-    "DTSTART": "begins_at says from when",
+    "UNTIL": Sentence("到何时为止由 ends_at 说明", "ends_at says until when"),
+    "COUNT": Sentence("到何时为止由 ends_at 说明", "ends_at says until when"),
+    "DTSTART": Sentence("从何时开始由 begins_at 说明", "begins_at says from when"),
 }
 INTERVAL_AT_MOST = 400
 ROUNDS_A_DAY_AT_MOST = 24
 
 
-class NoRecurrence(Exception):
-    """The text is no rule that a campaign can follow; the argument says what is wrong and what would be right."""
+class NoRecurrence(Unfit):
+    """The text is no rule that a campaign can follow."""
 
 
 def checked(rule: str, begins_at: datetime) -> None:
     """Raises NoRecurrence for a rule that cannot be followed, or that never holds."""
     if next(_rounds(rule, begins_at), None) is None:
-        raise NoRecurrence(f"{rule} never holds: there is no such day")
+        raise NoRecurrence(f"{rule} 永远不会出现：没有这样的日子", f"{rule} never holds: there is no such day")
+
+
+def noticed(rule: str, begins_at: datetime) -> Sentence | None:
+    """What of a rule that can be followed may not be meant: a month without such a day is passed over, as the
+    standard says."""
+    parts = _parts(rule)
+    if parts["FREQ"] != "MONTHLY" or "BYDAY" in parts:
+        return None
+    days = parts.get("BYMONTHDAY", str(local_day(begins_at).day)).split(",")
+    if not (missing := [day for day in days if day.lstrip("+") in ("29", "30", "31")]):
+        return None
+    said = {**parts, "BYMONTHDAY": "-1"}
+    last = ";".join(f"{name}={value}" for name, value in said.items())
+    day = "、".join(missing)
+    return Sentence(
+        f"没有 {day} 日的月份不会有这一轮；如要每月最后一天：{last}",
+        f"months without a day {', '.join(missing)} are passed over; {last} is the last day of each",
+    )
 
 
 def occurrences(
@@ -69,11 +88,12 @@ def _parsed(rule: str, start: datetime) -> rrule:
     try:
         parsed = rrulestr(rule, dtstart=start)
     except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise NoRecurrence(f"{rule} is no rule of RFC 5545: {error}") from None
+        raise NoRecurrence(f"{rule} 不是 RFC 5545 的重复规则", f"{rule} is no rule of RFC 5545: {error}") from None
     if not isinstance(parsed, rrule):
-        raise NoRecurrence("one rule is wanted, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9")
+        such = "FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
+        raise NoRecurrence(f"应为一条规则，如 {such}", f"one rule is wanted, such as {such}")
     if len(parts.get("BYHOUR", "").split(",")) * len(parts.get("BYMINUTE", "").split(",")) > ROUNDS_A_DAY_AT_MOST:
-        raise NoRecurrence(f"{ROUNDS_A_DAY_AT_MOST} rounds a day are the most")
+        raise NoRecurrence(f"一天最多 {ROUNDS_A_DAY_AT_MOST} 轮", f"{ROUNDS_A_DAY_AT_MOST} rounds a day are the most")
     return parsed
 
 
@@ -82,14 +102,18 @@ def _parts(rule: str) -> dict[str, str]:
     parts = {name: value for name, _, value in pairs}
     possible = PARTS.get(parts.get("FREQ", ""))
     if possible is None:
-        raise NoRecurrence(f"FREQ must be one of {', '.join(PARTS)}, as in FREQ=DAILY;BYHOUR=9")
+        named = ", ".join(PARTS)
+        zh = f"FREQ 应为 {named} 之一，如 FREQ=DAILY;BYHOUR=9"
+        raise NoRecurrence(zh, f"FREQ must be one of {named}, as in FREQ=DAILY;BYHOUR=9")
     if len(parts) < len(pairs):
-        raise NoRecurrence("each part of the rule may be said once")
+        raise NoRecurrence("规则的每一部分只能写一次", "each part of the rule may be said once")
     for name in parts:
         if name != "FREQ" and name not in possible:
-            instead = INSTEAD.get(name) or f"a {parts['FREQ']} rule knows {', '.join(sorted(possible))}"
-            raise NoRecurrence(f"{name} cannot be said here: {instead}")
+            freq, known = parts["FREQ"], ", ".join(sorted(possible))
+            instead = INSTEAD.get(name) or Sentence(f"{freq} 规则可用 {known}", f"a {freq} rule knows {known}")
+            raise NoRecurrence(f"这里不能写 {name}：{instead.zh}", f"{name} cannot be said here: {instead.en}")
     interval = parts.get("INTERVAL", "1")
     if not (interval.isascii() and interval.isdigit() and 1 <= int(interval) <= INTERVAL_AT_MOST):
-        raise NoRecurrence(f"INTERVAL is {interval}; it must be a number from 1 to {INTERVAL_AT_MOST}")
+        zh = f"INTERVAL 为 {interval}，应为 1 至 {INTERVAL_AT_MOST} 的数字"
+        raise NoRecurrence(zh, f"INTERVAL is {interval}; it must be a number from 1 to {INTERVAL_AT_MOST}")
     return parts

@@ -42,6 +42,7 @@ class HandInOrder:
     note: str
     photos: tuple[str, ...]
     documents_returned: tuple[str, ...] = ()
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class CheckOrder:
     passed: bool
     note: str = ""
     photos: tuple[str, ...] = ()
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

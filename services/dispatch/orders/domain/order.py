@@ -163,6 +163,8 @@ class Order:
     """Everybody who has ever had it: none of them is sent to check it."""
     appointment_changes: int = 0
     corrections: int = 0
+    result: str = ""
+    """What was done, in words for the reporter: the member's, or those of who checked it."""
 
     @property
     def appointment(self) -> Appointment | None:

@@ -83,9 +83,18 @@ def start(order: Order, member: Member | None, now: datetime) -> Decision:
 
 
 def hand_in(
-    order: Order, member: Member | None, note: str, photos: int, now: datetime, returned: Collection[str] = ()
+    order: Order,
+    member: Member | None,
+    note: str,
+    photos: int,
+    now: datetime,
+    returned: Collection[str] = (),
+    result: str = "",
 ) -> Decision:
-    """The member says it is done, with the evidence that the list asks for and with all papers given back."""
+    """The member says it is done, with the evidence that the list asks for and with all papers given back.
+
+    `note` is for colleagues, `result` for the reporter.
+    """
     if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
         return Changed(order, ())
     to = move_to(order, Move.HAND_IN)
@@ -114,7 +123,7 @@ def hand_in(
             f"documents_returned names what the order does not have: {', '.join(strange)}",
         )
     now = order.next_moment(now)
-    handled = order.begin(to, now, handled_at=now)
+    handled = order.begin(to, now, handled_at=now, result=result.strip())
     fact = OrderHandled(
         **about(order, now),
         member_id=member.member_id,
@@ -122,6 +131,7 @@ def hand_in(
         category=order.category,
         on_time=now <= order.handle_by,
         documents_returned=order.documents,
+        result=handled.result,
     )
     return Changed(handled, (fact,))
 
@@ -135,10 +145,12 @@ def check(
     *,
     note: str = "",
     asked: Collection[str] = (),
+    result: str | None = None,
 ) -> Decision:
     """Somebody who did not do it looks whether it is done; else it goes back to the member (rework).
 
     `asked` are the members who were sent to look; besides them, those of an organisation that answers for the order.
+    `result` is what the reporter reads instead of the member's words; None leaves them as they are.
     """
     to = move_to(order, Move.PASS_CHECK if passed else Move.FAIL_CHECK)
     if isinstance(to, Refusal):
@@ -162,6 +174,7 @@ def check(
     now = order.next_moment(now)
     assert order.member_id is not None
     assert order.handled_at is not None
+    said = order.result if result is None else result.strip()
     fact = OrderChecked(
         **about(order, now),
         passed=passed,
@@ -175,9 +188,10 @@ def check(
         own_report=order.reported_by_member == order.member_id,
         in_kpis=order.in_kpis,
         note="" if passed else note.strip(),
+        result=said if passed else "",
     )
     rework_count = order.rework_count + (not passed)
-    return Changed(order.begin(to, now, rework_count=rework_count), (fact,))
+    return Changed(order.begin(to, now, rework_count=rework_count, result=said), (fact,))
 
 
 def give_back(

@@ -15,8 +15,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from libs.contracts.dispatch import PatrolVisited
+from libs.sentences import Sentence, none_in_street
 from libs.street_time import local_minutes
-from services.dispatch.campaigns.domain.campaign import AnswerKind, Item, Wrong
+from services.dispatch.campaigns.domain.campaign import AnswerKind, Item, Wrong, not_listed
 from services.dispatch.grid.domain.borders import METRES_PER_DEGREE
 from services.dispatch.grid.domain.tree import as_array
 from services.dispatch.patrols.domain.patrol import MOVES, Move, Round, State
@@ -139,23 +140,24 @@ def fingerprint(said: RecordVisit) -> bytes:
 
 
 def _wrong_member(said: RecordVisit, member: Member | None, street: Street) -> list[Wrong]:
-    return [] if member else [Wrong("member_id", f"{said.member_id} is no member of the street {street.tenant}")]
+    nobody = none_in_street(street.tenant, f"成员 {said.member_id}", f"member {said.member_id}")
+    return [] if member else [Wrong("member_id", nobody)]
 
 
 def _wrong_time(of: Round, visited_at: datetime, now: datetime) -> list[Wrong]:
     if visited_at > now + CLOCKS_DIFFER:
-        return [Wrong("visited_at", f"it is later than now, {local_minutes(now)}: is the clock of the phone right?")]
+        at = local_minutes(now)
+        en = f"it is later than now, {at}: is the clock of the phone right?"
+        return [Wrong("visited_at", Sentence(f"晚于现在（{at}）：手机的时间准吗？", en))]
     if visited_at < of.planned_at - CLOCKS_DIFFER:
-        return [Wrong("visited_at", f"the round begins at {local_minutes(of.planned_at)}")]
+        at = local_minutes(of.planned_at)
+        return [Wrong("visited_at", Sentence(f"这一轮 {at} 才开始", f"the round begins at {at}"))]
     return []
 
 
 def _wrong_findings(findings: Iterable[Found], street: Street, now: datetime) -> list[Wrong]:
     unknown = {f.category for f in findings if f.category and not street.is_listed(f.category, now)}
-    return [
-        Wrong("findings", f"{category} is not in the responsibility list of the street {street.tenant}")
-        for category in sorted(unknown)
-    ]
+    return [Wrong("findings", not_listed(category, street)) for category in sorted(unknown)]
 
 
 def wrong_answers(checklist: Sequence[Item], answers: Sequence[Answer]) -> list[Wrong]:
@@ -164,23 +166,38 @@ def wrong_answers(checklist: Sequence[Item], answers: Sequence[Answer]) -> list[
     wrong = []
     for name, count in Counter(answer.item for answer in answers).items():
         if name not in items:
-            wrong.append(Wrong("answers", f"{name} is no item; the checklist asks for {', '.join(items) or 'nothing'}"))
+            asked = ", ".join(items)
+            zh = f"清单中没有 {name}；有：{asked or '（空）'}"
+            wrong.append(_wrong(zh, f"{name} is no item; the checklist asks for {asked or 'nothing'}"))
         elif count > 1:
-            wrong.append(Wrong("answers", f"{name} is answered {count} times; once is wanted"))
+            wrong.append(
+                _wrong(f"{name} 填了 {count} 次，只需一次", f"{name} is answered {count} times; once is wanted")
+            )
     given = {answer.item: answer for answer in answers}
     for item in checklist:
         answer = given.get(item.name)
         if answer is None:
             if item.required:
-                wrong.append(Wrong("answers", f"{item.name} is not answered, and must be, with {_WANTED[item.kind]}"))
+                wanted = _WANTED[item.kind]
+                en = f"{item.name} is not answered, and must be, with {wanted.en}"
+                wrong.append(_wrong(f"{item.name} 未填，应填{wanted.zh}", en))
         elif not _fits(answer.value, item.kind):
-            wrong.append(Wrong("answers", f"{item.name} wants {_WANTED[item.kind]}"))
+            wanted = _WANTED[item.kind]
+            wrong.append(_wrong(f"{item.name} 应填{wanted.zh}", f"{item.name} wants {wanted.en}"))
         elif item.photo and not answer.photos:
-            wrong.append(Wrong("answers", f"{item.name} wants a photo"))
+            wrong.append(_wrong(f"{item.name} 需要照片", f"{item.name} wants a photo"))
     return wrong
 
 
-_WANTED = {AnswerKind.YES_NO: "true or false", AnswerKind.NUMBER: "a number", AnswerKind.TEXT: "some text"}
+def _wrong(zh: str, en: str) -> Wrong:
+    return Wrong("answers", Sentence(zh, en))
+
+
+_WANTED = {
+    AnswerKind.YES_NO: Sentence("是或否（true、false）", "true or false"),
+    AnswerKind.NUMBER: Sentence("数字", "a number"),
+    AnswerKind.TEXT: Sentence("文字", "some text"),
+}
 
 
 def _fits(value: bool | float | str, kind: AnswerKind) -> bool:

@@ -23,6 +23,7 @@ from libs.contracts.dispatch import (
 from libs.contracts.message import OrderEvent
 from libs.contracts.values import Appointment, Registration
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
+from services.incident.cases.domain.redaction import redact
 
 
 class State(StrEnum):
@@ -52,6 +53,7 @@ class Move(StrEnum):
     UNMERGE = "unmerge"
     CORRECT = "correct"
     REWORD = "reword"
+    WITHDRAW = "withdraw"
 
 
 # Dispatch alone knows how its order stands and its facts come in any order, so they move a registered case from
@@ -95,6 +97,7 @@ TRANSITIONS: Table[State, Move] = Table(
             Role.ACCEPTOR,
             (Need.LISTED_REASON,),
         ),
+        Transition(Move.WITHDRAW, "撤回", (*_UNDECIDED, State.REGISTERED), State.VOID, Role.REPORTER),
         Transition(
             Move.MERGE,
             "合并",
@@ -144,6 +147,8 @@ class Closing:
     at: datetime
     by: UUID
     order_id: UUID
+    result: str = ""
+    """What was done, in words for the reporter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,8 @@ def apply_order_fact(case: Standing, fact: OrderEvent) -> Standing:
         case OrderHandled():
             return _moved(case, Move.HANDLE, fact)
         case OrderChecked(passed=True):
-            return _moved(_closed(case, Closing(fact.occurred_at, fact.id, fact.order_id)), Move.PASS, fact)
+            closing = Closing(fact.occurred_at, fact.id, fact.order_id, redact(fact.result))
+            return _moved(_closed(case, closing), Move.PASS, fact)
         case OrderChecked():
             return _moved(case, Move.FAIL, fact)
         case _:

@@ -1,0 +1,1 @@
+"""The reporter takes a report back before somebody is on the way."""
