@@ -19,6 +19,7 @@ from libs.contracts.values import (
     Registration,
     SealedContact,
     Stage,
+    Unanswered,
 )
 
 
@@ -223,6 +224,28 @@ class OrderRescheduled(OrderEvent, fact="rescheduled"):
 
     case_no: str
     appointment: Appointment
+    org_id: OrgId
+    member_ids: tuple[MemberId, ...]
+    claim_by: AwareDatetime
+    handle_by: AwareDatetime
+    check_by: AwareDatetime
+
+
+class OrderPaused(OrderEvent, fact="paused"):
+    """The reporter is asked for more, and the clock of the order stands still. `member_ids`: whose turn it is."""
+
+    case_no: str
+    question: str
+    answer_by: AwareDatetime
+    org_id: OrgId
+    member_ids: tuple[MemberId, ...]
+
+
+class OrderContinued(OrderEvent, fact="continued"):
+    """The clock runs again, with the time that was left. `answer`: what the reporter said; None: nothing, in time."""
+
+    case_no: str
+    answer: str | None = None
     org_id: OrgId
     member_ids: tuple[MemberId, ...]
     claim_by: AwareDatetime
@@ -514,3 +537,4 @@ class CategoryChanged(Event, fact="category_changed", aggregate="category"):
     area: str
     registration: Registration
     active: bool = True
+    unanswered: Unanswered = Unanswered.GO_ON

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
 from libs.contracts.values import Appointment, Documents, Place, RequestKind, SealedContact, WithoutHidden
@@ -156,10 +156,37 @@ class CaseCorrected(CaseContent, fact="corrected"):
 
     corrected: tuple[Corrected, ...]
     corrections: int = Field(ge=1)
-    by_member: MemberId
+    by_member: MemberId | None = Field(None, description="None: by the reporter, who answered a question.")
     reason: str
     opening: int | None = Field(None, ge=0, description="Of its latest order; None: it was never registered.")
     verify_asked: bool = Field(False, description="Somebody was sent to verify it, and has not answered yet.")
+
+
+class CaseQuestioned(CaseEvent, fact="questioned"):
+    """The reporter is asked for more, and the clock of the order stands still until an answer, or `answer_by`.
+
+    `number` counts the questions of the case, of which one is open at a time.
+    """
+
+    case_no: str
+    number: int = Field(ge=1)
+    question: str
+    asked_by: MemberId
+    answer_by: AwareDatetime
+    opening: int | None = Field(None, ge=0, description="Of its latest order; None: it was never registered.")
+    reporter_id: UUID | None = None
+
+
+class CaseAnswered(CaseEvent, fact="answered"):
+    """The reporter has answered, or let the time pass (`answer` None), and the case goes on."""
+
+    case_no: str
+    number: int = Field(ge=1)
+    question: str
+    asked_by: MemberId
+    answer: str | None = None
+    opening: int | None = Field(None, ge=0, description="Of its latest order; None: it was never registered.")
+    reporter_id: UUID | None = None
 
 
 class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):

@@ -48,6 +48,13 @@ class Registration(StrEnum):
     VERIFY = "verify"
 
 
+class Unanswered(StrEnum):
+    """What becomes of a case whose reporter does not answer a question in time: it goes on, or it ends."""
+
+    GO_ON = "go_on"
+    END = "end"
+
+
 class Level(StrEnum):
     STREET = "street"
     COMMUNITY = "community"

@@ -13,6 +13,7 @@ from services.dispatch.inspections import handlers as inspections
 from services.dispatch.orders import handlers as orders
 from services.dispatch.patrols import handlers as patrols
 from services.dispatch.responsibility import handlers as responsibility
+from services.dispatch.waiting import handlers as waiting
 
 router = EventRouter("dispatch")
 for room in (
@@ -23,6 +24,7 @@ for room in (
     absences,
     cases,
     correcting,
+    waiting,
     deadlines,
     campaigns,
     patrols,

@@ -12,6 +12,7 @@ from services.incident.feedback import api as feedback
 from services.incident.intake import api as intake
 from services.incident.merging import api as merging
 from services.incident.notes import api as notes
+from services.incident.questions import api as questions
 from services.incident.street_evaluations import api as street_evaluations
 from services.incident.tracking import api as tracking
 from services.incident.withdrawing import api as withdrawing
@@ -30,6 +31,7 @@ ROOMS = (
     merging,
     street_evaluations,
     notes,
+    questions,
     withdrawing,
 )
 

@@ -12,6 +12,7 @@ from services.incident.intake import handlers as intake
 from services.incident.merging import handlers as merging
 from services.incident.notes import handlers as notes
 from services.incident.progress import handlers as progress
+from services.incident.questions import handlers as questions
 from services.incident.street_evaluations import handlers as street_evaluations
 from services.incident.withdrawing import handlers as withdrawing
 
@@ -27,6 +28,7 @@ ROOMS = (
     feedback,
     street_evaluations,
     notes,
+    questions,
     withdrawing,
 )
 for room in ROOMS:

@@ -29,7 +29,7 @@ async def test_an_accepted_report_is_registered_once(incident: Stage) -> None:
     conflict = next(a.json() for a in answers if a.status_code == 409)
     assert (conflict["state"], [a["move"] for a in conflict["allowed"]]) == (
         "registered",
-        ["void", "merge", "correct", "reword"],
+        ["void", "merge", "correct", "ask", "reword"],
     )
     [registered] = await incident.said(CaseRegistered)
     assert registered.summary == "路灯不亮，电话…"
@@ -65,6 +65,7 @@ async def test_what_is_found_on_site_decides_whether_a_report_becomes_a_case(inc
         "void",
         "merge",
         "correct",
+        "ask",
         "reword",
     ]
     assert (await decide(incident, true, "verify", true_report=True, note="属实")).json()["state"] == "registered"

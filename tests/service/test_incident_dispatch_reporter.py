@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
+from sqlalchemy import text
 
-from libs.contracts.dispatch import InspectionCancelled, OrderCancelled, OrderChecked, OrderHandled
-from libs.contracts.incident import CaseClosed, CaseVoided
+from libs.contracts.dispatch import (
+    InspectionCancelled,
+    OrderCancelled,
+    OrderChecked,
+    OrderContinued,
+    OrderHandled,
+    OrderMoved,
+    OrderPaused,
+)
+from libs.contracts.incident import CaseAnswered, CaseClosed, CaseCorrected, CaseRejected, CaseVoided
+from libs.contracts.values import Registration, Unanswered
 from tests.support.both import Both, make_both
 from tests.support.dispatch import TENANT, act
-from tests.support.incident import MEMBER
+from tests.support.incident import MEMBER, category
 from tests.support.stage import MakeStage
 
 
@@ -118,3 +130,126 @@ async def test_notes_are_for_colleagues(both: Both) -> None:
     assert "老人" not in str(await tracked(both, case))
     unknown = await both.incident.http.post("/v1/cases/20261123-999999/notes", json=note)
     assert unknown.status_code == 404
+
+
+async def ask(both: Both, case: dict[str, str], question: str = "是哪一盏灯？", **more: Any) -> httpx.Response:
+    body = {"tenant": TENANT, "by_member": MEMBER, "question": question, **more}
+    return await both.incident.http.post(f"/v1/cases/{case['case_no']}/ask", json=body)
+
+
+async def reply(
+    both: Both, case: dict[str, str], words: str = "东头第三盏", number: int = 1, **more: Any
+) -> httpx.Response:
+    body = {"number": number, "words": words, **more}
+    return await both.incident.http.post(f"/v1/track/{case['tracking_code']}/answer", json=body)
+
+
+async def time_is_over(both: Both) -> None:
+    async with both.incident.database() as db:
+        await db.execute(text("UPDATE timers SET due_at = now() - interval '1 s' WHERE name = 'AnswerClock'"))
+    await both.incident.fire_timers()
+    await both.settled()
+
+
+async def test_a_question_stops_the_clock_until_it_is_answered(both: Both) -> None:
+    case = await taken(both)
+    [before] = await both.orders()
+    asked = await ask(both, case)
+    assert (asked.status_code, asked.json()["number"]) == (201, 1)
+    assert (await ask(both, case)).json() == asked.json()
+    assert (await ask(both, case, "几点钟？")).status_code == 409
+    await both.settled()
+    [paused] = await both.orders()
+    assert (paused["state"], paused["light"]) == ("offered", None)
+    assert paused["paused_at"] is not None
+    async with both.dispatch.database() as db:
+        clock = await db.one(text("SELECT count(*) FROM timers WHERE name = 'OrderClock'"))
+    assert clock is not None
+    assert clock[0] == 0
+    shown = (await tracked(both, case))["question"]
+    assert (shown["number"], shown["question"]) == (1, "是哪一盏灯？")
+    assert (await reply(both, case)).json() == {"case_no": case["case_no"], "state": "registered"}
+    assert (await reply(both, case)).status_code == 200
+    assert (await reply(both, case, "西头")).status_code == 409
+    await both.settled()
+    [order] = await both.orders()
+    assert order["paused_at"] is None
+    assert order["light"] == "green"
+    assert order["claim_by"] >= before["claim_by"]
+    [told], [answered] = await both.dispatch.said(OrderContinued), await both.incident.said(CaseAnswered)
+    assert (told.answer, answered.answer) == ("东头第三盏", "东头第三盏")
+    assert (await both.case(case))["handle_by"] == order["handle_by"]
+    assert (await tracked(both, case))["question"] is None
+    assert (await ask(both, case, "几点钟？")).json()["number"] == 2
+
+
+async def test_an_answer_with_another_place_corrects_it(both: Both) -> None:
+    case = await taken(both)
+    await ask(both, case)
+    await both.settled()
+    await reply(both, case, "在二微", place={"point": {"longitude": 1.5, "latitude": 0.5}})
+    await both.settled()
+    [corrected] = await both.incident.said(CaseCorrected)
+    assert (corrected.by_member, corrected.reason) == (None, "在二微")
+    assert len(await both.dispatch.said(OrderMoved)) == 1
+    [order] = await both.orders()
+    assert (order["unit"], order["paused_at"]) == ("37078400420102", None)
+
+
+async def test_without_an_answer_the_case_goes_on_by_itself(both: Both) -> None:
+    case = await taken(both)
+    await ask(both, case)
+    await both.settled()
+    await time_is_over(both)
+    [answered] = await both.incident.said(CaseAnswered)
+    assert answered.answer is None
+    [order] = await both.orders()
+    assert order["paused_at"] is None
+    late = await reply(both, case)
+    assert (late.status_code, late.json()["title"]) == (409, "Not possible now")
+    assert (await tracked(both, case))["question"] is None
+
+
+async def test_or_ends_where_its_category_says_so(both: Both) -> None:
+    await both.incident.hear(category("11001", unanswered=Unanswered.END, minute=9_999_999))
+    case, waiting = await taken(both), await taken(both, "k-2", category="11002")
+    await both.incident.hear(category("11002", Registration.ACCEPTOR, unanswered=Unanswered.END, minute=9_999_999))
+    await ask(both, case)
+    await ask(both, waiting)
+    await both.settled()
+    await time_is_over(both)
+    [voided], [rejected] = await both.incident.said(CaseVoided), await both.incident.said(CaseRejected)
+    assert (voided.case_no, voided.end_reason) == (case["case_no"], "unclear")
+    assert (rejected.case_no, rejected.end_reason) == (waiting["case_no"], "unclear")
+    assert len(await both.dispatch.said(OrderCancelled)) == 1
+    assert (await reply(both, case)).status_code == 409
+    assert await both.dispatch.said(OrderContinued) == []
+
+
+async def test_what_is_handed_in_meanwhile_needs_no_answer(both: Both) -> None:
+    case = await taken(both)
+    [order] = await both.orders()
+    await act(both.dispatch, order["order_id"], "claim", "M1")
+    await both.settled()
+    await ask(both, case)
+    await both.settled()
+    assert len(await both.dispatch.said(OrderPaused)) == 1
+    await act(both.dispatch, order["order_id"], "hand-in", "M1", note="好了")
+    await both.settled()
+    assert (await reply(both, case)).json()["state"] == "resolved"
+    await time_is_over(both)
+    [handled] = await both.orders()
+    assert (handled["state"], handled["paused_at"]) == ("handled", None)
+    assert await both.dispatch.said(OrderContinued) == []
+    assert await both.dispatch.kept() == await both.incident.kept() == []
+
+
+async def test_a_question_is_put_while_there_is_something_to_do_and_in_good_time(both: Both) -> None:
+    case = await taken(both)
+    for away in (timedelta(minutes=5), timedelta(days=31)):
+        refused = await ask(both, case, answer_by=(datetime.now(UTC) + away).isoformat())
+        assert refused.status_code == 422
+    assert (await reply(both, case)).status_code == 404
+    await both.incident.http.post(f"/v1/track/{case['tracking_code']}/withdraw", json={})
+    refused = await ask(both, case)
+    assert (refused.status_code, refused.json()["state"]) == (409, "void")

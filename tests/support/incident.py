@@ -20,7 +20,7 @@ from libs.contracts.dispatch import (
     OrderReturned,
 )
 from libs.contracts.incident import Receipt
-from libs.contracts.values import Level, Registration
+from libs.contracts.values import Level, Registration, Unanswered
 from libs.contracts.values import Stage as ClockStage
 from tests.support.stage import NOON, Stage
 
@@ -148,7 +148,11 @@ async def feedback(stage: Stage, case: Receipt, satisfied: bool, words: str | No
 
 
 def category(
-    code: str, registration: Registration = Registration.AUTOMATIC, name: str = "路灯不亮", minute: int = 0
+    code: str,
+    registration: Registration = Registration.AUTOMATIC,
+    name: str = "路灯不亮",
+    minute: int = 0,
+    unanswered: Unanswered = Unanswered.GO_ON,
 ) -> CategoryChanged:
     return CategoryChanged(
         tenant=TENANT,
@@ -158,4 +162,5 @@ def category(
         name_en="Street lamp out",
         area="public_services",
         registration=registration,
+        unanswered=unanswered,
     )

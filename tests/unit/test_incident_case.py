@@ -101,7 +101,7 @@ def test_every_policy_begins_where_staff_or_dispatch_can_go_on() -> None:
     assert set(FIRST_STATE) == set(Registration)
     assert all(TRANSITIONS.allowed(s) or TRANSITIONS.get(s, Move.CLAIM) for s in FIRST_STATE.values())
     verifying = {t.move for t in TRANSITIONS.allowed(State.VERIFYING)}
-    always = {Move.VOID, Move.MERGE, Move.CORRECT, Move.REWORD}
+    always = {Move.VOID, Move.MERGE, Move.CORRECT, Move.REWORD, Move.ASK}
     assert verifying == {Move.REJECT, Move.CONFIRM, Move.DISPROVE, *always}
     assert {t.move for t in TRANSITIONS.allowed(State.REGISTERED)} == always
 

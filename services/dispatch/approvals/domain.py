@@ -199,7 +199,7 @@ def _wrong(order: Order, wish: ApprovalRequest, earlier: Sequence[Approval], now
                     f"已延期 {EXTENDED_AT_MOST} 次，不能再延",
                     f"the order was extended {EXTENDED_AT_MOST} times, which is the most there may be",
                 )
-            if now > order.handle_by:
+            if (order.paused_at or now) > order.handle_by:
                 return Sentence(
                     "处置时限已过：超时不能延期，可以申诉",
                     "the time to handle it is over: what is overdue is not extended, it can be appealed",
@@ -269,7 +269,7 @@ def _granted(order: Order, to: OrderState, approval: Approval, by: Member, stree
                 order,
                 state=to,
                 suspended_times=order.suspended_times + 1,
-                suspended_at=now,
+                suspended_at=order.paused_at or now,
                 suspended_until=now + timedelta(days=approval.amount),
                 moved_at=now,
             )

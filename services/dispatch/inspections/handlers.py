@@ -23,6 +23,7 @@ from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.commands import CheckOrder, HandInOrder
 from services.dispatch.orders.domain.offering import ANYBODY
 from services.dispatch.orders.domain.order import Decision, Order
+from services.dispatch.orders.domain.question import running_again
 from services.dispatch.routing.domain import RoutingRequest, route_all
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Member, Street
@@ -128,6 +129,7 @@ async def hand_in_and_check(commands: Batch[HandInOrder | CheckOrder], db: Datab
 
 async def _hand_in(db: Database, batch: OrderBatch, commands: Sequence[HandInOrder], now: datetime) -> list[Answer]:
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
+        order = running_again(order, street, now)
         return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned, c.result)
 
     return await inspecting.check_handed_in(db, batch.carry_out(commands, decide), batch.streets, now)

@@ -54,6 +54,7 @@ class OrderView(BaseModel):
     handled_at: datetime | None
     extended_times: int
     suspended_until: datetime | None
+    paused_at: datetime | None = Field(description="Since then the reporter is asked for more, and no clock runs.")
     in_kpis: bool
     rework_count: int
     result: str = Field(description="What was done, in words for the reporter.")

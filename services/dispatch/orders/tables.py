@@ -68,6 +68,9 @@ class OrderRow(DispatchTable, table=True):
     appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
     corrections: int = Field(sa_column=Column(SmallInteger, nullable=False))
     result: str = text_column()
+    asked: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    paused_at: datetime | None = time_column(nullable=True)
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()

@@ -18,7 +18,7 @@ from libs.chassis.db.database import Database, transaction
 from libs.chassis.handlers import Refused
 from libs.chassis.http import CommandsDep, DatabaseDep, LanguageDep, OfStreet, RefusedRequest, not_found
 from libs.chassis.pages import CSV_ANSWER, UNFIT_CURSOR, Page
-from libs.contracts.values import Level, OrgKind, Registration
+from libs.contracts.values import Level, OrgKind, Registration, Unanswered
 from libs.sentences import Language, Sentence, joined
 from libs.sheets.mistakes import UNCHANGED, Mistaken
 from libs.sheets.workbook import OVER_HTTP
@@ -86,6 +86,7 @@ class RowView(BaseModel):
     condition: str = Field(examples=["request_kind=errand;hours=off"])
     effective_from: date | None = Field(description="The first day; null: since ever.")
     effective_until: date | None = Field(description="The last day; null: for ever.")
+    unanswered: Unanswered
     version: int
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from libs.contracts.values import Level, OrgKind, Registration
+from libs.contracts.values import Level, OrgKind, Registration, Unanswered
 from libs.sentences import Sentence
 from libs.sheets import forms, workbook
 from libs.sheets.cells import Name, Text, Words, day_or
@@ -48,6 +48,7 @@ class Entry(SheetLine):
     condition: Annotated[Condition, BeforeValidator(Condition.read)] = Condition()
     effective_from: Annotated[date, BeforeValidator(partial(day_or, FROM_EVER))] = FROM_EVER
     effective_until: Annotated[date, BeforeValidator(partial(day_or, FOR_EVER))] = FOR_EVER
+    unanswered: Unanswered = Unanswered.GO_ON
 
     def row(self) -> Responsibility:
         clocks = Clocks(
@@ -167,7 +168,7 @@ def _against(each: Listed, others: Sequence[Listed]) -> Iterator[Mistake]:
                 return
 
 
-OF_CATEGORY = ("name_zh", "name_en", "area", "kind", "registration", "standard_ref")
+OF_CATEGORY = ("name_zh", "name_en", "area", "kind", "registration", "standard_ref", "unanswered")
 """What a category has whatever the condition: whoever takes a report does not know where it will go."""
 
 
@@ -198,6 +199,7 @@ def cells(row: Responsibility) -> dict[str, Cell]:
         "registration": str(row.registration),
         "start_level": str(row.start_level),
         "org_kind": str(row.org_kind),
+        "unanswered": str(row.unanswered),
         "skills": ";".join(sorted(row.skills)),
         "condition": str(row.condition),
         "effective_from": row.effective_from if row.effective_from != FROM_EVER else None,

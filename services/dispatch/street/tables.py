@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
-from libs.contracts.values import Level, MemberKind, OrgKind, Registration, RequestKind
+from libs.contracts.values import Level, MemberKind, OrgKind, Registration, RequestKind, Unanswered
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
 from services.dispatch.calendar.tables import load_calendar
 from services.dispatch.grid.tables import PLACES, all_units, changed_units, place
@@ -80,6 +80,7 @@ class ResponsibilityRow(DispatchTable, table=True):
     condition: str = text_column(key=True)
     effective_from: date = Field(sa_column=Column(Date, primary_key=True))
     effective_until: date = Field(sa_column=Column(Date, nullable=False))
+    unanswered: str = text_column()
     version: int = Field(sa_column=Column(Integer, primary_key=True))
     retired_version: int | None
 
@@ -201,6 +202,7 @@ _SAME = (
     "standard_ref",
     "effective_from",
     "effective_until",
+    "unanswered",
 )
 
 
@@ -214,6 +216,7 @@ def responsibility_of(r: Record) -> Responsibility:
         "registration": Registration(r.registration),
         "start_level": Level(r.start_level),
         "org_kind": OrgKind(r.org_kind),
+        "unanswered": Unanswered(r.unanswered),
     }
     return Responsibility(**values, skills=frozenset(r.skills), clocks=clocks, condition=Condition.read(r.condition))
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.incident.cases.domain.redaction import public_place, summarise
+from libs.contracts.incident import CaseRegistered, CaseRejected, CaseVoided, EndReason
+from libs.contracts.message import Event
+from services.incident.cases.domain.case import Standing, State
+from services.incident.cases.domain.redaction import public_place, redact, summarise
 from services.incident.cases.tables import LockedCase
 
 
@@ -33,3 +36,20 @@ def content(case: LockedCase) -> dict[str, Any]:
         "appointment": said.appointment,
         "documents": said.documents,
     }
+
+
+def of_decision(
+    case: LockedCase, before: Standing, now: Standing, reason: EndReason | None, note: str | None, at: datetime
+) -> Event:
+    """Registered; rejected or voided, where there is a reason."""
+    verify_asked = before.state is State.VERIFYING
+    if reason is None:
+        return CaseRegistered(**about(case, at), **content(case), verify_asked=verify_asked)
+    said: dict[str, Any] = {
+        **about(case, at),
+        "category_name": case.content.category_name,
+        "end_reason": reason,
+        "note": redact(note) if note else None,
+        "verify_asked": verify_asked,
+    }
+    return CaseVoided(**said, opening=now.opening) if now.state is State.VOID else CaseRejected(**said)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from libs.chassis.db.database import Database
-from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from libs.contracts.incident import CaseCorrected
 from libs.sentences import Sentence
 from libs.transitions import Impossible
-from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.case import State
-from services.incident.cases.domain.redaction import redact
 from services.incident.cases.domain.refusals import category_not_in_use, no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.categories import tables as category_tables
 from services.incident.correcting import tables
-from services.incident.correcting.domain import CaseIsCorrect, CorrectCase, correct, recorded
+from services.incident.correcting.batch import record
+from services.incident.correcting.domain import CaseIsCorrect, CorrectCase, correct
 
 router = EventRouter("incident")
 
@@ -69,23 +64,5 @@ def _correct(
     reply = CaseIsCorrect(case.case_no, after.standing.state, after.corrected)
     if not after.corrected:
         return Done(reply), None
-    corrected = replace(case, content=after.content, corrections=case.corrections + 1)
-    details = {
-        "move": after.move,
-        "by_member": command.by_member,
-        "reason": command.reason,
-        "before": recorded(case.content, after.corrected),
-        "after": recorded(after.content, after.corrected),
-    }
-    batch.append_entry(case, after.standing, new_id(), "corrected", now, details)
-    fact = CaseCorrected(
-        **facts.about(corrected, now),
-        **facts.content(corrected),
-        corrected=after.corrected,
-        corrections=corrected.corrections,
-        by_member=command.by_member,
-        reason=redact(command.reason),
-        opening=after.standing.opening,
-        verify_asked=after.standing.state is State.VERIFYING,
-    )
+    corrected, fact = record(batch, case, after, command.by_member, command.reason, now)
     return Done(reply, [fact]), corrected

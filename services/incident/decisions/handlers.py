@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.contracts.dispatch import CaseVerified
-from libs.contracts.incident import CaseRegistered, CaseRejected, CaseVoided, EndReason
+from libs.contracts.incident import EndReason
 from libs.contracts.message import Event
 from libs.transitions import Impossible
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.case import Decided, Move, Standing, State, decide
-from services.incident.cases.domain.redaction import redact
+from services.incident.cases.domain.case import Decided, Move, decide
 from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.decisions.domain import DecideCase
@@ -51,7 +49,7 @@ async def follow_verifications(found: Batch[CaseVerified], db: Database) -> list
             continue
         details = {"move": move, "by_member": fact.member_id, "reason": reason, "note": fact.note}
         batch.append_entry(case, after, fact.id, after.state, fact.occurred_at, details)
-        told.append(_fact_of_decision(case, before, after, reason, fact.note, fact.occurred_at))
+        told.append(facts.of_decision(case, before, after, reason, fact.note, fact.occurred_at))
     await batch.write(db)
     return told
 
@@ -66,22 +64,5 @@ def _decide(command: DecideCase, case: LockedCase | None, batch: CaseBatch, now:
         return Refused(409, "Not in this state", after.detail, {"state": before.state, "allowed": allowed})
     details = {"move": command.move, "by_member": command.by_member, "reason": command.reason, "note": command.note}
     batch.append_entry(case, after, new_id(), after.state, now, details)
-    fact = _fact_of_decision(case, before, after, command.reason, command.note, now)
+    fact = facts.of_decision(case, before, after, command.reason, command.note, now)
     return Done(Decided(case.case_no, after.state), [fact])
-
-
-def _fact_of_decision(
-    case: LockedCase, before: Standing, now: Standing, reason: EndReason | None, note: str | None, at: datetime
-) -> Event:
-    """Registered, rejected or voided, after somebody decided."""
-    verify_asked = before.state is State.VERIFYING
-    if reason is None:
-        return CaseRegistered(**facts.about(case, at), **facts.content(case), verify_asked=verify_asked)
-    said: dict[str, Any] = {
-        **facts.about(case, at),
-        "category_name": case.content.category_name,
-        "end_reason": reason,
-        "note": redact(note) if note else None,
-        "verify_asked": verify_asked,
-    }
-    return CaseVoided(**said, opening=now.opening) if now.state is State.VOID else CaseRejected(**said)

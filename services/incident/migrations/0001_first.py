@@ -17,6 +17,7 @@ CREATE TABLE categories (
     name_en text NOT NULL,
     area text NOT NULL,
     registration text NOT NULL CHECK (registration IN ('automatic', 'acceptor', 'verify')),
+    unanswered text NOT NULL CHECK (unanswered IN ('go_on', 'end')),
     active boolean NOT NULL,
     changed_at timestamptz NOT NULL,
     changed_by uuid NOT NULL,
@@ -101,6 +102,20 @@ CREATE TABLE timeline (
     hash bytea NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (tenant, case_id, position)
 );
+
+CREATE TABLE questions (
+    tenant text,
+    case_id uuid,
+    number smallint CHECK (number > 0),
+    question text NOT NULL CHECK (length(question) BETWEEN 1 AND 500),
+    asked_by text NOT NULL,
+    asked_at timestamptz NOT NULL,
+    answer_by timestamptz NOT NULL CHECK (answer_by > asked_at),
+    answer text CHECK (length(answer) BETWEEN 1 AND 2000),
+    ended_at timestamptz CHECK (ended_at IS NOT NULL OR answer IS NULL),
+    PRIMARY KEY (tenant, case_id, number)
+);
+CREATE UNIQUE INDEX questions_open ON questions (tenant, case_id) WHERE ended_at IS NULL;
 
 CREATE TABLE evaluations (
     tenant text,

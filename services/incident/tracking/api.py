@@ -14,13 +14,15 @@ from libs.chassis.http import DatabaseDep
 from libs.contracts.incident import EndReason
 from libs.contracts.values import Appointment
 from services.incident.cases import tables as case_tables
-from services.incident.cases.domain.case import State, window
+from services.incident.cases.domain.case import TRANSITIONS, Move, State, window
 from services.incident.cases.domain.history import Entry
 from services.incident.cases.domain.redaction import redact
 from services.incident.cases.domain.words import REASON_WORDS, STATE_WORDS, STEP_WORDS, in_order
 from services.incident.cases.requests import InWords, IssuedCode, tracked_or_404
 from services.incident.feedback import tables as feedback_tables
 from services.incident.feedback.domain import FEEDBACK_DAYS
+from services.incident.questions import tables as question_tables
+from services.incident.questions.domain import Question
 
 router = APIRouter(tags=["following"])
 
@@ -38,6 +40,14 @@ class FeedbackState(BaseModel):
     satisfied: bool | None
 
 
+class OpenQuestion(BaseModel):
+    """What the street would like to know; answer it with its number."""
+
+    number: int
+    question: str
+    answer_by: datetime
+
+
 class PublicView(BaseModel):
     case_no: str
     category: InWords
@@ -47,6 +57,7 @@ class PublicView(BaseModel):
     note: str | None = Field(description="More about the reason.")
     joined: bool = Field(description="It goes on together with other reports of the same matter.")
     result: str | None = Field(description="What was done, when it is closed.")
+    question: OpenQuestion | None = Field(description="What you are asked for, until when.")
     reported_at: datetime
     handle_by: datetime | None = Field(description="Until when it shall be done.")
     appointment: Appointment | None = Field(description="When somebody is expected.")
@@ -64,10 +75,17 @@ async def track(code: IssuedCode, db: DatabaseDep) -> PublicView:
         followed = await case_tables.case_by_number(db, case.tenant, case.merged_into) or case
         timeline += await case_tables.timeline(db, followed)
     evaluation = await feedback_tables.evaluation(db, followed, case.case_no) if followed.closed_by else None
-    return public_view(case, followed, timeline, evaluation)
+    question = (await question_tables.last_of(db, [(case.tenant, case.case_id)])).get((case.tenant, case.case_id))
+    return public_view(case, followed, timeline, evaluation, question)
 
 
-def public_view(case: Record, followed: Record, timeline: Sequence[Entry], evaluation: Record | None) -> PublicView:
+def public_view(
+    case: Record,
+    followed: Record,
+    timeline: Sequence[Entry],
+    evaluation: Record | None,
+    question: Question | None = None,
+) -> PublicView:
     """In words only: no member, organisation or place of the grid, which are the street's own affair.
 
     `followed` is the case itself, or the one that it was merged into: that one's progress is shown.
@@ -85,6 +103,9 @@ def public_view(case: Record, followed: Record, timeline: Sequence[Entry], evalu
         note=redact(ended["note"]) if ended.get("note") else None,
         joined=joined,
         result=(state is State.CLOSED and followed.result) or None,
+        question=OpenQuestion(number=question.number, question=question.question, answer_by=question.answer_by)
+        if question is not None and question.ended_at is None and TRANSITIONS.get(State(case.state), Move.ANSWER)
+        else None,
         reported_at=case.reported_at,
         handle_by=followed.handle_by,
         # Of a case that was merged the other's window holds, which is that reporter's affair.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from libs.contracts.incident import CaseVoided, EndReason
+from libs.contracts.incident import EndReason
 from libs.sentences import Sentence
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
@@ -42,13 +42,7 @@ async def withdraw_cases(commands: Batch[WithdrawCase], db: Database) -> list[An
             continue
         details = {"move": Move.WITHDRAW, "reason": EndReason.WITHDRAWN, "note": None, "words": command.words}
         batch.append_entry(case, after, new_id(), after.state, commands.now, details)
-        fact = CaseVoided(
-            **facts.about(case, commands.now),
-            category_name=case.content.category_name,
-            end_reason=EndReason.WITHDRAWN,
-            opening=after.opening,
-            verify_asked=before.state is State.VERIFYING,
-        )
+        fact = facts.of_decision(case, before, after, EndReason.WITHDRAWN, None, commands.now)
         answers.append(Done(Decided(case.case_no, after.state), [fact]))
     await batch.write(db)
     return answers

@@ -66,6 +66,9 @@ def correct(
         appointment_changes=order.appointment_changes,
         in_kpis=order.in_kpis,
         corrections=corrections,
+        asked=order.asked,
+        answered=order.answered,
+        paused_at=order.paused_at and now,
     )
     here = street.units[order.unit]
     moved = OrderMoved(

@@ -51,6 +51,8 @@ class Move(StrEnum):
     LAPSE = "lapse"
     CANCEL = "cancel"
     CORRECT = "correct"
+    PAUSE = "pause"
+    CONTINUE = "continue"
 
 
 HELD = (State.CLAIMED, State.HANDLING)
@@ -94,6 +96,8 @@ MOVES: Table[State, Move] = Table(
         ),
         Transition(Move.RESCHEDULE, "改约", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
         Transition(Move.CORRECT, "更正", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
+        Transition(Move.PAUSE, "等待补充", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
+        Transition(Move.CONTINUE, "继续办理", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
         Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Role.HIGHER, (Need.NOTE,)),
         Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Role.CLOCK),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Role.CLOCK),
@@ -163,6 +167,11 @@ class Order:
     """Everybody who has ever had it: none of them is sent to check it."""
     appointment_changes: int = 0
     corrections: int = 0
+    asked: int = 0
+    answered: int = 0
+    """How many questions were put to the reporter, and how many of them are done with."""
+    paused_at: datetime | None = None
+    """Since then a question is open, and the clock stands still."""
     result: str = ""
     """What was done, in words for the reporter: the member's, or those of who checked it."""
 
@@ -184,6 +193,8 @@ class Order:
     @property
     def running(self) -> Running | None:
         """The clock of the stage that the order is in; none while it stands still."""
+        if self.paused_at is not None:
+            return None
         match self.stage:
             case Stage.CLAIM:
                 return Running(self.stage_began_at, self.claim_by, self.clocks.claim.unit, self.spent)

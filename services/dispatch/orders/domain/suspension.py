@@ -46,6 +46,7 @@ def _resumed(order: Order, to: OrderState, street: Street, now: datetime) -> Cha
         suspended_until=None,
         stage_began_at=now,
         spent=order.spent + calendar.elapsed(began, max(began, order.suspended_at), unit),
+        paused_at=now if order.paused_at is not None else None,
         moved_at=now,
     )
     fact = OrderResumed(

@@ -123,7 +123,7 @@ def hand_in(
             f"documents_returned names what the order does not have: {', '.join(strange)}",
         )
     now = order.next_moment(now)
-    handled = order.begin(to, now, handled_at=now, result=result.strip())
+    handled = order.begin(to, now, handled_at=now, result=result.strip(), paused_at=None, answered=order.asked)
     fact = OrderHandled(
         **about(order, now),
         member_id=member.member_id,
@@ -285,6 +285,6 @@ def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:
     if isinstance(to, Refusal):
         return to
     now = order.next_moment(now)
-    cancelled = order.begin(to, now, suspended_at=None, suspended_until=None)
+    cancelled = order.begin(to, now, suspended_at=None, suspended_until=None, paused_at=None)
     fact = OrderCancelled(**about(order, now), case_no=order.case_no, member_ids=order.people, because=because)
     return Changed(cancelled, (fact,))

@@ -69,5 +69,6 @@ COLUMNS: Mapping[str, Column] = {
     "effective_until": Column(
         "有效期至", Sentence("末日，如 2027-12-31，可空", "the last day, such as 2027-12-31, or nothing"), optional=True
     ),
+    "unanswered": one_of("逾期未补充", {"go_on": "继续办理", "end": "不再办理"}, optional=True),
 }
-"""A list whose rows apply always needs none of the last three."""
+"""A list may do without the last four: then its rows apply always, and a case goes on whatever its reporter says."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from libs.contracts.dispatch import CategoryChanged
-from libs.contracts.values import Level, OrgKind, Registration, RequestKind
+from libs.contracts.values import Level, OrgKind, Registration, RequestKind, Unanswered
 from libs.sentences import Unfit
 from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.calendar.domain import Clocks
@@ -123,6 +123,7 @@ class Responsibility:
     condition: Condition = ALWAYS
     effective_from: date = FROM_EVER
     effective_until: date = FOR_EVER
+    unanswered: Unanswered = Unanswered.GO_ON
     version: int = 1
 
     def is_effective(self, day: date) -> bool:
@@ -166,15 +167,17 @@ def next_turn(rows: Iterable[Responsibility], after: datetime) -> datetime | Non
     return datetime.combine(min(days), time(), STREET_ZONE) if days else None
 
 
-CategoryInfo = tuple[str, str, str, Registration]
-"""Name in both languages, area, registration: what a category is to those who take reports."""
+CategoryInfo = tuple[str, str, str, Registration, Unanswered]
+"""Name in both languages, area, registration, what no answer does: what a category is to those who take reports."""
 
 
 def categories(rows: Iterable[Responsibility], at: datetime) -> dict[str, CategoryInfo]:
     """What may be reported at a moment: rows of one category that apply at the same time agree on it."""
     day = local_day(at)
     return {
-        r.category: (r.name_zh, r.name_en or r.name_zh, r.area, r.registration) for r in rows if r.is_effective(day)
+        r.category: (r.name_zh, r.name_en or r.name_zh, r.area, r.registration, r.unanswered)
+        for r in rows
+        if r.is_effective(day)
     }
 
 
@@ -194,6 +197,7 @@ def category_facts(
             area=area,
             registration=registration,
             active=category in after,
+            unanswered=unanswered,
         )
-        for category, (name_zh, name_en, area, registration) in sorted((gone | new).items())
+        for category, (name_zh, name_en, area, registration, unanswered) in sorted((gone | new).items())
     ]

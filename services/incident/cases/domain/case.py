@@ -12,6 +12,7 @@ from libs.contracts.dispatch import (
     OrderAssigned,
     OrderChecked,
     OrderClaimed,
+    OrderContinued,
     OrderCorrected,
     OrderDispatched,
     OrderExtended,
@@ -54,6 +55,8 @@ class Move(StrEnum):
     CORRECT = "correct"
     REWORD = "reword"
     WITHDRAW = "withdraw"
+    ASK = "ask"
+    ANSWER = "answer"
 
 
 # Dispatch alone knows how its order stands and its facts come in any order, so they move a registered case from
@@ -113,6 +116,17 @@ TRANSITIONS: Table[State, Move] = Table(
             None,
             Role.ACCEPTOR,
             (Need.REASON,),
+        ),
+        Transition(
+            Move.ASK,
+            "请上报人补充",
+            (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS),
+            None,
+            Role.MEMBER,
+            (Need.NOTE,),
+        ),
+        Transition(
+            Move.ANSWER, "补充", (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS), None, Role.REPORTER, (Need.NOTE,)
         ),
         Transition(Move.REWORD, "更正文字", tuple(State), None, Role.ACCEPTOR, (Need.REASON,), "correct"),
         Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
@@ -209,7 +223,13 @@ def apply_order_fact(case: Standing, fact: OrderEvent) -> Standing:
     """The case after a fact about its order. The end is the same for every order in which facts arrive."""
     match fact:
         case (
-            OrderDispatched() | OrderExtended() | OrderRescheduled() | OrderResumed() | OrderCorrected() | OrderMoved()
+            OrderDispatched()
+            | OrderExtended()
+            | OrderRescheduled()
+            | OrderResumed()
+            | OrderCorrected()
+            | OrderContinued()
+            | OrderMoved()
         ):
             return _promised(case, Promise(fact.occurred_at, fact.handle_by))
         case OrderClaimed() | OrderAssigned():
