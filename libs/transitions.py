@@ -29,6 +29,7 @@ class Role(StrEnum):
     ACCEPTOR = "acceptor"
     VERIFIER = "verifier"
     REPORTER = "reporter"
+    RESIDENT = "resident"
     CLOCK = "clock"
     FACT = "fact"
 
@@ -48,10 +49,11 @@ ROLES: Mapping[Role, Label] = {
     Role.ACCEPTOR: Label("an acceptor", "受理员"),
     Role.VERIFIER: Label("an acceptor, or the member who looked on site", "受理员或现场核实的成员"),
     Role.REPORTER: Label("the reporter", "上报人"),
+    Role.RESIDENT: Label("a resident", "居民"),
     Role.CLOCK: Label("the clock", "时钟"),
     Role.FACT: Label("a fact of another service", "其他服务的事件"),
 }
-NOT_STAFF = frozenset({Role.CLOCK, Role.FACT, Role.REPORTER})
+NOT_STAFF = frozenset({Role.CLOCK, Role.FACT, Role.REPORTER, Role.RESIDENT})
 
 
 class Need(StrEnum):

@@ -41,7 +41,7 @@ class Grade(StrEnum):
 
 
 class CaseReported(CaseEvent, fact="reported"):
-    """A report was stored. This is the only fact with the reporter's contact, which is sealed."""
+    """A report was stored. The reporter's contact is sealed."""
 
     case_no: str
     category: CategoryCode
@@ -63,6 +63,27 @@ class CaseContent(CaseEvent):
     reported_by_member: MemberId | None = None
     appointment: Appointment | None = None
     documents: Documents = ()
+
+
+class CaseFollowed(CaseEvent, fact="followed"):
+    """Another resident wants to hear of the case, and need not report it again. The contact is sealed.
+
+    `followers`: how many there are now.
+    """
+
+    case_no: str
+    category_name: str
+    follower_id: UUID
+    followers: int = Field(ge=1)
+    sealed_contact: SealedContact | None = None
+
+
+class CaseUnfollowed(CaseEvent, fact="unfollowed"):
+    """A resident who followed the case does not want to hear of it any more."""
+
+    case_no: str
+    follower_id: UUID
+    followers: int = Field(ge=0)
 
 
 class CaseOpened(CaseContent):

@@ -9,6 +9,7 @@ from services.incident.correcting import api as correcting
 from services.incident.decisions import api as decisions
 from services.incident.duplicates import api as duplicates
 from services.incident.feedback import api as feedback
+from services.incident.following import api as following
 from services.incident.intake import api as intake
 from services.incident.merging import api as merging
 from services.incident.notes import api as notes
@@ -32,6 +33,7 @@ ROOMS = (
     street_evaluations,
     notes,
     questions,
+    following,
     withdrawing,
 )
 

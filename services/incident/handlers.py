@@ -8,6 +8,7 @@ from services.incident.categories import handlers as categories
 from services.incident.correcting import handlers as correcting
 from services.incident.decisions import handlers as decisions
 from services.incident.feedback import handlers as feedback
+from services.incident.following import handlers as following
 from services.incident.intake import handlers as intake
 from services.incident.merging import handlers as merging
 from services.incident.notes import handlers as notes
@@ -29,6 +30,7 @@ ROOMS = (
     street_evaluations,
     notes,
     questions,
+    following,
     withdrawing,
 )
 for room in ROOMS:

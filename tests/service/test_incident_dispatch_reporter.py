@@ -18,7 +18,15 @@ from libs.contracts.dispatch import (
     OrderMoved,
     OrderPaused,
 )
-from libs.contracts.incident import CaseAnswered, CaseClosed, CaseCorrected, CaseRejected, CaseVoided
+from libs.contracts.incident import (
+    CaseAnswered,
+    CaseClosed,
+    CaseCorrected,
+    CaseFollowed,
+    CaseRejected,
+    CaseUnfollowed,
+    CaseVoided,
+)
 from libs.contracts.values import Registration, Unanswered
 from tests.support.both import Both, make_both
 from tests.support.dispatch import TENANT, act
@@ -75,7 +83,7 @@ async def test_it_is_not_taken_back_once_somebody_is_on_the_way_or_others_report
         )
         assert (refused.status_code, refused.json()["detail"]) == (
             409,
-            "其他人也反映了同一事项，案件继续办理，不能撤回。",
+            "其他人也反映或关注了同一事项，案件继续办理，不能撤回。",
         )
     alone = await taken(both, "k-3", at=1.5)
     [order] = await both.orders(unit="37078400420102")
@@ -253,3 +261,54 @@ async def test_a_question_is_put_while_there_is_something_to_do_and_in_good_time
     await both.incident.http.post(f"/v1/track/{case['tracking_code']}/withdraw", json={})
     refused = await ask(both, case)
     assert (refused.status_code, refused.json()["state"]) == (409, "void")
+
+
+async def follow(both: Both, case_no: str, key: str = "f-1") -> httpx.Response:
+    body = {"tenant": TENANT, "case_no": case_no, "contact": {"email": "li@mail.example"}}
+    return await both.incident.http.post("/v1/follow", json=body, headers={"Idempotency-Key": key})
+
+
+async def test_another_resident_follows_instead_of_reporting_again(both: Both) -> None:
+    case = await taken(both)
+    answers = [await follow(both, case["case_no"]) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert answers[0].json()["followers"] == 1
+    second = (await follow(both, case["case_no"], "f-2")).json()
+    assert second["followers"] == 2
+    await both.settled()
+    assert [fact.followers for fact in await both.incident.said(CaseFollowed)] == [1, 2]
+    shown = (await both.incident.http.get(f"/v1/track/{second['tracking_code']}")).json()
+    assert (shown["following"], shown["case_no"], shown["state"]) == (True, case["case_no"], "registered")
+    assert (shown["feedback"]["open"], shown["question"], shown["documents"]) == (False, None, [])
+    assert (await both.case(case))["followers"] == 2
+    refused = await both.incident.http.post(f"/v1/track/{case['tracking_code']}/withdraw", json={})
+    assert refused.status_code == 409
+    for code, left in (
+        (second["tracking_code"], 1),
+        (second["tracking_code"], 1),
+        (answers[0].json()["tracking_code"], 0),
+    ):
+        ended = await both.incident.http.post(f"/v1/track/{code}/unfollow")
+        assert ended.json()["followers"] == left
+    await both.settled()
+    assert len(await both.incident.said(CaseUnfollowed)) == 2
+    assert (await both.incident.http.post(f"/v1/track/{case['tracking_code']}/withdraw", json={})).status_code == 200
+
+
+async def test_who_follows_a_merged_case_follows_the_one_that_survives_and_what_is_over_is_not_followed(
+    both: Both,
+) -> None:
+    case, same = await taken(both), await taken(both, "k-2")
+    merged = {"tenant": TENANT, "by_member": MEMBER, "into": case["case_no"]}
+    await both.incident.http.post(f"/v1/cases/{same['case_no']}/merge", json=merged)
+    assert (await follow(both, same["case_no"])).json()["case_no"] == case["case_no"]
+    other = await taken(both, "k-3", at=1.5)
+    assert (await follow(both, other["case_no"])).json()["title"] == "Key used for another case"
+    await both.incident.http.post(f"/v1/track/{other['tracking_code']}/withdraw", json={})
+    over = await follow(both, other["case_no"], "f-3")
+    assert (over.status_code, over.json()["state"]) == (409, "void")
+    assert (await follow(both, "20261123-999999", "f-4")).status_code == 404
+    no_key = {"tenant": TENANT, "case_no": case["case_no"]}
+    assert (await both.incident.http.post("/v1/follow", json=no_key)).status_code == 422
+    assert (await both.incident.http.post("/v1/track/222222222222A/unfollow")).status_code == 404

@@ -7,13 +7,14 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
-from libs.contracts.incident import CaseMerged, CaseReported, CaseUnmerged
+from libs.contracts.incident import CaseFollowed, CaseMerged, CaseReported, CaseUnfollowed, CaseUnmerged
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from libs.contracts.values import Level
 from services.notify.deliveries.domain import DELAYS
@@ -318,6 +319,72 @@ async def test_a_process_that_does_not_send_leaves_what_it_queues_to_others(
     await asyncio.sleep(0.3)
     assert mails.mails == []
     assert await states(notify, f"reporter:{report.reporter_id}") == [("email", "queued", None)]
+
+
+def followed(case: CaseReported, follower_id: UUID, code: str) -> CaseFollowed:
+    return CaseFollowed(
+        tenant=TENANT,
+        occurred_at=NOON,
+        case_id=case.case_id,
+        case_no=case.case_no,
+        category_name="路灯不亮",
+        follower_id=follower_id,
+        followers=1,
+        sealed_contact=sealed(email=f"{code[0]}@mail.example", language="en", tracking_code=code),
+    )
+
+
+async def test_who_follows_a_case_hears_what_its_reporter_hears_also_after_it_was_merged(
+    notify: Stage, mails: MailServer
+) -> None:
+    case, survivor = with_email("en"), reported(new_id(), None)
+    follower, code = new_id(), "7" + CODE[1:]
+    # Who reported it may be heard of later.
+    await notify.hear(followed(case, follower, code))
+    await notify.hear(case, survivor)
+    await notify.retry_now()
+    await notify.hear(claimed(case))
+    await attempted(notify)
+    told = {(str(m["To"]), str(m["Subject"]).partition(" (")[0]): m.get_content() for m in mails.mails}
+    assert set(told) == {
+        ("7@mail.example", "You follow 路灯不亮"),
+        ("7@mail.example", "Somebody is on it"),
+        (EMAIL, "Somebody is on it"),
+    }
+    assert all(f"/v1/track/{code}" in said for (to, _), said in told.items() if to == "7@mail.example")
+    into = {"into_case_id": survivor.case_id, "into_case_no": survivor.case_no}
+    await notify.hear(
+        CaseMerged(
+            tenant=TENANT, occurred_at=NOON + timedelta(minutes=1), case_id=case.case_id, case_no=case.case_no, **into
+        )
+    )
+    late, late_code = new_id(), "8" + CODE[1:]
+    await notify.hear(followed(case, late, late_code))
+    await attempted(notify)
+    mails.mails.clear()
+    await notify.hear(claimed(survivor))
+    await attempted(notify)
+    assert {str(m["To"]) for m in mails.mails} == {EMAIL, "7@mail.example", "8@mail.example"}
+    gone = CaseUnfollowed(
+        tenant=TENANT,
+        occurred_at=NOON + timedelta(minutes=2),
+        case_id=case.case_id,
+        case_no=case.case_no,
+        follower_id=follower,
+        followers=1,
+    )
+    apart = CaseUnmerged(
+        **registered(case).model_dump(exclude={"id", "correlation_id", "occurred_at"}),
+        occurred_at=NOON + timedelta(minutes=9),
+        from_case_id=survivor.case_id,
+        from_case_no=survivor.case_no,
+    )
+    await notify.hear(gone, apart)
+    await attempted(notify)
+    mails.mails.clear()
+    await notify.hear(claimed(survivor), claimed(case))
+    await attempted(notify)
+    assert {str(m["To"]) for m in mails.mails} == {EMAIL, "8@mail.example"}
 
 
 async def test_everybody_who_reported_the_same_matter_is_told_with_their_own_link(

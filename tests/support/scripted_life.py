@@ -16,6 +16,7 @@ from libs.chassis.pages import encode_cursor
 from libs.contracts import cloudevents
 from libs.contracts.incident import CaseEvaluated, Receipt
 from tests.support.four_services import TENANT, FourServices
+from tests.support.scripted_reporters import speak
 from tests.support.stage import stamped
 
 AUTOMATIC, ACCEPTED, VERIFIED = "11004", "11010", "12006"
@@ -75,6 +76,7 @@ class Life(FourServices):
         await self.go_away()
         await self.leases_run_out()
         await self.put_together()
+        await self.speak_with_reporters()
         await self.clocks_run_out()
         await self.patrol()
         await self.come_too_early()
@@ -132,6 +134,21 @@ class Life(FourServices):
             await self.ask("incident", "POST", f"{url}/void", {**by, "reason": "mistaken"})
             await self.ask("incident", "GET", f"/v1/cases/{one.case_no}")
             await self.at_rest()
+
+    async def speak_with_reporters(self) -> None:
+        """Corrections, questions, followers; one question is not answered in time."""
+        for n in range(400, 406):
+            receipt = await self.report(AUTOMATIC, n)
+            assert receipt is not None
+            await self.at_rest()
+            await speak(self, receipt, DESK, f"life-{n}")
+        silent = await self.report(ACCEPTED, 410)
+        assert silent is not None
+        question = {"by_member": DESK, "question": "哪一盏？"}
+        await self.ask("incident", "POST", f"/v1/cases/{silent.case_no}/ask", question, 201)
+        await self.looking["incident"].execute("UPDATE timers SET due_at = now() WHERE name = 'AnswerClock'")
+        await self.fire_timers()
+        await self.at_rest()
 
     async def forget_reporter(self, case_id: UUID) -> None:
         """What they would be told from now on is suppressed."""

@@ -8,11 +8,12 @@ from typing import Any
 from libs.contracts.services import SERVICES
 from services.incident.appointments.domain import ChangeOwnAppointment
 from services.incident.feedback.domain import EvaluateCase
+from services.incident.following.domain import UnfollowCase
 from services.incident.questions.domain import AnswerQuestion
 from services.incident.withdrawing.domain import WithdrawCase
 from wangge.wiring import router_of
 
-OF_REPORTERS = {AnswerQuestion, ChangeOwnAppointment, EvaluateCase, WithdrawCase}
+OF_REPORTERS = {AnswerQuestion, ChangeOwnAppointment, EvaluateCase, UnfollowCase, WithdrawCase}
 """Who knows but a tracking code need not say the street."""
 
 

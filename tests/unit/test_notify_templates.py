@@ -9,7 +9,7 @@ import pytest
 from libs.contracts.dispatch import CancelCause, EscalationCause
 from libs.contracts.incident import EndReason, Grade
 from libs.contracts.values import Level, Stage
-from services.notify.audience.domain import RULES, Reporter
+from services.notify.audience.domain import RULES, Follower, Reporter
 from services.notify.wording.domain import RenderedMessage, Template, Wording, say
 from services.notify.wording.rendering import WORDINGS, render, tracking_link, values
 
@@ -38,7 +38,7 @@ def test_every_fact_has_its_template_and_no_template_is_left_over(language: str)
 def test_a_template_says_only_what_is_known(language: str, name: str) -> None:
     fact, rule = KNOWN[name]
     known = {*rule.says, *(["case_no"] if "case_id" in fact.model_fields else [])}
-    if isinstance(rule.audience, Reporter):
+    if isinstance(rule.audience, Reporter | Follower):
         known.add("link")
     if "place" in rule.says:
         known.add("map")

@@ -27,7 +27,7 @@ _WANTED = """
 """
 _LINE = """
     SELECT case_id, case_no, found.state, request_kind, category, category_name, place_name, reported_at, handle_by,
-        reopened_times, changed_at, text
+        reopened_times, changed_at, followers, text
 """
 _NEWEST = "case_id DESC NULLS LAST"
 _OLDEST = "case_id NULLS FIRST"

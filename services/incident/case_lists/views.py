@@ -28,6 +28,7 @@ CSV_COLUMNS = (
     "reported_at",
     "handle_by",
     "reopened_times",
+    "followers",
     "summary",
 )
 
@@ -48,6 +49,7 @@ class CaseLine(BaseModel):
     handle_by: datetime | None
     reopened_times: int
     changed_at: datetime
+    followers: int = Field(description="Residents who follow it, besides those who reported it.")
 
 
 class Step(BaseModel):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Depends, Path
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.chassis.db.database import Database, Record
-from libs.chassis.handlers import Answer, Done
-from libs.chassis.http import Body, not_found
+from libs.chassis.handlers import Answer, Done, Refused
+from libs.chassis.http import Body, RefusedRequest, not_found
 from libs.contracts.message import MemberId, Tenant
-from libs.sentences import Language
+from libs.sealing import Sealer
+from libs.sentences import Language, Sentence, Unfit
 from services.incident.cases import tables
 from services.incident.cases.domain.case import State
 from services.incident.cases.domain.refusals import NO_SUCH_CODE, no_case
@@ -82,3 +85,62 @@ async def _issued_or_404(code: str) -> str:
 
 IssuedCode = Annotated[str, Depends(_issued_or_404)]
 """The tracking code in the path as a person typed it, in the form in which it was issued."""
+
+
+class Contact(Body):
+    """How the reporter wants to hear of it. It is sealed on arrival, and only notify can read it."""
+
+    email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$")] | None = None
+    phone: Annotated[str, StringConstraints(max_length=32, pattern=r"^\+?[0-9 ()-]{5,31}$")] | None = None
+    webhook_url: Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[\x21-\x7e]+$")] | None = None
+    language: Literal["zh", "en"] = "zh"
+
+    @model_validator(mode="after")
+    def _reaches_somebody(self) -> Self:
+        if self.email is None and self.phone is None and self.webhook_url is None:
+            raise Unfit(
+                "联系方式要有 email、phone 或 webhook_url；不写则匿名",
+                "a contact needs an email, a phone or a webhook_url; leave it out to stay unknown",
+            )
+        return self
+
+    def to_seal(self, tracking_code: str) -> dict[str, Any]:
+        return {**self.model_dump(), "tracking_code": tracking_code}
+
+
+sealer_for = cache(Sealer)
+
+KEY_LENGTH = 128
+KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
+NO_KEY = Refused(
+    422,
+    "Idempotency-Key needed",
+    Sentence(
+        "需要 Idempotency-Key 请求头：1 至 128 个可见 ASCII 字符，如 UUID；每次上报一个新的，重发时用同一个。",
+        "Send a header Idempotency-Key of 1 to 128 visible ASCII characters, such as a UUID, new for each report and "
+        "the same when a report is sent again.",
+    ),
+)
+
+
+def _unfit_key(key: str) -> Refused:
+    if len(key) > KEY_LENGTH:
+        wrong = Sentence(
+            f"Idempotency-Key 有 {len(key)} 个字符，最多 {KEY_LENGTH} 个。",
+            f"The Idempotency-Key has {len(key)} characters, and may have {KEY_LENGTH}.",
+        )
+    else:
+        wrong = Sentence(
+            "Idempotency-Key 只能有可见 ASCII 字符，不能有空格，如 UUID。",
+            "The Idempotency-Key may have visible ASCII characters only, no spaces: a UUID will do.",
+        )
+    return Refused(422, "Unfit Idempotency-Key", wrong)
+
+
+def fit_key(key: str | None) -> str:
+    """The Idempotency-Key of a request. Raises RefusedRequest."""
+    if not key:
+        raise RefusedRequest(NO_KEY)
+    if not KEY.fullmatch(key):
+        raise RefusedRequest(_unfit_key(key))
+    return key

@@ -62,6 +62,7 @@ class Case(IncidentTable, table=True):
     documents: list[str] = json_column()
     appointment_changes: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     corrections: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
+    followers: int = 0
     timeline_length: int
     timeline_hash: bytes = bytes_column()
     changed_at: datetime = time_column()
@@ -94,6 +95,7 @@ class LockedCase:
     content: Content
     appointment_changes: int
     corrections: int
+    followers: int
     standing: Standing
     head: Head
 
@@ -115,7 +117,7 @@ _LOCKED = """
         reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, result, promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
-        corrections,
+        corrections, followers,
         timeline_length, timeline_hash, changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE
 """
@@ -247,6 +249,7 @@ def _locked(row: Record) -> LockedCase:
         content=content,
         appointment_changes=row["appointment_changes"],
         corrections=row["corrections"],
+        followers=row["followers"],
         standing=standing,
         head=Head(row["timeline_length"], bytes(row["timeline_hash"]), row["changed_at"]),
     )

@@ -34,6 +34,7 @@ class CandidateView(BaseModel):
 class KnownView(BaseModel):
     """What may be known already, for who reported it too: how it stands, and nothing that another wrote."""
 
+    case_no: str = Field(description="By it you can follow the case instead of reporting it again.")
     state: State
     state_in_words: InWords
     reported_at: datetime
@@ -61,4 +62,10 @@ def _candidate_view(case: Record, candidate: Candidate) -> CandidateView:
 def _known_view(case: Record) -> KnownView:
     state = State(case.state)
     words = InWords(**STATE_WORDS[state])
-    return KnownView(state=state, state_in_words=words, reported_at=case.reported_at, handle_by=case.handle_by)
+    return KnownView(
+        case_no=case.case_no,
+        state=state,
+        state_in_words=words,
+        reported_at=case.reported_at,
+        handle_by=case.handle_by,
+    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.db.ids import new_id
@@ -20,33 +19,12 @@ from libs.chassis.http import Body, CommandClient, RefusedRequest
 from libs.contracts.incident import Receipt, ReportCase, Text
 from libs.contracts.message import CategoryCode, MemberId, Tenant
 from libs.contracts.values import Appointment, Documents, Place, RequestKind
-from libs.sealing import Sealer
-from libs.sentences import Sentence, Unfit
+from libs.sentences import Sentence
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
+from services.incident.cases.requests import Contact, fit_key, sealer_for
 from services.incident.intake.domain import TakeReport
 
 router = APIRouter()
-
-
-class Contact(Body):
-    """How the reporter wants to hear of it. It is sealed on arrival, and only notify can read it."""
-
-    email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$")] | None = None
-    phone: Annotated[str, StringConstraints(max_length=32, pattern=r"^\+?[0-9 ()-]{5,31}$")] | None = None
-    webhook_url: Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[\x21-\x7e]+$")] | None = None
-    language: Literal["zh", "en"] = "zh"
-
-    @model_validator(mode="after")
-    def _reaches_somebody(self) -> Self:
-        if self.email is None and self.phone is None and self.webhook_url is None:
-            raise Unfit(
-                "联系方式要有 email、phone 或 webhook_url；不写则匿名",
-                "a contact needs an email, a phone or a webhook_url; leave it out to stay unknown",
-            )
-        return self
-
-    def to_seal(self, tracking_code: str) -> dict[str, Any]:
-        return {**self.model_dump(), "tracking_code": tracking_code}
 
 
 class Report(Body):
@@ -76,34 +54,7 @@ class Report(Body):
     documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
 
-KEY_LENGTH = 128
-KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
-NO_KEY = Refused(
-    422,
-    "Idempotency-Key needed",
-    Sentence(
-        "需要 Idempotency-Key 请求头：1 至 128 个可见 ASCII 字符，如 UUID；每次上报一个新的，重发时用同一个。",
-        "Send a header Idempotency-Key of 1 to 128 visible ASCII characters, such as a UUID, new for each report and "
-        "the same when a report is sent again.",
-    ),
-)
-
-
-def _unfit_key(key: str) -> Refused:
-    if len(key) > KEY_LENGTH:
-        wrong = Sentence(
-            f"Idempotency-Key 有 {len(key)} 个字符，最多 {KEY_LENGTH} 个。",
-            f"The Idempotency-Key has {len(key)} characters, and may have {KEY_LENGTH}.",
-        )
-    else:
-        wrong = Sentence(
-            "Idempotency-Key 只能有可见 ASCII 字符，不能有空格，如 UUID。",
-            "The Idempotency-Key may have visible ASCII characters only, no spaces: a UUID will do.",
-        )
-    return Refused(422, "Unfit Idempotency-Key", wrong)
-
-
 NO_SENDER = Refused(
     422,
     "Unfit sender",
@@ -112,7 +63,6 @@ NO_SENDER = Refused(
         "The header Wangge-Sender may have 1 to 64 of A-Z a-z 0-9 . _ and -.",
     ),
 )
-sealer_for = cache(Sealer)
 
 
 async def report(
@@ -127,10 +77,7 @@ async def report(
     ] = "web",
 ) -> Receipt:
     """Report something (上报). When this is answered, the report is stored and will not be lost."""
-    if not idempotency_key:
-        raise RefusedRequest(NO_KEY)
-    if not KEY.fullmatch(idempotency_key):
-        raise RefusedRequest(_unfit_key(idempotency_key))
+    key = fit_key(idempotency_key)
     if not SENDER.fullmatch(wangge_sender):
         raise RefusedRequest(NO_SENDER)
     state = request.app.state
@@ -141,7 +88,7 @@ async def report(
         tenant=body.tenant,
         occurred_at=state.clock.now(),
         sender=wangge_sender,
-        key=idempotency_key,
+        key=key,
         category=body.category,
         text=body.text,
         place=body.place,

@@ -110,7 +110,7 @@ class MergeBatch:
 async def merge_batch(db: Database, named: Iterable[Key], now: datetime) -> AsyncIterator[MergeBatch]:
     """The cases that are named and those into which they were merged, locked together; written at the end."""
     keys = set(named)
-    keys |= await tables.merged_into(db, keys)
+    keys |= {(tenant, into) for (tenant, _), into in (await tables.survivor_of(db, keys)).items()}
     cases = await case_tables.lock_by_number(db, keys)
     batch = CaseBatch(now)
     yield MergeBatch(cases, await tables.survivors(db, keys), await tables.parents(db, keys), batch, now)

@@ -16,9 +16,9 @@ SURVIVORS = text(
     """
 )
 # No IS NOT NULL here: the planner would read all of the index cases_merged_into. Nulls are left out afterwards.
-MERGED_INTO = text(
+SURVIVOR_OF = text(
     """
-    SELECT DISTINCT tenant, merged_into AS case_no FROM cases WHERE (tenant, case_no) IN (
+    SELECT tenant, case_no, merged_into FROM cases WHERE (tenant, case_no) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:numbers AS text[])))
     """
 )
@@ -35,9 +35,11 @@ async def survivors(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[
     return await _named(db, SURVIVORS, keys)
 
 
-async def merged_into(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The cases into which any of these were merged."""
-    return await _named(db, MERGED_INTO, keys)
+async def survivor_of(db: Database, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """By case that was merged the one that it was merged into."""
+    tenants, numbers = columns_of(sorted(set(keys)), 2)
+    rows = await db.rows(SURVIVOR_OF, {"tenants": tenants, "numbers": numbers})
+    return {(row.tenant, row.case_no): row.merged_into for row in rows if row.merged_into is not None}
 
 
 async def parents(db: Database, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:

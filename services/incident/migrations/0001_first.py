@@ -65,6 +65,7 @@ CREATE TABLE cases (
     documents jsonb NOT NULL DEFAULT '[]',
     appointment_changes smallint NOT NULL DEFAULT 0 CHECK (appointment_changes >= 0),
     corrections smallint NOT NULL DEFAULT 0 CHECK (corrections >= 0),
+    followers integer NOT NULL DEFAULT 0 CHECK (followers >= 0),
     timeline_length integer NOT NULL CHECK (timeline_length > 0),
     timeline_hash bytea NOT NULL CHECK (length(timeline_hash) = 32),
     changed_at timestamptz NOT NULL,
@@ -101,6 +102,19 @@ CREATE TABLE timeline (
     details jsonb NOT NULL,
     hash bytea NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (tenant, case_id, position)
+);
+
+CREATE TABLE followers (
+    tenant text,
+    case_id uuid,
+    follower_id uuid,
+    sender text NOT NULL,
+    idempotency_key text NOT NULL,
+    tracking_code text NOT NULL UNIQUE CHECK (length(tracking_code) = 13),
+    followed_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    PRIMARY KEY (tenant, case_id, follower_id),
+    UNIQUE (tenant, sender, idempotency_key)
 );
 
 CREATE TABLE questions (

@@ -9,18 +9,20 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from libs.chassis.db.database import Record
-from libs.chassis.http import DatabaseDep
+from libs.chassis.db.database import Database, Record
+from libs.chassis.http import DatabaseDep, not_found
 from libs.contracts.incident import EndReason
 from libs.contracts.values import Appointment
 from services.incident.cases import tables as case_tables
 from services.incident.cases.domain.case import TRANSITIONS, Move, State, window
 from services.incident.cases.domain.history import Entry
 from services.incident.cases.domain.redaction import redact
+from services.incident.cases.domain.refusals import NO_SUCH_CODE
 from services.incident.cases.domain.words import REASON_WORDS, STATE_WORDS, STEP_WORDS, in_order
-from services.incident.cases.requests import InWords, IssuedCode, tracked_or_404
+from services.incident.cases.requests import InWords, IssuedCode, case_or_404
 from services.incident.feedback import tables as feedback_tables
 from services.incident.feedback.domain import FEEDBACK_DAYS
+from services.incident.following import tables as follower_tables
 from services.incident.questions import tables as question_tables
 from services.incident.questions.domain import Question
 
@@ -56,6 +58,7 @@ class PublicView(BaseModel):
     reason: InWords | None = Field(description="Why it was rejected or voided.")
     note: str | None = Field(description="More about the reason.")
     joined: bool = Field(description="It goes on together with other reports of the same matter.")
+    following: bool = Field(False, description="You follow it; somebody else has reported it.")
     result: str | None = Field(description="What was done, when it is closed.")
     question: OpenQuestion | None = Field(description="What you are asked for, until when.")
     reported_at: datetime
@@ -68,8 +71,10 @@ class PublicView(BaseModel):
 
 @router.get("/v1/track/{code}")
 async def track(code: IssuedCode, db: DatabaseDep) -> PublicView:
-    """How a case stands, for the person who has its tracking code."""
-    case = await tracked_or_404(db, code)
+    """How a case stands, for the person who has its tracking code, or one of somebody who follows it."""
+    case = await case_tables.case_by_code(db, code)
+    if case is None:
+        return await _followed(db, code)
     followed, timeline = case, await case_tables.timeline(db, case)
     if case.merged_into is not None:
         followed = await case_tables.case_by_number(db, case.tenant, case.merged_into) or case
@@ -77,6 +82,22 @@ async def track(code: IssuedCode, db: DatabaseDep) -> PublicView:
     evaluation = await feedback_tables.evaluation(db, followed, case.case_no) if followed.closed_by else None
     question = (await question_tables.last_of(db, [(case.tenant, case.case_id)])).get((case.tenant, case.case_id))
     return public_view(case, followed, timeline, evaluation, question)
+
+
+async def _followed(db: Database, code: str) -> PublicView:
+    """What is the reporter's own affair is left out: questions, feedback, appointment and papers."""
+    following = (await follower_tables.by_code(db, [code])).get(code)
+    if following is None:
+        raise not_found(NO_SUCH_CODE)
+    case_no, follower = following
+    case = await case_or_404(db, follower.tenant, case_no)
+    followed, timeline = case, await case_tables.timeline(db, case)
+    if case.merged_into is not None:
+        followed = await case_tables.case_by_number(db, case.tenant, case.merged_into) or case
+        timeline += await case_tables.timeline(db, followed)
+    view = public_view(case, followed, timeline, None)
+    nothing = FeedbackState(open=False, closing=None, until=None, satisfied=None)
+    return view.model_copy(update={"following": True, "feedback": nothing, "appointment": None, "documents": []})
 
 
 def public_view(

@@ -18,11 +18,11 @@ class WithdrawCase:
 
 
 def withdraw(case: Standing, *, shared: bool) -> Standing | Sentence:
-    """The case after its reporter took it back, or why not. `shared`: others have reported the same."""
+    """The case after its reporter took it back, or why not. `shared`: others have reported the same, or follow it."""
     if shared or case.state is State.MERGED:
         return Sentence(
-            "其他人也反映了同一事项，案件继续办理，不能撤回。",
-            "Others have reported the same matter: the case goes on and cannot be taken back.",
+            "其他人也反映或关注了同一事项，案件继续办理，不能撤回。",
+            "Others have reported the same matter, or follow it: the case goes on and cannot be taken back.",
         )
     decided = decide(case, Move.WITHDRAW)
     if not isinstance(decided, Impossible):

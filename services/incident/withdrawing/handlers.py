@@ -36,7 +36,7 @@ async def withdraw_cases(commands: Batch[WithdrawCase], db: Database) -> list[An
         if before.state is State.VOID:
             answers.append(Done(Decided(case.case_no, before.state)))
             continue
-        after = withdraw(before, shared=key in survivors)
+        after = withdraw(before, shared=key in survivors or case.followers > 0)
         if isinstance(after, Sentence):
             answers.append(Refused(409, "Not possible now", after, {"state": before.state, "allowed": []}))
             continue

@@ -42,6 +42,7 @@ from libs.contracts.incident import (
     CaseAppointmentChanged,
     CaseClosed,
     CaseCorrected,
+    CaseFollowed,
     CaseMerged,
     CaseQuestioned,
     CaseRegistered,
@@ -55,7 +56,7 @@ from libs.contracts.message import Event
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.values import Appointment, Channel, Place
 from libs.street_time import local_minutes
-from services.notify.recipients.domain.reach import member, org
+from services.notify.recipients.domain.reach import member, org, reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,13 @@ class Orgs:
     fields: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """The resident who follows the case from now on, and nobody else."""
+
+
 Staff = tuple[Members, Orgs]
-Audience = Reporter | Members | Orgs | Staff
+Audience = Reporter | Follower | Members | Orgs | Staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,7 @@ RULES: Mapping[type[Event], Rule] = {
         (Members("taken_from"), Orgs(("from_org", "org_id"))),
         ("case_no", "category_name", "place", "from_unit_name", "unit_name", "reason"),
     ),
+    CaseFollowed: Rule("followed", Follower(), ("case_no", "category_name")),
     CaseQuestioned: Rule("questioned", Reporter(), ("case_no", "question", "answer_by")),
     CaseAnswered: Rule("answered", Members("asked_by"), ("case_no", "question", "answer")),
     OrderPaused: Rule("paused", Members("member_ids"), ("case_no", "question", "answer_by")),
@@ -180,6 +187,8 @@ def recipient_ids(fact: Event, audience: Audience, reporters: Sequence[str]) -> 
     match audience:
         case Reporter():
             return list(dict.fromkeys(reporters))
+        case Follower():
+            return [reporter(getattr(fact, "follower_id"))]  # noqa: B009
         case Members(field, unless):
             if unless is not None and getattr(fact, unless):
                 return []

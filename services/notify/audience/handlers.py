@@ -10,7 +10,7 @@ from uuid import UUID
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Batch, EventRouter
-from libs.contracts.incident import CaseMerged, CaseUnmerged
+from libs.contracts.incident import CaseFollowed, CaseMerged, CaseUnfollowed, CaseUnmerged
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationSuppressed
 from libs.contracts.values import Channel
@@ -18,7 +18,8 @@ from services.notify.audience.domain import RULES, Reporter, Rule, parameters, r
 from services.notify.deliveries import tables as deliveries
 from services.notify.deliveries.tables import Reached
 from services.notify.recipients import tables as people
-from services.notify.recipients.domain.reach import Reach, Suppress, reach
+from services.notify.recipients.domain.reach import Reach, Suppress, reach, reporter
+from services.notify.recipients.keeping import keep_contacts, opened, tracking_of
 from services.notify.recipients.tables import CaseKey
 
 router = EventRouter("notify")
@@ -60,13 +61,48 @@ def _followed(fact: CaseMerged | CaseUnmerged) -> UUID | None:
     return fact.into_case_id if isinstance(fact, CaseMerged) else None
 
 
+@router.on(CaseFollowed)
+async def keep_followers_and_tell(facts: Batch[CaseFollowed], db: Database) -> Sequence[Event]:
+    """A resident follows a case that is known here, and hears from then on what its reporter hears."""
+    reporters = await people.reporters_of(db, [(fact.tenant, fact.case_id) for fact in facts])
+    known = []
+    for fact in facts:
+        if (fact.tenant, fact.case_id) in reporters:
+            known.append(fact)
+        else:
+            facts.postpone(fact, f"who reported case {fact.case_id} is not known yet")
+    given = opened((fact, reporter(fact.follower_id), fact.sealed_contact) for fact in known)
+    keys = await keep_contacts(db, given.values())
+    rows = [
+        {
+            "tenant": fact.tenant,
+            "case_id": fact.case_id,
+            "follower_id": fact.follower_id,
+            "case_no": fact.case_no,
+            "recipient_id": reporter(fact.follower_id),
+            "tracking": tracking_of(given[fact.id], keys) if fact.id in given else None,
+            "followed_at": fact.occurred_at,
+        }
+        for fact in known
+    ]
+    await people.keep_followers(db, rows)
+    return await queue_notices(facts, db)
+
+
+@router.on(CaseUnfollowed)
+async def forget_followers(facts: Batch[CaseUnfollowed], db: Database) -> Sequence[Event]:
+    await people.forget_followers(db, [(fact.tenant, fact.follower_id) for fact in facts])
+    return []
+
+
 for _fact in RULES:
-    router.on(_fact)(queue_notices_and_follow if _fact in MERGINGS else queue_notices)
+    if _fact is not CaseFollowed:
+        router.on(_fact)(queue_notices_and_follow if _fact in MERGINGS else queue_notices)
 
 
 async def _audience(facts: Batch[Any], db: Database) -> list[tuple[Any, Rule, list[str]]]:
     """Facts with their rule and recipients, without those that concern nobody or must wait for their report."""
-    ruled = [(fact, RULES[type(fact)]) for fact in facts]
+    ruled = [(fact, RULES[type(fact)]) for fact in facts if id(fact) not in facts.postponed]
     asked = [(fact.tenant, fact.case_id) for fact, rule in ruled if isinstance(rule.audience, Reporter)]
     reporters: Mapping[CaseKey, Sequence[str]] = await people.reporters_of(db, asked) if asked else {}
     audience = []

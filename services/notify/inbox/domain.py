@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.notify.audience.domain import RULES, Reporter
+from services.notify.audience.domain import RULES, Follower, Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +15,4 @@ class ReadMessage:
     delivery_id: UUID
 
 
-TELLS_REPORTER = frozenset(rule.template for rule in RULES.values() if isinstance(rule.audience, Reporter))
+TELLS_REPORTER = frozenset(rule.template for rule in RULES.values() if isinstance(rule.audience, Reporter | Follower))

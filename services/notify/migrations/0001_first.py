@@ -49,10 +49,12 @@ CREATE TABLE cases (
     reported_at timestamptz NOT NULL,
     follows uuid,
     follows_since timestamptz,
+    follower_of uuid,
     PRIMARY KEY (tenant, case_id),
     CHECK (tracking IS NULL OR recipient_id IS NOT NULL),
     CHECK (follows IS NULL OR follows_since IS NOT NULL)
 );
+CREATE INDEX cases_follower_of ON cases (tenant, follower_of) WHERE follower_of IS NOT NULL;
 CREATE INDEX cases_follows ON cases (tenant, follows) WHERE follows IS NOT NULL;
 
 CREATE TABLE notices (

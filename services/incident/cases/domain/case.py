@@ -57,6 +57,7 @@ class Move(StrEnum):
     WITHDRAW = "withdraw"
     ASK = "ask"
     ANSWER = "answer"
+    FOLLOW = "follow"
 
 
 # Dispatch alone knows how its order stands and its facts come in any order, so they move a registered case from
@@ -129,6 +130,13 @@ TRANSITIONS: Table[State, Move] = Table(
             Move.ANSWER, "补充", (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS), None, Role.REPORTER, (Need.NOTE,)
         ),
         Transition(Move.REWORD, "更正文字", tuple(State), None, Role.ACCEPTOR, (Need.REASON,), "correct"),
+        Transition(
+            Move.FOLLOW,
+            "关注",
+            (*_UNDECIDED, State.REGISTERED, State.IN_PROGRESS, State.RESOLVED),
+            None,
+            Role.RESIDENT,
+        ),
         Transition(Move.CLAIM, "接单", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
         Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Role.FACT),
         Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
