@@ -23,8 +23,8 @@ from tests.end_to_end.damage import PLANTED
 
 REPORTS = 60
 TIMES = 1
-NOT_CLOSED = 2 * TIMES
-"""One is voided, one merged, each time that all scenarios are played."""
+NOT_CLOSED = 3 * TIMES
+"""One is voided, one merged, one taken back, each time that all scenarios are played."""
 SPEED = 600.0
 LASTS = timedelta(hours=2)
 

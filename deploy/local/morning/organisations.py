@@ -1,4 +1,5 @@
-"""What organisations and the desk do in a morning: void and merge, raise and send down, approve, supervise."""
+"""What organisations, the desk and residents do in a morning beside the work itself: void, merge, correct, ask, raise,
+send down, approve, supervise, follow, take back."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import httpx
 
 from deploy.local.linghe.street import Street
 from deploy.local.morning.followed_report import FollowedReport, Surprise
+from deploy.local.morning.planned_reports import PlaceChoice
 from deploy.local.morning.service_client import ServiceClient, until_answered
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import OrderOffered
@@ -24,7 +26,19 @@ ABSENT, SUSPENDED_DAYS = timedelta(hours=3), 30
 STANDS_STILL_MINUTES = 20
 """Of domain time: how long a suspended order waits until its handler goes on."""
 
-ON_OFFER = ("voided", "merged", "unmerged", "survives", "takes_wrongly", "sent_down", "absent")
+ON_OFFER = (
+    "voided",
+    "merged",
+    "unmerged",
+    "survives",
+    "takes_wrongly",
+    "sent_down",
+    "absent",
+    "corrected",
+    "questioned",
+    "withdrawn",
+    "followed",
+)
 ON_CLAIM = ("raised", "extended", "suspended", "supervised")
 """Outcomes in which an organisation acts when the order is offered, and when it is claimed."""
 
@@ -41,6 +55,7 @@ class Organisations:
         for member in street.members:
             self._members[member.org_id].append(member.member_id)
         self._desk = [member.member_id for member in street.members if member.unit == tenant]
+        self._places = PlaceChoice(street)
         self._below: dict[str, list[str]] = defaultdict(list)
         for unit in street.units:
             self._below[unit.parent or ""].append(unit.code)
@@ -62,6 +77,17 @@ class Organisations:
             case "voided":
                 await self._decide(report, "void", {"reason": "mistaken", "note": "经核对为误报。"})
                 report.finished.set()
+            case "corrected":
+                await self._correct(report, offered)
+            case "questioned":
+                await self._question(report)
+                return True
+            case "withdrawn":
+                _expect(await self._reporter(report, "withdraw", {"words": "已经修好了。"}), "a withdrawal")
+                report.finished.set()
+            case "followed":
+                await self._follow(report)
+                return True
             case "merged" | "unmerged":
                 await self._merge(report, taken_out=outcome == "unmerged")
             case "sent_down":
@@ -114,9 +140,46 @@ class Organisations:
         finally:
             first.joined.set()
         await first.finished.wait()
-        await self._follow(report)
+        await self._rate_the_other(report)
+
+    async def _correct(self, report: FollowedReport, offered: OrderOffered) -> None:
+        """The place was elsewhere: in another unit than the one that it was offered in."""
+        there = self._places.draw("inside", self._rng)
+        while there.expected_unit is None or there.expected_unit[:12] == (await self._unit_of(offered))[:12]:
+            there = self._places.draw("inside", self._rng)
+        assert there.point is not None
+        longitude, latitude = there.point
+        right = {"place": {"point": {"longitude": longitude, "latitude": latitude}}, "reason": "地点选错了。"}
+        await self._decide(report, "correct", right)
+
+    async def _unit_of(self, offered: OrderOffered) -> str:
+        unit: str = (await self._dispatch.look(f"/v1/orders/{offered.order_id}"))["unit"]
+        return unit
+
+    async def _question(self, report: FollowedReport) -> None:
+        """The desk asks, and the reporter answers after a while, in which the clock stands still."""
+        await self._decide(report, "ask", {"question": "具体在哪一户门前？"}, 201)
+        await asyncio.sleep(STANDS_STILL_MINUTES * 60 / self._clock.speed)
+        shown = await self._incident.look(f"/v1/track/{report.receipt.tracking_code}")
+        number = shown["question"]["number"] if shown["question"] else 1
+        said = {"number": number, "words": "东头第三户门前。"}
+        _expect(await self._reporter(report, "answer", said), "an answer")
 
     async def _follow(self, report: FollowedReport) -> None:
+        """A neighbour follows the case, and would take it back, which is not theirs to do."""
+        wish = {"case_no": report.receipt.case_no, "contact": {"email": "neighbour@mail.example", "language": "zh"}}
+        key = {"Idempotency-Key": f"follow-{report.plan.idempotency_key}"}
+        following = await self._incident.post("/v1/follow", wish, key)
+        _expect(following, "following", 201)
+        url = f"/v1/track/{following.json()['tracking_code']}"
+        if not (await self._incident.look(url))["following"]:
+            raise Surprise(f"{report.receipt.case_no} is not followed")
+        _expect(await self._reporter(report, "withdraw", {}), "taking back what others follow", 409)
+
+    async def _reporter(self, report: FollowedReport, verb: str, body: Mapping[str, object]) -> httpx.Response:
+        return await self._incident.post(f"/v1/track/{report.receipt.tracking_code}/{verb}", body)
+
+    async def _rate_the_other(self, report: FollowedReport) -> None:
         """Who reported the merged case sees the end of the other, and says how it was."""
         url = f"/v1/track/{report.receipt.tracking_code}"
 
@@ -139,9 +202,9 @@ class Organisations:
         decision = {"member_id": self._rng.choice(others), "approve": True}
         await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
 
-    async def _decide(self, report: FollowedReport, verb: str, body: Mapping[str, object]) -> None:
+    async def _decide(self, report: FollowedReport, verb: str, body: Mapping[str, object], status: int = 200) -> None:
         wish = {"by_member": self._rng.choice(self._desk), **body}
-        _expect(await self._incident.post(f"/v1/cases/{report.receipt.case_no}/{verb}", wish), verb)
+        _expect(await self._incident.post(f"/v1/cases/{report.receipt.case_no}/{verb}", wish), verb, status)
 
     async def _ask(self, order: Order, verb: str, body: Mapping[str, object]) -> httpx.Response:
         answer = await self._dispatch.post(f"/v1/orders/{order['order_id']}/{verb}", body)

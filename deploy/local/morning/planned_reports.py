@@ -36,6 +36,10 @@ Outcome = Literal[
     "supervised",
     "absent",
     "dissatisfied_twice",
+    "corrected",
+    "questioned",
+    "withdrawn",
+    "followed",
 ]
 
 Key = TypeVar("Key", bound=str)

@@ -53,6 +53,10 @@ SCENARIOS: Mapping[Outcome, Scenario] = {
     "supervised": Scenario(Label("supervised", "督办"), SEWER),
     "absent": Scenario(Label("offered past an absence", "请假改派"), RUBBISH),
     "dissatisfied_twice": Scenario(Label("reopened twice", "两次重新立案"), LAMP, False),
+    "corrected": Scenario(Label("corrected, moved", "更正后转办"), SEWER),
+    "questioned": Scenario(Label("reporter asked, answered", "请补充后答复"), RUBBISH),
+    "withdrawn": Scenario(Label("taken back", "撤回"), ROAD, None),
+    "followed": Scenario(Label("followed by another", "他人关注"), PIPE),
 }
 SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}
 """Whoever reports the one reports the same matter as who has reported the other just before."""

@@ -17,7 +17,9 @@ LATE = timedelta(hours=2)
 
 
 def about_approvals(orders: Rows, entries: Sequence[TimelineEntry]) -> list[Check]:
-    promised = entries_by_order(entries, "dispatched", "extended", "rescheduled", "resumed")
+    promised = entries_by_order(
+        entries, "dispatched", "extended", "rescheduled", "resumed", "order_moved", "order_corrected", "continued"
+    )
     stood_still = entries_by_order(entries, "suspended", "resumed")
     other_deadline, lost = [], []
     extended = suspended = 0

@@ -33,7 +33,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "deliveries": "SELECT delivery_id, state, channel FROM deliveries WHERE tenant = $1",
         "copies": "SELECT event_id, recipient_id, channel FROM deliveries WHERE tenant = $1 "
         "GROUP BY 1, 2, 3 HAVING count(*) > 1",
-        "known_cases": "SELECT case_id FROM cases WHERE tenant = $1",
+        "known_cases": "SELECT case_id FROM cases WHERE tenant = $1 AND follower_of IS NULL",
         "assigned_told": "SELECT DISTINCT recipient_id FROM deliveries JOIN notices USING (tenant, event_id) "
         "WHERE tenant = $1 AND template = 'patrol_assigned'",
         "offers_told": "SELECT DISTINCT case_id FROM notices WHERE tenant = $1 AND template = 'offered'",

@@ -60,6 +60,12 @@ AS_PLANNED: Mapping[Outcome, Callable[[CaseHistory], bool]] = {
     "appealed": lambda life: life.closed and life.steps["reopened"] == life.steps["appeal_upheld"] == 1,
     "supervised": lambda life: life.closed and life.steps["supervised"] == 1,
     "absent": lambda life: life.closed,
+    "corrected": lambda life: life.closed and life.steps["corrected"] == life.steps["order_moved"] == 1,
+    "questioned": lambda life: (
+        life.closed and life.steps["questioned"] == life.steps["answered"] == 1 and life.steps["continued"] == 1
+    ),
+    "withdrawn": lambda life: life.state == "void" and not life.steps["handled"],
+    "followed": lambda life: life.closed and life.steps["followed"] == 1,
     "dissatisfied_twice": lambda life: life.closed and life.steps["reopened"] == 2 and life.levels[-1:] == ["street"],
 }
 """Whether a case with this planned outcome has had it."""

@@ -62,6 +62,8 @@ TOLD: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cancelled": ("member", ("member_ids",)),
 }
 """Whom a step concerns: those who are named in these fields of its details."""
+WENT = ("dispatched", "escalated", "sent_down", "order_moved")
+"""Steps that say where an order is from then on."""
 AT_THE_SAME_TIME = timedelta(minutes=5)
 """Of the street's: an offer that is decided while an absence begins may still go to who is about to leave."""
 
@@ -90,7 +92,7 @@ async def check_timelines(
 
 
 def _where_orders_are(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:
-    moved = entries_by_order(entries, "dispatched", "escalated", "sent_down")
+    moved = entries_by_order(entries, *WENT)
     astray, count = [], Counter[str]()
     for order in orders:
         mine = moved[str(order["order_id"])]
@@ -106,9 +108,7 @@ def _where_orders_are(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:
 
 
 def _levels_agree(ended: Mapping[str, int], orders: Rows, entries: Sequence[TimelineEntry]) -> Check:
-    went = {
-        id: mine[-1].details for id, mine in entries_by_order(entries, "dispatched", "escalated", "sent_down").items()
-    }
+    went = {id: mine[-1].details for id, mine in entries_by_order(entries, *WENT).items()}
     told = Counter(went[id].get("to_level", went[id].get("level")) for id in entries_by_order(entries, "passed"))
     differ = [
         f"{level}: {ended.get(level, 0)}, and {told[level]} by their timelines"
