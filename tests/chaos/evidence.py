@@ -45,6 +45,8 @@ _MORE: Mapping[str, Mapping[str, str]] = {
         "timeline": "SELECT * FROM timeline WHERE tenant = $1 ORDER BY case_id, position",
         "evaluations": "SELECT case_id, closing, satisfied, words, reopened FROM evaluations WHERE tenant = $1",
         "categories": "SELECT category, name_zh, name_en, area, registration, active FROM categories WHERE tenant = $1",
+        "questions": "SELECT case_id, number, answer, ended_at FROM questions WHERE tenant = $1",
+        "followers": "SELECT case_id, follower_id, tracking_code FROM followers WHERE tenant = $1",
         "strangers": "SELECT 'case ' || case_no AS what FROM cases WHERE tenant <> $1",
     },
     "dispatch": {
@@ -62,7 +64,9 @@ _MORE: Mapping[str, Mapping[str, str]] = {
     "notify": {
         "deliveries": "SELECT * FROM deliveries WHERE tenant = $1",
         "notices": "SELECT event_id, template, parameters, case_id, occurred_at FROM notices WHERE tenant = $1",
-        "reporters": "SELECT case_id, recipient_id FROM cases WHERE tenant = $1",
+        "reporters": "SELECT case_id, recipient_id FROM cases WHERE tenant = $1 AND follower_of IS NULL",
+        "followers": "SELECT case_id, recipient_id, follower_of FROM cases WHERE tenant = $1 "
+        "AND follower_of IS NOT NULL",
         "strangers": "SELECT 'delivery ' || delivery_id AS what FROM deliveries WHERE tenant <> $1",
     },
 }

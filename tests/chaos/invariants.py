@@ -6,6 +6,31 @@ from pathlib import Path
 
 from deploy.local.reconciliation import databases
 from deploy.local.reconciliation.check import Check
+from libs.contracts.dispatch import (
+    MemberAbsent,
+    OrderContinued,
+    OrderEscalated,
+    OrderExtended,
+    OrderMoved,
+    OrderPaused,
+    OrderResumed,
+    OrderReturned,
+    OrderSentDown,
+    OrderSupervised,
+    OrderSuspended,
+    PatrolMissed,
+    PatrolVisited,
+)
+from libs.contracts.incident import (
+    CaseAnswered,
+    CaseCorrected,
+    CaseEvaluated,
+    CaseFollowed,
+    CaseReopened,
+    CaseVoided,
+)
+from libs.contracts.message import Message
+from libs.contracts.scoring import PointsReversed
 from tests.chaos import evidence
 from tests.chaos.dead_letters import replay_works
 from tests.chaos.ground import Ground
@@ -15,6 +40,7 @@ from tests.chaos.statements.messages import about_messages
 from tests.chaos.statements.notifications import about_notifications
 from tests.chaos.statements.orders import about_orders
 from tests.chaos.statements.points import about_points
+from tests.chaos.statements.reporters import about_reporters
 from tests.chaos.statements.reports import about_reports
 
 
@@ -24,6 +50,40 @@ async def check(world: Ground, journal_folder: Path) -> list[Check]:
     return [*judge(found), await replay_works(world, found)]
 
 
+HAPPENED: tuple[type[Message], ...] = (
+    CaseAnswered,
+    CaseCorrected,
+    CaseEvaluated,
+    CaseFollowed,
+    CaseReopened,
+    CaseVoided,
+    MemberAbsent,
+    OrderContinued,
+    OrderEscalated,
+    OrderExtended,
+    OrderMoved,
+    OrderPaused,
+    OrderResumed,
+    OrderReturned,
+    OrderSentDown,
+    OrderSupervised,
+    OrderSuspended,
+    PatrolMissed,
+    PatrolVisited,
+    PointsReversed,
+)
+"""What a run of a minute or more has seen at least once: a statement about nothing would hold."""
+
+
+async def everything_happened(world: Ground, journal_folder: Path) -> Check:
+    found = await evidence.take(world, journal_folder)
+    silent = [kind.type_name() for kind in HAPPENED if not found.of(kind)]
+    cases = found.found["incident"]["cases"]
+    silent += [] if any(case["sender"] == databases.PATROL_SENDER for case in cases) else ["a finding of a patrol"]
+    silent += [] if any(case["request_kind"] == "errand" for case in cases) else ["an errand"]
+    return Check("the load had something of everything that the statements are about", tuple(silent))
+
+
 def judge(found: evidence.Evidence) -> list[Check]:
     """In the order of a report's life. Pure."""
     return [
@@ -31,6 +91,7 @@ def judge(found: evidence.Evidence) -> list[Check]:
         *about_commands(found),
         *about_cases(found),
         *about_orders(found),
+        *about_reporters(found),
         *about_points(found),
         *about_notifications(found),
         *about_messages(found),

@@ -21,13 +21,15 @@ from nats.aio.msg import Msg
 
 from deploy.local.morning import planned_reports
 from deploy.local.morning.fact_listener import FactListener
+from deploy.local.morning.patrols import Patrols
 from deploy.local.morning.people import CONTESTED, People
-from deploy.local.morning.planned_reports import PlannedReport
+from deploy.local.morning.planned_reports import Outcome, PlannedReport
 from deploy.local.morning.play import ignore
 from deploy.local.morning.progress import Tally
 from deploy.local.morning.senders import Senders
 from deploy.local.morning.service_client import ServiceClient
 from deploy.local.morning.simulation import Simulation
+from libs.contracts.dispatch import PatrolPlanned
 from libs.sealing import Sealer
 from tests.chaos.ground import Ground
 from tests.chaos.journal import Journal
@@ -46,13 +48,28 @@ UNCLAIMED = timedelta(hours=6)
 AT_HOME_IN = timedelta(days=4)
 """A report that is not taken for as long as clients ask, by a clock that is wrong, still comes before its window."""
 NONSENSE_SHARE = 0.01
+DEEDS: tuple[Outcome, ...] = (
+    "corrected",
+    "questioned",
+    "withdrawn",
+    "followed",
+    "voided",
+    "sent_down",
+    "raised",
+    "extended",
+    "suspended",
+    "supervised",
+    "absent",
+)
+DEEDS_SHARE = 0.4
+"""Of the reports that are handled as usual, in which something else happens besides."""
 
 
 async def load(
     world: Ground, seed: int, until: asyncio.Event, journal: Journal, reports_a_second: float = REPORTS_A_SECOND
 ) -> None:
     """Runs until the event is set, then takes what is under way to its end. Raises nothing that a service did."""
-    async with living(world, seed, journal) as life:
+    async with living(world, seed, journal, patrols=True) as life:
         await _report(world, seed, until, life, reports_a_second)
 
 
@@ -75,6 +92,7 @@ async def living(
     contested: float = CONTESTED,
     copies: float = COPIES,
     poison: float = POISON,
+    patrols: bool = False,
 ) -> AsyncIterator[Life]:
     """At the end everything that was begun goes on until nobody has anything to do, or until one of the times is over.
 
@@ -102,8 +120,15 @@ async def living(
         mess = Mess(bus, seed, journal, copies=copies, poison=poison)
         facts = FactListener(bus, world.tenant, "load")
         await facts.follow()
-        tasks = [asyncio.create_task(_listen(facts, simulation, mess)), asyncio.create_task(mess.run())]
+        round_of_patrols = Patrols(world.street, dispatch, world.clock, simulation)
+        tasks = [
+            asyncio.create_task(_listen(facts, simulation, mess, round_of_patrols)),
+            asyncio.create_task(mess.run()),
+        ]
         try:
+            if patrols:
+                await round_of_patrols.begin()
+                simulation.accompany(round_of_patrols.walk())
             yield Life(simulation, incident)
             await simulation.finish(idle_seconds, at_most_seconds=at_most_seconds)
             await mess.finish()
@@ -140,17 +165,19 @@ async def _is_set_before(event: asyncio.Event, at: float) -> bool:
     return True
 
 
-async def _listen(facts: FactListener, simulation: Simulation, mess: Mess) -> None:
+async def _listen(facts: FactListener, simulation: Simulation, mess: Mess, patrols: Patrols) -> None:
     async for fact in facts.heard():
         simulation.hear(fact)
         mess.add(fact)
+        if isinstance(fact, PatrolPlanned):
+            patrols.hear(fact)
 
 
 def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
     """Reports without end; the same for the same seed. Each has a key of its own."""
     rng = Random(seed)
     for chunk in itertools.count():
-        for plan in planned_reports.plan_morning(world.street, CHUNK, seed * 10_000 + chunk):
+        for plan in _with_deeds(planned_reports.plan_morning(world.street, CHUNK, seed * 10_000 + chunk), rng):
             reached = plan.contact_email is not None and rng.random() < WEBHOOK_SHARE
             yield replace(
                 plan,
@@ -158,6 +185,16 @@ def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
                 contact_webhook=world.webhook_url if reached else None,
                 at_home_in=AT_HOME_IN,
             )
+
+
+def _with_deeds(plans: list[PlannedReport], rng: Random) -> list[PlannedReport]:
+    """Of the usual ones some in which the desk, organisations, reporters and neighbours do something besides."""
+    return [
+        replace(plan, outcome=rng.choice(DEEDS))
+        if plan.outcome == "handled" and plan.lies in ("inside", "named") and rng.random() < DEEDS_SHARE
+        else plan
+        for plan in plans
+    ]
 
 
 class JournalledAsking(ServiceClient):

@@ -51,7 +51,7 @@ def test_in_a_hole_is_who_fills_it_and_in_an_empty_one_who_is_nearest() -> None:
     [empty] = Borders(as_array([around])).locate([(0.005, 0.005)])
     assert empty is not None
     assert empty.unit == 0
-    assert np.isclose(empty.metres, 111, atol=1)
+    assert empty.metres == 111.320
 
 
 def test_what_lies_as_near_to_the_east_as_to_the_west_is_found() -> None:

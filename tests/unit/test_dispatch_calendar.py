@@ -120,6 +120,7 @@ def test_time_that_was_spent_before_a_clock_stood_still_counts_for_amber() -> No
     [
         (((time(8), time(12)), (time(13), time(17))), True),
         (((time(8), time(12)), (time(11), time(17))), False),
+        (((time(8), time(12)), (time(12), time(17))), False),
         (((time(12), time(8)),), False),
         ((), False),
     ],

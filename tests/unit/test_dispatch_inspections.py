@@ -24,6 +24,7 @@ from libs.contracts.incident import VerifyAsked
 from libs.contracts.values import Place, Point, RequestKind
 from libs.street_time import STREET_ZONE
 from libs.transitions import Impossible
+from services.dispatch.calendar.domain import Clock, TimeUnit
 from services.dispatch.inspections.domain import choosing as sending
 from services.dispatch.inspections.domain import inspection
 from services.dispatch.inspections.domain.inspection import MOVES, OPEN, Inspected, Inspection, Move, State
@@ -45,8 +46,8 @@ def to_check(order: Order, loads: Workload = FREE, before: Inspection | None = N
     return sending.ask_to_check(new_id(), order, before, STREET, loads, order.moved_at)
 
 
-def to_verify(reported_by: str | None = None, loads: Workload = FREE, category: str = "11001") -> Inspected:
-    case = VerifyAsked(
+def report_to_verify(reported_by: str | None = None, category: str = "11001") -> VerifyAsked:
+    return VerifyAsked(
         tenant=ROOT,
         occurred_at=NOON,
         case_id=new_id(),
@@ -58,6 +59,10 @@ def to_verify(reported_by: str | None = None, loads: Workload = FREE, category: 
         summary="围墙倾斜",
         reported_by_member=reported_by,
     )
+
+
+def to_verify(reported_by: str | None = None, loads: Workload = FREE, category: str = "11001") -> Inspected:
+    case = report_to_verify(reported_by, category)
     [routed] = route_all([RoutingRequest(case.category, case.place, case.occurred_at, case.request_kind)], STREET)
     return sending.ask_to_verify(new_id(), case, routed, STREET, loads)
 
@@ -121,12 +126,23 @@ def test_a_report_is_to_be_verified_as_soon_as_a_case_is_to_be_claimed() -> None
     assert to_verify(reported_by="M1").inspection.member_id == "M2"
 
 
+def test_its_time_is_that_of_its_category() -> None:
+    row = STREET.responsibilities["11001"][0]
+    urgent = replace(row, clocks=replace(row.clocks, claim=Clock(1, TimeUnit.WORK_HOUR)))
+    street = replace(STREET, responsibilities={"11001": [urgent]})
+    place = Place(point=Point(longitude=119.005, latitude=36.005))
+    [routed] = route_all([RoutingRequest("11001", place, NOON)], street)
+    asked = sending.ask_to_verify(new_id(), report_to_verify(), routed, street, FREE).inspection
+    assert asked.clock == urgent.clocks.claim
+
+
 def test_what_lapses_goes_to_another_once_and_then_to_the_organisation_above() -> None:
     first = to_verify().inspection
     second = sending.lapse(first, STREET, FREE, first.due_at)
     assert [type(f) for f in second.facts] == [InspectionLapsed, InspectionAssigned]
     assert (second.inspection.member_id, second.inspection.asked) == ("M2", ("M1", "M2"))
     assert second.inspection.due_at > first.due_at
+    assert second.inspection.lapses == 1
     third = sending.lapse(second.inspection, STREET, FREE, second.inspection.due_at)
     assert [type(f) for f in third.facts] == [InspectionLapsed, InspectionRaised]
     assert (third.inspection.state, third.inspection.member_id) == (State.RAISED, None)

@@ -160,6 +160,14 @@ def test_the_explanation_counts_who_was_passed_over_and_why(category: str, loads
     assert because in said
 
 
+def test_where_nobody_was_passed_over_the_explanation_says_nothing_of_it() -> None:
+    one = {"M1": STREET.members["M1"]}
+    alone = replace(STREET, members=one)
+    assert (
+        plan_offer(routed("11001", point=(119.005, 36.005)), alone, FREE).because == "1 hear of it first: the nearest"
+    )
+
+
 def test_a_check_whose_time_is_over_at_this_instant_has_the_time_that_a_check_has() -> None:
     order = handled()
     at_the_end = sending.ask_to_check(new_id(), order, None, STREET, FREE, order.check_by)

@@ -101,6 +101,14 @@ def test_a_cell_of_several_names_has_semicolons_between_them() -> None:
     assert place(unit="").unit is None
 
 
+@pytest.mark.parametrize("column", ["aliases", "former_names"])
+def test_a_place_has_up_to_twenty_other_names(column: str) -> None:
+    names = [f"名{number}" for number in range(21)]
+    assert len(getattr(place(**{column: names[:20]}), column)) == 20
+    with pytest.raises(ValidationError):
+        place(**{column: names})
+
+
 def test_a_line_becomes_the_place_that_it_names() -> None:
     line = place(aliases=["中心小学"], former_names=["完小"], unit="370784004201", longitude=119.005, latitude=36.005)
     names = ("中心小学",), ("完小",)

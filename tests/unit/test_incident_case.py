@@ -16,6 +16,7 @@ from libs.contracts.values import Registration
 from libs.transitions import Impossible
 from services.incident.cases.domain.case import (
     FIRST_STATE,
+    RANKS,
     TRANSITIONS,
     Move,
     Standing,
@@ -114,3 +115,7 @@ def test_every_state_and_every_fact_has_words_in_both_languages() -> None:
     assert set(STATE_WORDS) == set(State)
     for make in MAKERS:
         assert set(STEP_WORDS[step_of(make(1, 1))]) == {"zh", "en"}
+
+
+def test_of_two_checks_of_one_instant_neither_is_later_by_what_it_found() -> None:
+    assert RANKS[Move.PASS] == RANKS[Move.FAIL] == RANKS[Move.HANDLE] + 1 == RANKS[Move.REOPEN] - 1

@@ -13,6 +13,7 @@ from libs.contracts.values import Appointment
 from services.notify.audience.domain import RULES, parameters
 from services.notify.channels.domain import Outcome, Rejected, Taken, after_status
 from services.notify.wording.domain import Template, Wording, say
+from tests.support.providers import OUTGOING
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,8 @@ def test_values_are_said_as_text_with_times_of_the_street() -> None:
         "claim_by": "2026-11-23 12:00",
     }
     assert parameters(order.model_copy(update={"appointment": None}), rule)["appointment"] == ""
+
+
+def test_what_is_sent_to_somebody_is_not_shown_where_it_is_logged() -> None:
+    assert OUTGOING.message.text not in repr(OUTGOING)
+    assert OUTGOING.case_no not in repr(OUTGOING)

@@ -84,7 +84,7 @@ class Patrols:
             for n in range(0, len(due), AT_ONCE):
                 await self._send(due[n : n + AT_ONCE])
         await asyncio.gather(*self._following)
-        await until_answered(lambda: self._over(planned), "the end of the round")
+        await until_answered(lambda: self._over(planned), "the end of the round", self._dispatch.patience_seconds)
 
     def _real_seconds_until(self, at: datetime) -> float:
         return (at - self._clock.now()).total_seconds() / self._clock.speed
@@ -152,7 +152,8 @@ class Patrols:
             visit = await self._dispatch.look(f"/v1/patrols/visits/{visit_id}")
             return visit["findings"] if all(f["state"] == "reported" for f in visit["findings"]) else None
 
-        for finding in await until_answered(reported, "the case of a finding"):
+        patience = self._dispatch.patience_seconds
+        for finding in await until_answered(reported, "the case of a finding", patience):
             receipt = Receipt(case_id=finding["case_id"], case_no=finding["case_no"], tracking_code="")
             self._simulation.adopt(_as_planned(finding), receipt)
 

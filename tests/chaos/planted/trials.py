@@ -51,14 +51,18 @@ OUTCOMES: tuple[Outcome, ...] = (
     *("check_fails_first",) * 2,
     "returned_first",
     "nobody_claims",
+    "corrected",
+    "questioned",
+    "withdrawn",
+    "followed",
 )
-SATISFIED = (True, True, False, False, *(None,) * 6)
+SATISFIED = (True, True, False, False, *(None,) * 10)
 SHORT_CLOCK = "11002"
 """A category whose order must be claimed within an hour and registers itself."""
 
 CHASSIS = ("inbox", "outbox", "timers", "retries", "stream_seen", "stream_losses")
 OF_A_RUN = {
-    "incident": ("cases", "timeline", "evaluations", "street_evaluations"),
+    "incident": ("cases", "timeline", "evaluations", "street_evaluations", "questions", "followers"),
     "dispatch": ("orders", "approvals", "inspections"),
     "scoring": ("accounts", "transactions", "postings", "orders", "street_evaluations"),
     "notify": ("cases", "notices", "deliveries"),
@@ -285,7 +289,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 
 def plans(world: Trials) -> Sequence[PlannedReport]:
-    """Ten reports, which meet everything that may become of a report."""
+    """Reports that meet everything that may become of a report."""
     drawn = planned_reports.plan_morning(world.street, len(OUTCOMES))
     return [
         replace(

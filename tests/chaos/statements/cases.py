@@ -17,9 +17,12 @@ from libs.contracts.dispatch import (
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
+    OrderContinued,
+    OrderCorrected,
     OrderDispatched,
     OrderExtended,
     OrderHandled,
+    OrderMoved,
     OrderRescheduled,
     OrderResumed,
 )
@@ -121,7 +124,9 @@ def _astray(row: asyncpg.Record, orders: Mapping[UUID, Sequence[OrderEvent]], to
                 promised = fact.handle_by
                 # The first order finds the case registered, a later one finds it reopened.
                 state = "registered" if state == "registered" else "in_progress"
-            case OrderExtended() | OrderRescheduled() | OrderResumed():
+            case OrderExtended() | OrderRescheduled() | OrderResumed() | OrderCorrected() | OrderContinued():
+                promised = fact.handle_by
+            case OrderMoved():
                 promised = fact.handle_by
             case OrderClaimed():
                 state = "in_progress"

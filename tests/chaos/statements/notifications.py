@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from deploy.local.reconciliation.check import Check
-from libs.contracts.incident import CaseReported
+from libs.contracts.incident import CaseFollowed, CaseReported
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from services.notify.audience.domain import RULES, parameters, recipient_ids
 from services.notify.recipients.domain.reach import reporter
@@ -51,13 +51,18 @@ def _audience_wrong(evidence: Evidence, reporters: Mapping[UUID, str | None]) ->
     for row in evidence.found["notify"]["deliveries"]:
         reached[row["event_id"]].add(row["recipient_id"])
     wrong = []
+    followers: dict[UUID | None, set[str]] = defaultdict(set)
+    for followed in evidence.of(CaseFollowed):
+        followers[followed.case_id].add(reporter(followed.follower_id))
     for kind, rule in RULES.items():
         for fact in evidence.of(kind):
             case_id = getattr(fact, "case_id", None)
-            reporter = reporters.get(case_id) if case_id is not None else None
-            should = set(recipient_ids(fact, rule.audience, [reporter] if reporter else []))
-            if (were := reached.pop(fact.id, set())) != should:
-                missing, strange = sorted(should - were), sorted(were - should)
+            who = reporters.get(case_id) if case_id is not None else None
+            should = set(recipient_ids(fact, rule.audience, [who] if who else []))
+            were = reached.pop(fact.id, set())
+            # Who follows a case hears of it from then on, whichever fact of another service was first.
+            missing, strange = sorted(should - were), sorted(were - should - followers.get(case_id, set()))
+            if missing or strange:
                 wrong.append(f"{fact.message_name} {fact.id}: not told {missing}, told though {strange}")
     return wrong + [f"{sorted(who)} were told of {event}, which is no recorded fact" for event, who in reached.items()]
 

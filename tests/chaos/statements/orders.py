@@ -22,12 +22,16 @@ from libs.contracts.dispatch import (
     OrderCancelled,
     OrderChecked,
     OrderClaimed,
+    OrderContinued,
+    OrderCorrected,
     OrderDispatched,
     OrderEscalated,
     OrderExtended,
     OrderHandled,
+    OrderMoved,
     OrderOffered,
     OrderOverdue,
+    OrderPaused,
     OrderRescheduled,
     OrderResumed,
     OrderReturned,
@@ -36,9 +40,9 @@ from libs.contracts.dispatch import (
     OrderSupervised,
     OrderSuspended,
 )
-from libs.contracts.incident import CaseRegistered
+from libs.contracts.incident import CaseCorrected, CaseRegistered
 from libs.contracts.message import OrderEvent
-from libs.contracts.values import Stage
+from libs.contracts.values import Place, Stage
 from tests.chaos.evidence import Evidence, by_id
 
 LEGAL = "every order went a legal way"
@@ -47,7 +51,7 @@ STANDS = "every order stands where its facts have led it"
 ESCALATED = "every lapse led one level up"
 TIMERS_FIRED = "no timer is overdue"
 CLOCKS_SET = "every live order has its clock, and no other order has one"
-FROM_CASE = "every order says what its case said when it was registered"
+FROM_CASE = "every order says what its case said, when it was registered or corrected last"
 
 MOVES: Mapping[type[OrderEvent], tuple[tuple[str, ...], str]] = {
     OrderOffered: (("made", "offered"), "offered"),
@@ -71,6 +75,9 @@ STAYS: Mapping[type[OrderEvent], tuple[str, ...]] = {
     ApprovalRefused: ("claimed", "handling", "suspended", "handled", "checked"),
     AppealUpheld: ("claimed", "handling", "suspended", "handled", "checked"),
     OrderSupervised: ("offered", "claimed", "handling", "handled", "suspended"),
+    OrderCorrected: ("offered", "claimed", "handling", "suspended"),
+    OrderPaused: ("offered", "claimed", "handling", "suspended"),
+    OrderContinued: ("offered", "claimed", "handling", "suspended"),
 }
 """Where the facts may happen that leave an order where it is."""
 
@@ -109,6 +116,11 @@ class Path:
                 self.told.add((type(fact), fact.due_at))
             case OrderSentDown() | OrderEscalated(cause=EscalationCause.BY_HAND):
                 self._expect(self.state in ("offered", "claimed", "handling"), fact, f"when it was {self.state}")
+                self.state, self.holder = "offered", None
+                self.told.clear()
+            case OrderMoved():
+                held = self.state in ("offered", "claimed", "handling", "suspended")
+                self._expect(held, fact, f"when it was {self.state}")
                 self.state, self.holder = "offered", None
                 self.told.clear()
             case _ if type(fact) in STAYS:
@@ -212,6 +224,10 @@ def _clocks_missing(
         if row["state"] not in STAGES or order_id not in paths:
             continue
         stage, column = STAGES[row["state"]]
+        if row["paused_at"] is not None and stage is not None:
+            if str(order_id) in timers:
+                wrong.append(f"order {order_id} waits for its reporter, and its clock goes on")
+            continue
         due_at, timer = row[column], timers.get(str(order_id))
         lapsed = (OrderOverdue, due_at) in paths[order_id].told
         if lapsed and timer is not None:
@@ -243,11 +259,22 @@ def _clocks_too_many(rows: Mapping[UUID, asyncpg.Record], timers: Mapping[str, a
 
 def _not_as_registered(evidence: Evidence, rows: Mapping[UUID, asyncpg.Record]) -> list[str]:
     names = ("case_no", "category", "category_name", "summary", "reported_by_member")
-    registered = {fact.case_id: fact for fact in evidence.of(CaseRegistered)}
-    return [
-        f"order {order_id}: {name} is {row[name]!r}, and {getattr(case, name)!r} was registered"
+    said: dict[UUID, CaseRegistered | CaseCorrected] = {fact.case_id: fact for fact in evidence.of(CaseRegistered)}
+    said |= {fact.case_id: fact for fact in sorted(evidence.of(CaseCorrected), key=lambda fact: fact.corrections)}
+    mine = {
+        order_id: (row, case)
         for order_id, row in rows.items()
-        if (case := registered.get(row["case_id"])) is not None
+        if (case := said.get(row["case_id"])) is not None
+        and (isinstance(case, CaseRegistered) or case.opening == row["opening"])
+    }
+    elsewhere = [
+        f"order {order_id} is at {row['place']}, and {case.place} was said"
+        for order_id, (row, case) in mine.items()
+        if Place.model_validate_json(row["place"]) != case.place
+    ]
+    return elsewhere + [
+        f"order {order_id}: {name} is {row[name]!r}, and {getattr(case, name)!r} was said"
+        for order_id, (row, case) in mine.items()
         for name in names
         if row[name] != getattr(case, name)
     ]

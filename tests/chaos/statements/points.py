@@ -19,7 +19,7 @@ import asyncpg
 
 import services.scoring
 from deploy.local.reconciliation.check import Check
-from libs.contracts.dispatch import AppealUpheld, CaseVerified, MemberChanged, OrderChecked, UnitChanged
+from libs.contracts.dispatch import AppealUpheld, CaseVerified, MemberChanged, OrderChecked, PatrolVisited, UnitChanged
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.scoring import PointsPosted, PointsReversed
 from libs.street_time import STREET_ZONE
@@ -73,6 +73,9 @@ def _earnings(evidence: Evidence, rules: Mapping[str, Mapping[str, Any]]) -> lis
         if (done := passed.get(evaluation.order_id)) is not None:
             holds = {"satisfied": evaluation.satisfied, "on_time": done.on_time, "own_report": done.own_report}
             found += _by_rules(rules, evaluation, holds, {"handler": (done.member_id, done.org_id)}, done.points)
+    for visit in evidence.of(PatrolVisited):
+        holds = {"first": visit.first, "on_time": visit.on_time, "in_place": visit.in_place}
+        found += _by_rules(rules, visit, holds, {"visitor": (visit.member_id, visit.org_id)}, 0)
     for looked in evidence.of(CaseVerified):
         found += _by_rules(
             rules, looked, {"on_time": looked.on_time}, {"verifier": (looked.member_id, looked.org_id)}, 0
@@ -82,7 +85,7 @@ def _earnings(evidence: Evidence, rules: Mapping[str, Mapping[str, Any]]) -> lis
 
 def _by_rules(
     rules: Mapping[str, Mapping[str, Any]],
-    fact: OrderChecked | CaseEvaluated | CaseVerified,
+    fact: OrderChecked | CaseEvaluated | CaseVerified | PatrolVisited,
     holds: Mapping[str, bool],
     earners: Mapping[str, tuple[str, str]],
     of_category: int,

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from deploy.local.reconciliation.check import Check
+from deploy.local.reconciliation.databases import PATROL_SENDER
 from tests.chaos.evidence import Evidence
 from tests.chaos.journal import Asked
+from tests.chaos.statements.reporters import original
 
 Key = tuple[str, str]
 """(sender, key) of a report."""
 
 ONCE = "every report that was answered is stored once"
-AS_SENT = "every stored report says what was sent"
+AS_SENT = "every stored report says what was sent, or is said to have been corrected"
 SAME_CASE = "the same key has the same answer, and it names the stored case"
 NO_OTHERS = "no case was made of what nobody reported"
 NO_STRANGERS = "nothing is stored for another street"
@@ -31,13 +34,18 @@ def about_reports(evidence: Evidence) -> list[Check]:
         sent[each.what["sender"], each.what["key"]].append(each)
     stored: dict[Key, list[asyncpg.Record]] = defaultdict(list)
     for case in evidence.found["incident"]["cases"]:
-        stored[case["sender"], case["idempotency_key"]].append(case)
+        if case["sender"] != PATROL_SENDER:
+            stored[case["sender"], case["idempotency_key"]].append(case)
+    entries: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
+    for entry in evidence.found["incident"]["timeline"]:
+        entries[entry["case_id"]].append(entry)
+    first = {key: [original(case, entries[case["case_id"]]) for case in cases] for key, cases in stored.items()}
     answered = [key for key, asked in sent.items() if any(each.taken for each in asked)]
     nonsense = evidence.asked_for("nonsense")
     everything = [each for each in evidence.asked if each.kind not in ("poison", "copy", "surprise")]
     return [
         Check(ONCE, tuple(f"{key}: {len(stored[key])} cases" for key in answered if len(stored[key]) != 1)),
-        Check(AS_SENT, tuple(_differences((key, sent[key][0], case) for key in sent for case in stored.get(key, ())))),
+        Check(AS_SENT, tuple(_differences((key, sent[key][0], case) for key in sent for case in first.get(key, ())))),
         Check(SAME_CASE, tuple(w for key in answered for w in _answers_differ(key, sent[key], stored[key]))),
         Check(NO_OTHERS, tuple(f"{key}" for key in stored if key not in sent and stored[key])),
         Check(
@@ -65,7 +73,7 @@ def _answers_differ(key: Key, asked: Iterable[Asked], stored: Iterable[asyncpg.R
     ]
 
 
-def _differences(pairs: Iterable[tuple[Key, Asked, asyncpg.Record]]) -> list[str]:
+def _differences(pairs: Iterable[tuple[Key, Asked, Mapping[str, Any]]]) -> list[str]:
     return [
         f"{key}: {name} is {str(is_)[:60]!r} and {str(was)[:60]!r} was sent"
         for key, asked, case in pairs
