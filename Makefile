@@ -15,10 +15,10 @@ help: ## Print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## Play a working morning of the street, then reconcile every number
-	@$(RUN) deploy.local.demo
+	@$(RUN) deploy.local demo
 
 run: $(READY) ## Start NATS, PostgreSQL and the four services here, until Ctrl-C
-	@$(RUN) deploy.local.run
+	@$(RUN) deploy.local run
 
 test: check ## Check, then run every test, on real servers, in parallel
 	@$(RUN) pytest $(PARALLEL)

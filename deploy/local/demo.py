@@ -1,7 +1,6 @@
 """`make demo`: a working morning of the demonstration street in under a minute, with every number reconciled."""
 
 import asyncio
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from deploy.local.morning.progress import STREET_ZONE, ProgressDisplay, Tally
 from deploy.local.morning.scenarios import with_scenarios
 from deploy.local.reconciliation import check, databases, summary, timelines
 from deploy.local.reconciliation.at_rest import wait_until_at_rest
-from deploy.local.run import run_command
 from deploy.local.system import TENANT, LocalSystem, clock_that_shows, empty
 from services.dispatch.calendar.domain import NATIONAL
 
@@ -69,7 +67,3 @@ async def conclude(local: LocalSystem, played: PlayedMorning, console: Console) 
     checks.append(check.Check("nothing is under way any more", tuple(left)))
     checks.append(check.Check("nothing happened that must not happen", tuple(played.surprises)))
     return check.show(checks, console)
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main, when_interrupted=130))

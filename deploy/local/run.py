@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from deploy.local.servers.machine import LocalServerFailure
 from deploy.local.system import TENANT, LocalSystem, last_lines
 
 FOLDER = Path(".wangge")
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 REPORT = {
     "tenant": TENANT,
@@ -25,41 +19,6 @@ REPORT = {
     "place": {"name": "大儒林"},
     "contact": {"email": "resident@residents.example", "language": "zh"},
 }
-
-
-class Interrupted(BaseException):
-    """Somebody wants the run to end; not an Exception, so that nothing on the way takes it for a failure."""
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Ctrl-C and its like raise Interrupted, once: what is then stopped is not disturbed by a second one."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in ENDING:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted
-
-    before = {each: signal.signal(each, interrupt) for each in ENDING}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def run_command(command: Callable[[], int], when_interrupted: int = 0) -> int:
-    """The exit status of the command; a failure is a sentence, and Ctrl-C an end without a traceback."""
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    try:
-        with ended_by_signals():
-            return command()
-    except LocalServerFailure as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    except Interrupted:
-        print("Stopped.")
-        return when_interrupted
 
 
 def main() -> NoReturn:
@@ -93,7 +52,3 @@ def show(local: LocalSystem) -> None:
     print("\nFollow it, with the tracking code of the answer:\n")
     print(f"  curl -s {incident}/v1/track/THE-TRACKING-CODE")
     print("\nCtrl-C ends everything.")
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main))

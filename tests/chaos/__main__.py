@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.run import run_command
+from deploy.local.ending import run_command
 from tests.chaos.report import Report
 from tests.chaos.run import run
 

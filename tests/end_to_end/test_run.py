@@ -24,19 +24,22 @@ PATIENCE_SECONDS = 120
 class Run:
     """One run, and every process that it has started so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str = "run") -> None:
         self.folder = folder
         self._output = folder / "output"
         with self._output.open("wb") as output:
-            self.process = start(folder, output.fileno())
+            self.process = start(folder, output.fileno(), what)
 
     @property
     def output(self) -> str:
         return self._output.read_text(encoding="utf-8")
 
     def wait_until_open(self) -> None:
+        self.wait_for("Ctrl-C ends everything")
+
+    def wait_for(self, said: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while "Ctrl-C ends everything" not in self.output:
+        while said not in self.output:
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(0.05)
@@ -49,9 +52,9 @@ class Run:
         return next(p for p in self.descendants() if p.cmdline()[1:] == ["-m", "wangge", "serve", name])
 
 
-def start(folder: Path, output: int) -> subprocess.Popen[bytes]:
+def start(folder: Path, output: int, what: str = "run") -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "deploy.local.run"]
+    command = [sys.executable, "-m", "deploy.local", what]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
     )
@@ -78,12 +81,32 @@ def test_ctrl_c_ends_everything_and_frees_the_folder(run: Run) -> None:
     started = run.descendants()
     assert len(started) >= 12  # six guards, and what they guard
     run.process.send_signal(signal.SIGINT)
-    run.process.send_signal(signal.SIGINT)  # the impatient press twice
     assert run.process.wait(PATIENCE_SECONDS) == 0
     assert "Stopped." in run.output
     assert psutil.wait_procs(started, timeout=5)[1] == []
     with hold(run.folder / ".wangge"):
         pass
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing_behind_either(run: Run) -> None:
+    started = run.descendants()
+    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(PATIENCE_SECONDS) in (0, 128 + signal.SIGINT)
+    assert psutil.wait_procs(started, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("after", ["", "A morning of"])
+def test_a_demonstration_ends_by_any_of_them_at_any_moment(number: signal.Signals, after: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, ended(Run(Path(folder), "demo")) as running:
+        running.wait_for(after)
+        time.sleep(0.3)
+        started = running.descendants()
+        running.process.send_signal(number)
+        assert running.process.wait(PATIENCE_SECONDS) == 130, running.output
+        assert "Traceback" not in running.output
+        assert psutil.wait_procs(started, timeout=5)[1] == []
 
 
 def test_a_second_run_in_the_same_folder_is_refused_in_a_sentence(run: Run) -> None:
