@@ -42,6 +42,7 @@ def _commands_of(module: str) -> type[TyperGroup]:
 for name, module, about in (
     ("roster", "services.dispatch.roster.cli", "A street's units, members and responsibility list."),
     ("responsibility", "services.dispatch.responsibility.cli", "A street's responsibility list (权责清单)."),
+    ("components", "services.dispatch.components.cli", "A street's components (部件): lamps, manholes, benches."),
     ("routing", "services.dispatch.dry_run.cli", "Where cases go."),
     ("dlq", "wangge.dead_letters", "Messages that a service gave up."),
     ("outbox", "wangge.outbox", "Facts that were published."),

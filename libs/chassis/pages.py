@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Generic, TypeVar
@@ -120,6 +121,42 @@ def as_csv(
     return StreamingResponse(content(), media_type="text/csv; charset=utf-8", headers=disposition)
 
 
+def feature(point: tuple[float, float], properties: Mapping[str, Any]) -> str:
+    """A GeoJSON feature (RFC 7946): a point (longitude, latitude; WGS84) and what is known of it."""
+    geometry = {"type": "Point", "coordinates": point}
+    return json.dumps({"type": "Feature", "geometry": geometry, "properties": properties}, ensure_ascii=False)
+
+
+async def feature_collection(chunks: AsyncIterator[Sequence[str]]) -> AsyncIterator[str]:
+    """The features of a map as they come, and what stands around and between them."""
+    before = '{"type": "FeatureCollection", "features": [\n'
+    async for features in chunks:
+        if features:
+            yield before + ",\n".join(features)
+            before = ",\n"
+    yield "\n]}\n" if before == ",\n" else before + "]}\n"
+
+
+def as_geojson(
+    engine: Engine, statement: TextClause, parameters: dict[str, Any], view: Callable[[Record], str], name: str
+) -> StreamingResponse:
+    """Streams every row of a statement as a feature, from one snapshot, a few hundred at a time."""
+
+    async def chunks() -> AsyncIterator[Sequence[str]]:
+        async with transaction(engine) as db:
+            async for rows in db.chunks(statement, ROWS_AT_ONCE, parameters):
+                yield [view(row) for row in rows]
+
+    disposition = {"content-disposition": f'attachment; filename="{name}.geojson"'}
+    return StreamingResponse(feature_collection(chunks()), media_type="application/geo+json", headers=disposition)
+
+
+GEOJSON_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The list as a map (GeoJSON, RFC 7946).",
+        "content": {"application/geo+json": {"schema": {"type": "object"}}},
+    }
+}
 CSV_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"description": "The list as CSV (RFC 4180, UTF-8).", "content": {"text/csv": {"schema": {"type": "string"}}}}
 }

@@ -102,7 +102,8 @@ class Channel(StrEnum):
     WEBHOOK = "webhook"
 
 
-def _not_swapped(latitude: Any) -> Any:
+def not_swapped(latitude: Any) -> Any:
+    """Raises Unfit for a latitude that can only be a longitude."""
     if isinstance(latitude, int | float) and 90 < abs(latitude) <= 180:
         raise Unfit(
             f"纬度应在 -90 至 90 之间，{latitude} 像是经度：经纬度是否写反了",
@@ -115,7 +116,7 @@ class Point(Value):
     """WGS84, degrees."""
 
     longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
-    latitude: Annotated[float, BeforeValidator(_not_swapped)] = Field(ge=-90, le=90, allow_inf_nan=False)
+    latitude: Annotated[float, BeforeValidator(not_swapped)] = Field(ge=-90, le=90, allow_inf_nan=False)
 
 
 class Place(Value):

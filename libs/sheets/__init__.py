@@ -1,1 +1,1 @@
-"""Tables that people hand in and take away: CSV or XLSX, their header found, every wrong cell named, and written."""
+"""Tables handed in and taken away: CSV, XLSX, maps of points; the header found, wrong cells named; and written."""

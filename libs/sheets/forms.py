@@ -33,8 +33,9 @@ A_FORMULA = Sentence("这里是公式：请改为粘贴它的值", "a formula st
 class Column:
     """A column of a sheet: `zh` is its title beside its name, `right` says what may stand in it.
 
-    `words`: what people write in it, by code. `optional`: a sheet or a line may do without it. `private`: a mistake
-    does not repeat the cell, because who reads the mistake is not always who may read the cell.
+    `also`: what else people call it. `words`: what people write in it, by code. `optional`: a sheet or a line may do
+    without it. `private`: a mistake does not repeat the cell, because who reads the mistake is not always who may read
+    the cell.
     """
 
     zh: str
@@ -42,8 +43,11 @@ class Column:
     words: Mapping[str, str] = field(default_factory=dict)
     optional: bool = False
     private: bool = False
+    also: tuple[str, ...] = ()
 
     def code_of(self, cell: str) -> str:
+        if not self.words:
+            return cell
         return next((code for code, word in self.words.items() if word == cell), cell)
 
 
@@ -76,7 +80,7 @@ class Form(Generic[E]):
     @property
     def titles(self) -> dict[str, str]:
         """The columns by what a header may call them."""
-        return {_plain(title): name for name, each in self.columns.items() for title in (name, each.zh)}
+        return {_plain(title): name for name, each in self.columns.items() for title in (name, each.zh, *each.also)}
 
     @property
     def required(self) -> set[str]:
@@ -93,6 +97,11 @@ class Header:
     @property
     def known(self) -> set[str]:
         return {name for name in self.columns if name is not None}
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where in a line each of our columns stands."""
+        return {name: at for at, name in enumerate(self.columns) if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +159,16 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     header = header_of(sheet, form)
     if header is None:
         return Found([], [_no_header(sheet, form, name)], [])
-    mistakes = [*_mistakes_of_header(header, form, name)]
+    mistakes = [*_mistakes_of_header(sheet, header, form, name)]
     remarks = [*_remarks(book, sheet, header)]
     if mistakes:
         return Found([], mistakes, remarks)
     lines: list[E] = []
+    places = header.places
     for line in sheet.lines:
         if line.number <= header.line.number:
             continue
-        match _entry(line, header, form, name, csv=book.encoding is not None):
+        match _entry(_where(sheet, line, name), line, header.line, places, form, csv=book.encoding is not None):
             case SheetLine() as entry:
                 lines.append(entry)
             case wrong:
@@ -166,15 +176,20 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     return Found(lines, mistakes, remarks)
 
 
+def _where(sheet: Sheet, line: Line, name: str) -> Where:
+    """The header of a map is no line of it."""
+    return Where(name, line.number or None, sheet.counted)
+
+
 def _no_header(sheet: Sheet, form: Form[Any], name: str) -> Mistake:
     columns = ", ".join(form.columns)
     zh = f"找不到列名：前 {HEADER_WITHIN} 行中应有一行写着{'、'.join(each.zh for each in form.columns.values())}"
     en = f"no line names the columns: one of the first {HEADER_WITHIN} must have {columns}"
-    return Mistake(Where(name, sheet.lines[0].number), None, Sentence(zh, en))
+    return Mistake(_where(sheet, sheet.lines[0], name), None, Sentence(zh, en))
 
 
-def _mistakes_of_header(header: Header, form: Form[Any], name: str) -> Iterator[Mistake]:
-    where = Where(name, header.line.number)
+def _mistakes_of_header(sheet: Sheet, header: Header, form: Form[Any], name: str) -> Iterator[Mistake]:
+    where = _where(sheet, header.line, name)
     missing = [each for each in form.columns if each not in header.known]
     asked = set()
     for title, column in zip(header.line.cells, header.columns, strict=True):
@@ -241,14 +256,15 @@ def _remarks(book: Book, sheet: Sheet, header: Header) -> Iterator[Sentence]:
         )
 
 
-def _entry(line: Line, header: Header, form: Form[E], name: str, *, csv: bool) -> E | list[Mistake]:
-    where, titles = Where(name, line.number), header.line.cells
-    width = max(at for at, column in enumerate(header.columns) if column is not None) + 1
+def _entry(
+    where: Where, line: Line, header: Line, cells: Mapping[str, int], form: Form[E], *, csv: bool
+) -> E | list[Mistake]:
+    """`cells`: where each of our columns stands, the last of them furthest right."""
+    titles = header.cells
     # In a CSV file a comma too many or too few moves every cell after it into another column.
-    if len(line.cells) < width or (csv and any(line.cells[len(titles) :])):
+    if len(line.cells) <= [*cells.values()][-1] or (csv and any(line.cells[len(titles) :])):
         zh = f"有 {len(line.cells)} 格，应有 {len(titles)} 格"
         return [Mistake(where, None, Sentence(zh, f"{len(line.cells)} cells instead of {len(titles)}"))]
-    cells = {column: at for at, column in enumerate(header.columns) if column is not None}
     mistakes = [Mistake(where, titles[at], A_FORMULA) for at in cells.values() if at in line.formulas]
     values = {
         column: form.columns[column].code_of(line.cells[at])

@@ -14,22 +14,20 @@ from datetime import date, datetime, time
 from io import BytesIO, StringIO
 from typing import Any
 from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile, ZipFile
 
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils.exceptions import InvalidFileException
 
 from libs.sentences import Sentence
-from libs.sheets.mistakes import Mistake, Mistaken, Where
-from libs.sheets.openpyxl_internals import merged_down
+from libs.sheets import xlsx
+from libs.sheets.mistakes import LINE, Mistake, Mistaken, Where
 
 MAX_PARTS = 200
 MAX_COLUMNS = 60
-LAST_ROW = 1_048_576
-"""Of a sheet, by its format."""
-
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 GB18030 = "gb18030"
 """What a Chinese Excel saves CSV as, if nobody chooses “CSV UTF-8”."""
@@ -37,12 +35,13 @@ GB18030 = "gb18030"
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 """Spreadsheets evaluate a cell that begins with one of these as a formula."""
 
-Cell = str | int | date | None
+Cell = str | int | float | date | None
 
 BROKEN = (
     BadZipFile,
     InvalidFileException,
     ParseError,
+    ExpatError,
     zlib.error,
     struct.error,
     LookupError,
@@ -55,7 +54,7 @@ BROKEN = (
     EOFError,
     OSError,
 )
-"""What openpyxl raises for a file that is damaged, locked, or no workbook."""
+"""What is raised for a file that is damaged, locked, or no workbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The lines that have anything in them. The one sheet of a CSV file has no name."""
+    """The lines that have anything in them, and what one is called. The one sheet of a CSV file has no name."""
 
     name: str
     lines: list[Line]
     merged: int = 0
+    counted: Sentence = LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +100,30 @@ class Book:
 
 def read(content: bytes, limits: Limits = OVER_HTTP) -> Book:
     """The sheets of a file that are not empty. Raises Mistaken."""
-    if len(content) > limits.bytes:
-        raise _unreadable(f"文件超过 {limits.bytes // MIB} MiB", f"the file has more than {limits.bytes // MIB} MiB")
+    check_size(content, limits)
     if content.startswith(OLD_EXCEL):
-        raise _unreadable(
+        raise unreadable(
             "这是旧格式（.xls）或加了密码的工作簿：请去掉密码，另存为 .xlsx",
             "a workbook of the old kind (.xls), or one with a password: save it as .xlsx, without one",
         )
     book = _of_xlsx(content, limits) if content.startswith(ZIP) else _of_csv(content, limits)
     if not book.sheets:
-        raise _unreadable(
-            "文件是空的：要有一行列名", "the file is empty: one of its lines has the names of the columns"
-        )
+        raise unreadable("文件是空的：要有一行列名", "the file is empty: one of its lines has the names of the columns")
     return book
 
 
-def _unreadable(zh: str, en: str, line: int = 1) -> Mistaken:
+def check_size(content: bytes, limits: Limits) -> None:
+    """Raises Mistaken for a file of too many bytes."""
+    if len(content) > limits.bytes:
+        raise unreadable(f"文件超过 {limits.bytes // MIB} MiB", f"the file has more than {limits.bytes // MIB} MiB")
+
+
+def too_many_lines(limits: Limits, line: int = 1) -> Mistaken:
+    return unreadable(f"文件最多 {limits.lines} 行", f"a file may have {limits.lines} lines at most", line)
+
+
+def unreadable(zh: str, en: str, line: int = 1) -> Mistaken:
+    """What a file as a whole is refused with."""
     return Mistaken([Mistake(Where("", line), None, Sentence(zh, en))])
 
 
@@ -123,33 +131,37 @@ class _Counted:
     """Lines that have anything in them, up to the limit of a file."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limit, self._found = limits.lines, 0
+        self._limits, self._found = limits, 0
 
     def of(self, lines: Iterable[Line]) -> list[Line]:
         kept = []
         for line in lines:
             if any(line.cells):
                 self._found += 1
-                if self._found > self._limit:
-                    zh, en = f"文件最多 {self._limit} 行", f"a file may have {self._limit} lines at most"
-                    raise _unreadable(zh, en, line.number)
+                if self._found > self._limits.lines:
+                    raise too_many_lines(self._limits, line.number)
                 kept.append(line)
         return kept
 
 
 def _of_csv(content: bytes, limits: Limits) -> Book:
+    text, encoding = decoded(content)
+    lines = _Counted(limits).of(_csv_lines(text))
+    return Book([Sheet("", lines)] if lines else [], encoding)
+
+
+def decoded(content: bytes) -> tuple[str, str]:
+    """The text of a file, and its encoding. Raises Mistaken."""
     try:
-        text, encoding = content.decode("utf-8-sig"), "utf-8"
+        return content.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         try:
-            text, encoding = content.decode(GB18030), GB18030
+            return content.decode(GB18030), GB18030
         except UnicodeDecodeError:
             zh = "既不是 UTF-8 也不是 GB18030：请另存为“CSV UTF-8”或 .xlsx"
             en = "neither UTF-8 nor GB18030: save the file as “CSV UTF-8” or as .xlsx"
-            raise _unreadable(zh, en, line) from None
-    lines = _Counted(limits).of(_csv_lines(text))
-    return Book([Sheet("", lines)] if lines else [], encoding)
+            raise unreadable(zh, en, line) from None
 
 
 def _csv_lines(text: str) -> Iterator[Line]:
@@ -160,7 +172,7 @@ def _csv_lines(text: str) -> Iterator[Line]:
             yield Line(number, tuple(cell.strip() for cell in cells))
             number = reader.line_num + 1
     except csv.Error as error:
-        raise _unreadable(f"引号或逗号不成对：{error}", f"{error}: a quote or a comma is amiss", number) from None
+        raise unreadable(f"引号或逗号不成对：{error}", f"{error}: a quote or a comma is amiss", number) from None
 
 
 def _of_xlsx(content: bytes, limits: Limits) -> Book:
@@ -171,40 +183,36 @@ def _of_xlsx(content: bytes, limits: Limits) -> Book:
             if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > limits.unpacked_bytes:
                 mib = limits.unpacked_bytes // MIB
                 zh, en = f"工作簿解压后超过 {mib} MiB", f"the workbook has more than {mib} MiB when unpacked"
-                raise _unreadable(zh, en)
-            book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
+                raise unreadable(zh, en)
             counted = _Counted(limits)
-            sheets = [_sheet(archive, each, counted) for each in book.worksheets]
+            sheets = [_sheet(each, counted) for each in xlsx.worksheets(archive, content)]
             return Book([each for each in sheets if each.lines])
     except BROKEN:
         zh = "文件开头像工作簿（.xlsx），但无法读取"
-        raise _unreadable(zh, "the file begins as a workbook (.xlsx) does, and is none that can be read") from None
+        raise unreadable(zh, "the file begins as a workbook (.xlsx) does, and is none that can be read") from None
 
 
-def _sheet(archive: ZipFile, sheet: Any, counted: _Counted) -> Sheet:
-    sheet.reset_dimensions()
-    lines = counted.of(_xlsx_lines(sheet))
+def _sheet(sheet: xlsx.Worksheet, counted: _Counted) -> Sheet:
+    lines = counted.of(map(_line, sheet.rows()))
     width = max((len(line.cells) for line in lines), default=0)
     # A workbook leaves out the empty cells at the end of a line.
-    lines = [replace(line, cells=line.cells + ("",) * (width - len(line.cells))) for line in lines]
-    return Sheet(sheet.title, *_filled(lines, list(merged_down(archive, sheet))))
+    lines = [
+        line if len(line.cells) == width else replace(line, cells=line.cells + ("",) * (width - len(line.cells)))
+        for line in lines
+    ]
+    return Sheet(sheet.title, *_filled(lines, sheet.merged))
 
 
-def _xlsx_lines(sheet: Any) -> Iterator[Line]:
-    before: Sequence[Any] | None = None
-    for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW), start=1):
-        # openpyxl yields one and the same object for rows that are missing; a sheet may claim to have a million.
-        if row is not before:
-            yield _line(number, row)
-        before = row
-
-
-def _line(number: int, row: Sequence[Any]) -> Line:
-    if any(cell.value is not None for cell in row[MAX_COLUMNS:]):
-        raise _unreadable(f"最多 {MAX_COLUMNS} 列", f"a sheet may have {MAX_COLUMNS} columns at most", number)
-    row = row[:MAX_COLUMNS]
-    formulas = frozenset(at for at, cell in enumerate(row) if cell.data_type == "f")
-    return Line(number, tuple("=" if at in formulas else _text(cell.value) for at, cell in enumerate(row)), formulas)
+def _line(row: xlsx.Row) -> Line:
+    last = max(max(row.values, default=0), max(row.formulas, default=0))
+    if last >= MAX_COLUMNS:
+        raise unreadable(f"最多 {MAX_COLUMNS} 列", f"a sheet may have {MAX_COLUMNS} columns at most", row.number)
+    cells = [""] * (last + 1)
+    for at, value in row.values.items():
+        cells[at] = value.strip() if isinstance(value, str) else _text(value)
+    for at in row.formulas:
+        cells[at] = "="
+    return Line(row.number, tuple(cells), row.formulas)
 
 
 def _filled(lines: list[Line], merged: Sequence[tuple[int, int, int]]) -> tuple[list[Line], int]:
@@ -232,10 +240,6 @@ def _with_cell(line: Line, column: int, of: Line) -> Line:
 def _text(value: Any) -> str:
     """As somebody would have typed it into a CSV file."""
     match value:
-        case None:
-            return ""
-        case str():
-            return value.strip()
         case bool():
             return str(value).lower()
         case float() if value.is_integer():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.dispatch.absences import api as absences
 from services.dispatch.approvals import api as approvals
 from services.dispatch.campaigns import api as campaigns
+from services.dispatch.components import api as components
 from services.dispatch.coverage import api as coverage
 from services.dispatch.dry_run import api as dry_run
 from services.dispatch.inspections import api as inspections
@@ -24,6 +25,7 @@ ROOMS = (
     coverage,
     inspections,
     responsibility,
+    components,
     street,
     dry_run,
     patrols,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from libs.chassis.service import Service
 from services.dispatch import api, handlers
+from services.dispatch.components import api as components
 from services.dispatch.findings import sender
-from services.dispatch.responsibility.api import BODY_BYTES
+from services.dispatch.responsibility import api as responsibility
 from services.dispatch.settings import Settings
 
 
@@ -15,5 +16,5 @@ def build() -> Service:
         handlers.router,
         api.routes,
         background={"findings": sender.report_findings},
-        body_bytes=BODY_BYTES,
+        body_bytes=responsibility.BODY_BYTES | components.BODY_BYTES,
     )

@@ -7,6 +7,7 @@ from services.dispatch.absences import handlers as absences
 from services.dispatch.approvals import handlers as approvals
 from services.dispatch.campaigns import handlers as campaigns
 from services.dispatch.cases import handlers as cases
+from services.dispatch.components import handlers as components
 from services.dispatch.correcting import handlers as correcting
 from services.dispatch.deadlines import handlers as deadlines
 from services.dispatch.inspections import handlers as inspections
@@ -18,6 +19,7 @@ from services.dispatch.waiting import handlers as waiting
 router = EventRouter("dispatch")
 for room in (
     responsibility,
+    components,
     orders,
     approvals,
     inspections,

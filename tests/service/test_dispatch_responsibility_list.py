@@ -137,6 +137,36 @@ async def test_a_foreign_catalogue_is_reported_and_dispatched_by_without_a_chang
     assert gone.status_code == 422
 
 
+async def test_matters_of_the_national_catalogue_are_listed_as_they_are(stage: MakeStage) -> None:
+    """Their codes may begin with a zero, and they have no English names, conditions or days."""
+    dispatch = await stage("dispatch", "incident")
+    await put_street(dispatch)
+    incident = await stage("incident")
+    matters = {"01101": "私搭乱建", "01106": "暴露垃圾", "02304": "路面塌陷", "05112": "油烟污染"}
+    columns = {"category": "类别代码", "name_zh": "类别名称", **{name: COLUMNS[name].zh for name in NEEDED}}
+    book = Workbook()
+    book.worksheets[0].append(["国家标准事件类别"])
+    book.worksheets[0].append(list(columns.values()))
+    for code, name in matters.items():
+        cells = line(code, name_zh=name, kind="事项", area="国标", standard_ref="GB/T 30428.2")
+        book.worksheets[0].append([cells[column] for column in columns])
+    book.save(out := BytesIO())
+    change = await put(dispatch, out.getvalue())
+    assert [(row["category"], row["name_en"], row["kind"]) for row in change["added"]] == [
+        (code, "", "matter") for code in matters
+    ]
+    await dispatch.settled()
+    await incident.settled()
+    assert await known(incident) == matters
+    case = registered().model_copy(update={"category": "01106", "category_name": "暴露垃圾"})
+    await dispatch.hear(case)
+    [order] = await dispatch.said(OrderDispatched)
+    assert (order.category, order.unit, order.responsibility_version) == ("01106", f"{GRID}01", 2)
+
+
+NEEDED = [name for name in COLUMNS if not COLUMNS[name].optional and name not in ("category", "name_zh")]
+
+
 async def test_a_preview_names_every_cell_that_would_change_and_changes_nothing(dispatch: Stage) -> None:
     before = await everything(dispatch)
     content = as_csv([line(points="7", evidence="photo"), line("11002")])

@@ -23,7 +23,10 @@ from libs.contracts import cloudevents
 from libs.contracts.dispatch import CategoryChanged, MemberChanged, UnitChanged
 from libs.contracts.message import Message
 from libs.sealing import Opener, Sealer
+from services.dispatch.components import importing as components
+from services.dispatch.components.domain.inventory import Change, Component
 from services.dispatch.grid import tables as grid_tables
+from services.dispatch.grid.domain.tree import Unit
 from services.dispatch.orders.tables import insert_orders
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.importing import Changes, InUse
@@ -143,6 +146,34 @@ async def test_a_new_unit_and_its_border_take_effect_without_a_restart(engine: E
     assert found is not None
     assert after.units.unit(found.unit).name == "飞地"
     assert after.units[f"{TENANT}0000001"].parent in after.units
+
+
+async def test_components_stand_in_the_units_of_a_new_map(engine: Engine, folder: Path) -> None:
+    await imported(engine, folder)
+    street = await known_street(engine)
+    drawn = [(unit.code, border.representative_point()) for unit, border in bordered(street)[:2]]
+    lamps = [Component(code, "01103", None, point.x, point.y, code, None) for code, point in drawn]
+    async with transaction(engine) as db:
+        await components.put_in_force(db, TENANT, Change(new=lamps), NOON)
+
+    def swap(units: list[dict[str, Any]]) -> None:
+        one, other = (next(u for u in units if u["properties"]["code"] == code) for code, _ in drawn)
+        one["geometry"], other["geometry"] = other["geometry"], one["geometry"]
+
+    edit_units(folder, swap)
+    await imported(engine, folder)
+    async with transaction(engine) as db:
+        found = await db.rows(text("SELECT code, unit, version FROM components ORDER BY code"))
+        [made] = await db.rows(text("SELECT changed, moved FROM component_versions WHERE version = 2"))
+    (first, _), (second, _) = drawn
+    assert [tuple(row) for row in found] == [(first, second, 2), (second, first, 2)]
+    assert tuple(made) == (2, 2)
+
+
+def bordered(street: Street) -> list[tuple[Unit, Any]]:
+    """The units that have a border, by code."""
+    pairs = zip(street.units.values(), street.units.borders, strict=True)
+    return [(unit, border) for unit, border in pairs if border is not None]
 
 
 async def test_the_same_folder_again_changes_nothing(engine: Engine, linghe: Path) -> None:

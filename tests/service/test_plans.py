@@ -82,6 +82,7 @@ READ_EVERYTHING = {
 ELSEWHERE = {
     "services.dispatch.roster.tables": "an import, now and then",
     "services.dispatch.street.tables.NEXT_VERSION": "an import, now and then",
+    "services.dispatch.components.tables": "an import of the inventory or a look at it, now and then",
     "services.dispatch.responsibility.tables": "an import of the list or a look at it, now and then",
     "services.incident.cases.audit": "an audit, now and then",
     "libs.chassis.db.schema_version": "once at the start",

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import date
 from io import BytesIO
 from typing import Annotated, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.utils import get_column_letter
 from pydantic import Field
 
 from libs.sentences import Language, Sentence
@@ -211,6 +213,86 @@ def test_words_are_in_any_script_with_any_separator() -> None:
 def test_what_a_spreadsheet_holds_is_read_as_it_would_be_typed() -> None:
     content = book(["a", "b", "c", "d", "e"], [1.0, 1.5, date(2027, 1, 31), True, " x "])
     assert workbook.read(content).sheets[0].lines[1].cells == ("1", "1.5", "2027-01-31", "true", "x")
+
+
+def with_part(content: bytes, name: str, part: str) -> bytes:
+    """A workbook of which another program has written a part."""
+    out = BytesIO()
+    with ZipFile(BytesIO(content)) as whole, ZipFile(out, "w", ZIP_DEFLATED) as made:
+        for each in whole.namelist():
+            made.writestr(each, part if each == name else whole.read(each))
+    return out.getvalue()
+
+
+def rows_of(content: bytes, sheet: int = 0) -> list[tuple[int, tuple[str, ...]]]:
+    return [(line.number, line.cells) for line in workbook.read(content).sheets[sheet].lines]
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def test_what_other_programs_write_is_read_with_prefixes_and_without_places() -> None:
+    rows = """<x:row><x:c t="str"><x:v>a_x005F_x0041_</x:v></x:c><x:c><x:v>1.50</x:v></x:c></x:row>
+        <x:row r="4"><x:c r="C4" t="inlineStr"><x:is><x:r><x:t>路</x:t></x:r><x:r><x:t>灯</x:t></x:r>
+        <x:rPh sb="0" eb="1"><x:t>lu</x:t></x:rPh></x:is></x:c><x:c t="e"><x:v>#N/A</x:v></x:c></x:row>
+        <x:row><x:c t="b"><x:v>0</x:v></x:c><x:c/><x:c t="d"><x:v>2027-01-31</x:v></x:c></x:row>"""
+    part = f'<x:worksheet xmlns:x="{MAIN}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'
+    assert rows_of(with_part(book(["x"]), SHEET, part)) == [
+        (1, ("a_x0041_", "1.5", "", "")),
+        (4, ("", "", "路灯", "#N/A")),
+        (5, ("false", "", "2027-01-31", "")),
+    ]
+
+
+def test_a_date_that_is_none_is_an_error_and_a_length_of_time_is_told() -> None:
+    def dates(made: Workbook) -> None:
+        for ref, value, shown in (("A1", 1e12, "yyyy-mm-dd"), ("B1", 1.5, "[h]:mm"), ("C1", 46_000.5, "yyyy-mm-dd")):
+            made.worksheets[0][ref] = value
+            made.worksheets[0][ref].number_format = shown
+
+    assert rows_of(book(change=dates)) == [(1, ("#VALUE!", "1 day, 12:00:00", "2025-12-09T12:00:00"))]
+
+
+def test_a_formula_is_none_whatever_value_it_had() -> None:
+    cells = '<c r="A1"><f t="shared" si="0">1+1</f><v>2</v></c><c r="B1" t="str"><f t="shared" si="0"/><v>x</v></c>'
+    part = f'<worksheet xmlns="{MAIN}"><sheetData><row r="1">{cells}</row></sheetData></worksheet>'
+    [line] = workbook.read(with_part(book(["x"]), SHEET, part)).sheets[0].lines
+    assert (line.cells, sorted(line.formulas)) == (("=", "="), [0, 1])
+
+
+def test_hidden_sheets_are_read_and_charts_are_none() -> None:
+    def more(made: Workbook) -> None:
+        made.create_sheet("藏").append(["y"])
+        made["藏"].sheet_state = "veryHidden"
+        made.create_chartsheet("图")
+
+    found = workbook.read(book(["x"], change=more))
+    assert [(each.name, each.lines[0].cells) for each in found.sheets] == [("社团", ("x",)), ("藏", ("y",))]
+
+
+def test_cells_that_are_only_coloured_are_nothing_however_many() -> None:
+    cells = "".join(f'<c r="{get_column_letter(n)}1" s="0"/>' for n in range(1, 16_385))
+    row = f'<row r="1">{cells}</row><row r="2"><c r="A2"><v>7</v></c></row>'
+    part = f'<worksheet xmlns="{MAIN}"><sheetData>{row}</sheetData></worksheet>'
+    assert rows_of(with_part(book(["x"]), SHEET, part)) == [(2, ("7",))]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '<row r="2"/><row r="1"/>',
+        '<row r="x"/>',
+        '<row><c t="s"><v>9</v></c></row>',
+        '<row><c r="?1"><v>1</v></c></row>',
+        "<row><c><v>one</v></c></row>",
+        "<row>",
+    ],
+)
+def test_a_damaged_sheet_is_none_that_can_be_read(rows: str) -> None:
+    part = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+    with pytest.raises(Mistaken, match="is none that can be read"):
+        workbook.read(with_part(book(["x"]), SHEET, part))
 
 
 def test_a_sheet_that_is_too_wide_is_refused_by_line() -> None:

@@ -1,4 +1,4 @@
-"""The grid tree, organisations, members, responsibility list, orders and campaigns."""
+"""The grid tree, organisations, members, responsibility list, components, orders and campaigns."""
 
 from libs.chassis.db import schema
 
@@ -132,6 +132,50 @@ CREATE TABLE places (
     FOREIGN KEY (tenant, unit) REFERENCES units DEFERRABLE INITIALLY DEFERRED,
     CHECK ((unit IS NULL) = (longitude IS NOT NULL)),
     CHECK ((longitude IS NULL) = (latitude IS NULL))
+);
+
+CREATE TABLE components (
+    tenant text NOT NULL REFERENCES streets,
+    code text NOT NULL CHECK (char_length(code) BETWEEN 1 AND 64),
+    kind text NOT NULL CHECK (kind ~ '^[0-9]{5}$'),
+    name text,
+    longitude double precision NOT NULL CHECK (longitude BETWEEN -180 AND 180),
+    latitude double precision NOT NULL CHECK (latitude BETWEEN -90 AND 90),
+    unit text NOT NULL,
+    org_id text,
+    state text NOT NULL CHECK (state IN ('active', 'retired')),
+    version integer NOT NULL CHECK (version > 0),
+    PRIMARY KEY (tenant, code),
+    FOREIGN KEY (tenant, unit) REFERENCES units DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX components_of_kind ON components (tenant, kind, code);
+CREATE INDEX components_in_unit ON components (tenant, unit, code);
+
+CREATE TABLE former_components (
+    tenant text NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    name text,
+    longitude double precision NOT NULL,
+    latitude double precision NOT NULL,
+    unit text NOT NULL,
+    org_id text,
+    state text NOT NULL,
+    version integer NOT NULL,
+    replaced_version integer NOT NULL CHECK (replaced_version > version),
+    PRIMARY KEY (tenant, code, version),
+    FOREIGN KEY (tenant, code) REFERENCES components
+);
+
+CREATE TABLE component_versions (
+    tenant text NOT NULL REFERENCES streets,
+    version integer NOT NULL CHECK (version > 0),
+    made_at timestamptz NOT NULL,
+    new integer NOT NULL,
+    changed integer NOT NULL,
+    moved integer NOT NULL,
+    retired integer NOT NULL,
+    PRIMARY KEY (tenant, version)
 );
 
 CREATE TABLE routing_rules (

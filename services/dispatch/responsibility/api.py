@@ -15,12 +15,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Database, transaction
-from libs.chassis.handlers import Refused
 from libs.chassis.http import CommandsDep, DatabaseDep, LanguageDep, OfStreet, RefusedRequest, not_found
 from libs.chassis.pages import CSV_ANSWER, UNFIT_CURSOR, Page
+from libs.chassis.uploads import OneSheet, file_body, refused_file
 from libs.contracts.values import Level, OrgKind, Registration, Unanswered
-from libs.sentences import Language, Sentence, joined
-from libs.sheets.mistakes import UNCHANGED, Mistaken
+from libs.sentences import Language, Sentence
+from libs.sheets.mistakes import Mistaken
 from libs.sheets.workbook import OVER_HTTP
 from services.dispatch.calendar.domain import TimeUnit
 from services.dispatch.responsibility import file as responsibility_file
@@ -36,20 +36,11 @@ from services.dispatch.street.tables import Key, key_of
 
 router = APIRouter(tags=["responsibility list"])
 
-NAMED = 1_000
-"""So many bad cells are named, and how many more there are."""
-
 PATH = "/v1/responsibility-list"
 BODY_BYTES = dict.fromkeys((PATH, f"{PATH}/preview"), OVER_HTTP.bytes)
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FILE = {
-    "requestBody": {
-        "required": True,
-        "description": "The bytes of the file, CSV (UTF-8 or GB18030) or XLSX; which of them it is it says itself.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+FILE = file_body("CSV (UTF-8 or GB18030) or XLSX")
 XLSX_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"description": "The list as a workbook.", "content": {XLSX: {"schema": {"type": "string"}}}}
 }
@@ -127,9 +118,6 @@ class ChangeView(BaseModel):
     removed: list[RowView]
 
 
-OneSheet = Annotated[
-    str | None, Query(max_length=31, description="The sheet of a workbook that is meant, where several might be.")
-]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of the list; without it, the one of now.")]
 AsOf = Annotated[date | None, Query(description="Only rows that apply on this day; without it, all.")]
 
@@ -214,25 +202,7 @@ async def _file(request: Request, tenant: str, language: Language, sheet: str | 
         # In a thread: a workbook of some thousand lines takes seconds, in which nobody else would be answered.
         return await asyncio.to_thread(responsibility_file.read, content, street.units, sheet)
     except Mistaken as error:
-        raise RefusedRequest(_not_a_list(error, language)) from None
-
-
-def _not_a_list(error: Mistaken, language: Language) -> Refused:
-    cells = [
-        {
-            "line": each.where.number,
-            "column": each.column,
-            "wrong": each.wrong.told(language),
-            "right": each.right and each.right.told(language),
-        }
-        for each in error.mistakes[:NAMED]
-    ]
-    return Refused(
-        422,
-        "Invalid file",
-        joined([error.sentence, UNCHANGED]),
-        {"errors": cells, "more": max(0, len(error.mistakes) - NAMED)},
-    )
+        raise RefusedRequest(refused_file(error, language)) from None
 
 
 async def _version(db: Database, tenant: str, version: int | None) -> int:

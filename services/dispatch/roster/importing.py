@@ -16,6 +16,7 @@ from libs.contracts.message import Event
 from libs.sealing import Sealer
 from libs.sentences import Sentence, joined
 from services.dispatch.calendar.tables import CalendarDayRow, HoursRow
+from services.dispatch.components import importing as components
 from services.dispatch.grid.tables import PlaceRow, UnitRow
 from services.dispatch.responsibility import importing as responsibility_list
 from services.dispatch.responsibility.importing import ListChange
@@ -108,6 +109,8 @@ async def import_roster(
         (RoutingRuleRow, changes.rules),
     ):
         await roster_tables.write(db, table, difference.added, difference.changed, difference.removed)
+    if changes.units:
+        await components.follow_map(db, roster.tenant, now)
     facts = [*_unit_facts(changes.units, now)]
     facts += await responsibility_list.write(db, roster.tenant, changes.categories, now)
     facts += _member_facts(changes.members, roster, sealer, now)

@@ -96,6 +96,11 @@ class Street:
         """Of an organisation that answers for the unit or for one above it; the id of one that no longer does."""
         return next((above.org_name for above in self.ancestors(unit) if above.org_id == org_id), org_id)
 
+    @cached_property
+    def org_names(self) -> Mapping[str, str]:
+        """The organisations that answer for a unit, by id."""
+        return {unit.org_id: unit.org_name for unit in self.units.values()}
+
     def member_name(self, member_id: str) -> str:
         """The id of one who has left."""
         member = self.members.get(member_id)

@@ -1,0 +1,274 @@
+"""The sheets of an XLSX file as streams of rows, by expat.
+
+openpyxl knows the workbook, its parts, formats and dates. Its own rows make a tree of elements and an object of each
+cell, which takes some times as long. A declaration of entities is refused, as defusedxml does for openpyxl.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+from xml.parsers import expat
+from zipfile import ZipFile
+
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.stylesheet import Stylesheet
+from openpyxl.utils import column_index_from_string, range_boundaries
+from openpyxl.utils.datetime import from_excel, from_ISO8601
+from openpyxl.xml.constants import ARC_STYLE, SHARED_STRINGS
+from openpyxl.xml.functions import fromstring
+
+CHUNK_BYTES = 64 * 1024
+ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+"""How a character that XML cannot have stands in a string of a workbook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that has anything in it: number from 1, values by column from 0, and which columns hold formulas."""
+
+    number: int
+    values: dict[int, Any]
+    formulas: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Which cell formats are dates and which are lengths of time, and the day from which a workbook counts."""
+
+    dates: frozenset[int]
+    lengths: frozenset[int]
+    epoch: Any
+
+    def value(self, number: float, style: int) -> Any:
+        """A number, or the date or length of time that it is shown as."""
+        if style not in self.dates:
+            return number
+        try:
+            return from_excel(number, self.epoch, timedelta=style in self.lengths)
+        except (OverflowError, ValueError):
+            return "#VALUE!"
+
+
+@dataclass(slots=True)
+class Worksheet:
+    """`merged` is known when all rows have been read: of each cell that is merged over several rows its column from 0,
+    first and last row."""
+
+    title: str
+    _archive: ZipFile
+    _path: str
+    _strings: Sequence[str]
+    _formats: Formats
+    merged: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def rows(self) -> Iterator[Row]:
+        """Raises ExpatError, ValueError, LookupError and what zipfile does for a file that is damaged."""
+        found = _Rows(self._strings, self._formats)
+        for _ in found.parsed(self._archive, self._path):
+            yield from found.taken()
+        self.merged = [each for ref in found.merged if (each := _merged_down(ref)) is not None]
+
+
+def worksheets(archive: ZipFile, content: bytes) -> list[Worksheet]:
+    """The sheets of a workbook in its sequence, hidden ones too, none of which has been read yet."""
+    reader = ExcelReader(BytesIO(content), read_only=True, keep_links=False)
+    reader.read_manifest()
+    reader.read_workbook()
+    strings = _Strings()
+    package: Any = reader.package
+    if (part := package.find(SHARED_STRINGS)) is not None:
+        for _ in strings.parsed(archive, part.PartName[1:]):
+            pass
+    formats = _formats(archive, reader.wb.epoch)
+    return [
+        Worksheet(sheet.name, archive, rel.target, strings.found, formats)
+        for sheet, rel in reader.parser.find_sheets()
+        if rel.target in reader.valid_files and "chartsheet" not in rel.Type
+    ]
+
+
+def _formats(archive: ZipFile, epoch: Any) -> Formats:
+    if ARC_STYLE not in archive.namelist():
+        return Formats(frozenset(), frozenset(), epoch)
+    tree: Any = fromstring(archive.read(ARC_STYLE))
+    styles: Any = Stylesheet.from_tree(tree)
+    return Formats(frozenset(styles.date_formats), frozenset(styles.timedelta_formats), epoch)
+
+
+def _merged_down(ref: str) -> tuple[int, int, int] | None:
+    left, first, _, last = range_boundaries(ref)
+    # A range of whole columns or rows has None for what it leaves open; a merged cell never is one.
+    if left is None or first is None or last is None or last <= first:
+        return None
+    return left - 1, first, last
+
+
+class _Locals(dict[str, str]):
+    """Names of elements without their prefix."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = local = name.rpartition(":")[2]
+        return local
+
+
+class _Columns(dict[str, int]):
+    """Columns from 0 by their letters."""
+
+    def __missing__(self, letters: str) -> int:
+        self[letters] = column = column_index_from_string(letters) - 1
+        return column
+
+
+class _Part:
+    """What is heard of a part of the archive. `texts` is the text since it was cleared, `kept` what of it counts."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.kept: list[str] = []
+        self._local = _Locals()
+        self._parser = parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.CharacterDataHandler = self.texts.append
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.StartDoctypeDeclHandler = _refuse
+
+    def parsed(self, archive: ZipFile, path: str) -> Iterator[None]:
+        """A chunk at a time."""
+        with archive.open(path) as part:
+            while chunk := part.read(CHUNK_BYTES):
+                self._parser.Parse(chunk, False)
+                yield
+        self._parser.Parse(b"", True)
+        yield
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        raise NotImplementedError
+
+    def _end(self, name: str) -> None:
+        raise NotImplementedError
+
+
+def _refuse(*declared: Any) -> None:
+    raise ValueError("a part of a workbook declares entities")
+
+
+def _iso(text: str) -> Any:
+    return from_ISO8601(text)  # type: ignore[no-untyped-call]
+
+
+def _plain(text: str) -> str:
+    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+
+
+class _Strings(_Part):
+    """The strings that the cells of a workbook share; how they are pronounced is left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._pronounced = False
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        name = self._local[name]
+        if name == "t":
+            self.texts.clear()
+        elif name == "si":
+            self.kept.clear()
+        elif name == "rPh":
+            self._pronounced = True
+
+    def _end(self, name: str) -> None:
+        name = self._local[name]
+        if name == "t" and not self._pronounced:
+            self.kept += self.texts
+        elif name == "si":
+            self.found.append(_plain("".join(self.kept)))
+        elif name == "rPh":
+            self._pronounced = False
+
+
+class _Rows(_Part):
+    """The rows of a sheet and the ranges that are merged. A cell or a row that does not say its place is the next."""
+
+    def __init__(self, strings: Sequence[str], formats: Formats) -> None:
+        super().__init__()
+        self.merged: list[str] = []
+        self._strings, self._formats = strings, formats
+        self._rows: list[Row] = []
+        self._columns = _Columns()
+        self._number, self._column = 0, -1
+        self._values: dict[int, Any] = {}
+        self._formulas: set[int] = set()
+        self._kind, self._style = "n", 0
+        self._in_cell = self._pronounced = False
+
+    def taken(self) -> list[Row]:
+        """Those that are complete since the last time."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        name = self._local[name]
+        if self._in_cell:
+            if name in ("v", "t"):
+                self.texts.clear()
+            elif name == "f":
+                self._formulas.add(self._column)
+            elif name == "rPh":
+                self._pronounced = True
+        elif name == "c":
+            self._begin_cell(attributes)
+        elif name == "row":
+            self._begin_row(attributes)
+        elif name == "mergeCell":
+            self.merged.append(attributes["ref"])
+
+    def _end(self, name: str) -> None:
+        name = self._local[name]
+        if self._in_cell:
+            if name == "v" or (name == "t" and not self._pronounced):
+                self.kept += self.texts
+            elif name == "c":
+                self._end_cell()
+            elif name == "rPh":
+                self._pronounced = False
+        elif name == "row" and (self._values or self._formulas):
+            self._rows.append(Row(self._number, self._values, frozenset(self._formulas)))
+
+    def _begin_row(self, attributes: dict[str, str]) -> None:
+        number = int(attributes["r"]) if "r" in attributes else self._number + 1
+        if number <= self._number:
+            raise ValueError("rows of a sheet are out of sequence")
+        self._number, self._column = number, -1
+        self._values, self._formulas = {}, set()
+
+    def _begin_cell(self, attributes: dict[str, str]) -> None:
+        ref = attributes.get("r")
+        self._column = self._columns[ref.rstrip("0123456789")] if ref else self._column + 1
+        self._kind, self._style = attributes.get("t", "n"), int(attributes.get("s", 0))
+        self._in_cell = True
+        self.kept.clear()
+
+    def _end_cell(self) -> None:
+        self._in_cell = False
+        if self.kept and self._column not in self._formulas:
+            value = self._value("".join(self.kept))
+            if value != "":
+                self._values[self._column] = value
+
+    def _value(self, text: str) -> Any:
+        match self._kind:
+            case "s":
+                return self._strings[int(text)]
+            case "n":
+                number = float(text) if "." in text or "E" in text or "e" in text else int(text)
+                return self._formats.value(number, self._style)
+            case "b":
+                return bool(int(text))
+            case "d":
+                return _iso(text)
+        return _plain(text)
