@@ -50,8 +50,8 @@ LINE = {
     "effective_from": "",
     "effective_until": "",
 }
-ENDS = date(2026, 12, 31)
-MIDNIGHT = datetime(2026, 12, 31, 16, tzinfo=UTC)
+ENDS = date(2060, 12, 31)
+MIDNIGHT = datetime(2060, 12, 31, 16, tzinfo=UTC)
 
 
 def line(category: str = "11001", **cells: str) -> dict[str, str]:
@@ -266,7 +266,7 @@ async def test_two_sheets_that_might_be_meant_are_asked_about(dispatch: Stage) -
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
 @pytest.mark.parametrize("headers", ["codes", "zh"])
 async def test_what_is_taken_away_imports_again_to_no_change(dispatch: Stage, suffix: str, headers: str) -> None:
-    special = line(condition=f"hours=off;unit={GRID}", effective_from="2027-01-01", effective_until="2027/12/31")
+    special = line(condition=f"hours=off;unit={GRID}", effective_from="2061-01-01", effective_until="2061/12/31")
     await put(dispatch, [line(effective_until=str(ENDS)), special, line("11002", skills="plumber;electrician")])
     before = await everything(dispatch)
     content = (await get(dispatch, suffix, headers=headers)).content
@@ -276,15 +276,15 @@ async def test_what_is_taken_away_imports_again_to_no_change(dispatch: Stage, su
 
 
 async def test_every_version_of_the_list_can_be_looked_at_and_what_applies_on_a_day(dispatch: Stage) -> None:
-    await put(dispatch, [line(), line("11002", effective_from="2027-01-01")])
-    await put(dispatch, [line(points="9"), line("11002", effective_from="2027-01-01")])
+    await put(dispatch, [line(), line("11002", effective_from="2061-01-01")])
+    await put(dispatch, [line(points="9"), line("11002", effective_from="2061-01-01")])
     seen = {v: [(r["category"], r["points"], r["version"]) for r in await rows(dispatch, version=v)] for v in (1, 2, 3)}
     assert seen == {
         1: [("11001", 5, 1)],
         2: [("11001", 5, 1), ("11002", 5, 2)],
         3: [("11001", 9, 3), ("11002", 5, 2)],
     }
-    for day, found in ((ENDS, ["11001"]), (date(2027, 1, 1), ["11001", "11002"])):
+    for day, found in ((ENDS, ["11001"]), (date(2061, 1, 1), ["11001", "11002"])):
         assert [r["category"] for r in await rows(dispatch, as_of=str(day))] == found
     made = (await get(dispatch, "/versions")).json()
     assert [(v["version"], v["added"], v["changed"], v["removed"]) for v in made] == [(3, 0, 1, 0), (2, 1, 0, 0)]
@@ -354,9 +354,9 @@ async def test_a_row_takes_effect_on_its_day_without_an_import_and_without_a_res
         dispatch,
         [
             line(effective_until=str(ENDS)),
-            line(effective_from="2027-01-01", points="9", name_zh="路灯故障"),
+            line(effective_from="2061-01-01", points="9", name_zh="路灯故障"),
             line("11002", effective_until=str(ENDS)),
-            line("11003", effective_from="2027-01-01"),
+            line("11003", effective_from="2061-01-01"),
         ],
     )
     await dispatch.settled()
@@ -388,11 +388,11 @@ async def day_begins(dispatch: Stage, at: datetime) -> None:
 
 
 async def test_days_that_passed_while_nobody_looked_are_told_at_once_and_the_next_is_awaited(dispatch: Stage) -> None:
-    days = ["2026-12-01", "2026-12-05", "2027-01-01"]
+    days = ["2060-12-01", "2060-12-05", "2061-01-01"]
     await put(dispatch, [line(f"1200{n}", effective_from=day) for n, day in enumerate(days)])
     told = len(await dispatch.said(CategoryChanged))
     for _ in range(2):
-        await day_begins(dispatch, datetime(2026, 12, 20, tzinfo=UTC))
+        await day_begins(dispatch, datetime(2060, 12, 20, tzinfo=UTC))
     new = (await dispatch.said(CategoryChanged))[told:]
     assert [(fact.category, fact.active) for fact in new] == [("12000", True), ("12001", True)]
     async with dispatch.database() as db:
