@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+COUNTING = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""Ends with whoever has started it, however that ends."""
+
 
 @contextmanager
 def busy(processors: int) -> Iterator[None]:
     """So many processes that do nothing but count."""
-    counting = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processors)]
+    counting = [subprocess.Popen([sys.executable, "-c", COUNTING]) for _ in range(processors)]
     try:
         yield
     finally:

@@ -82,8 +82,8 @@ def test_a_tree_in_parts_is_the_same_tree() -> None:
     parts = [Packed.of([pack(u)], as_array([BORDERS.get(u.code)])) for u in ORDERED]
     tree = GridTree(Packed.joined(parts))
     assert {code: tree[code] for code in tree} == {unit.code: unit for unit in UNITS}
-    codes = [tree.codes_above(index) for index in range(len(tree))]
-    assert codes == [TREE.codes_above(index) for index in range(len(TREE))]
+    above = [list(tree.indexes_above(index)) for index in range(len(tree))]
+    assert above == [list(TREE.indexes_above(index)) for index in range(len(TREE))]
 
 
 def test_a_street_without_units_has_an_empty_tree() -> None:

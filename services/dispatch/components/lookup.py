@@ -13,7 +13,7 @@ from services.dispatch.components.domain.nearby import Near, Nearby
 from services.dispatch.components.tables import Version
 
 KEPT = 200
-"""Kinds of streets; one of 200 000 points takes about 60 MB."""
+"""Kinds of streets that a process keeps at once."""
 
 
 class _Known(NamedTuple):

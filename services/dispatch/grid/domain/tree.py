@@ -188,9 +188,6 @@ class GridTree(Mapping[str, Unit]):
             index = self._parents[index]
             yield index
 
-    def codes_above(self, index: int) -> list[str]:
-        return [self.unit(above).code for above in self.indexes_above(index)]
-
     def of_level(self, level: Level) -> Iterator[Unit]:
         """The units of a level by code."""
         return map(self._unpacked, self.indexes_of(level))
