@@ -43,7 +43,9 @@ ON_CLAIM = ("raised", "extended", "suspended", "supervised")
 """Outcomes in which an organisation acts when the order is offered, and when it is claimed."""
 
 
-LEADS_TO = {"void": "void", "merge": "merged"}
+TOO_LATE = ("in_progress", "resolved", "closed")
+LEADS_TO = {"void": ("void",), "merge": ("merged",), "correct": TOO_LATE, "ask": TOO_LATE}
+"""Where a case is when the answer to a decision was lost, or when others were faster than the desk."""
 MOVED = ("raise", "send-down")
 
 
@@ -87,9 +89,7 @@ class Organisations:
                 await self._question(report)
                 return True
             case "withdrawn":
-                done = await self._reporter(report, "withdraw", {"words": "已经修好了。"})
-                _expect(done, "a withdrawal")
-                report.finished.set()
+                return not await self._take_back(report)
             case "followed":
                 await self._follow(report)
                 return True
@@ -168,9 +168,21 @@ class Organisations:
         await self._decide(report, "ask", {"question": "具体在哪一户门前？"}, 201)
         await asyncio.sleep(STANDS_STILL_MINUTES * 60 / self._clock.speed)
         shown = await self._incident.look(f"/v1/track/{report.receipt.tracking_code}")
-        number = shown["question"]["number"] if shown["question"] else 1
-        said = {"number": number, "words": "东头第三户门前。"}
-        _expect(await self._reporter(report, "answer", said), "an answer")
+        if shown["question"] is None:
+            return
+        said = {"number": shown["question"]["number"], "words": "东头第三户门前。"}
+        answer = await self._reporter(report, "answer", said)
+        if answer.status_code != 409 or answer.json()["state"] not in TOO_LATE:
+            _expect(answer, "an answer")
+
+    async def _take_back(self, report: FollowedReport) -> bool:
+        """Whether the report was taken back; where somebody has taken the order on meanwhile, it goes the usual way."""
+        answer = await self._reporter(report, "withdraw", {"words": "已经修好了。"})
+        if answer.status_code == 409 and answer.json()["state"] in TOO_LATE:
+            return False
+        _expect(answer, "a withdrawal")
+        report.finished.set()
+        return True
 
     async def _follow(self, report: FollowedReport) -> None:
         """A neighbour follows the case, and would take it back, which is not theirs to do."""
@@ -214,7 +226,7 @@ class Organisations:
         url = f"/v1/cases/{report.receipt.case_no}"
         answer = await self._incident.post(f"{url}/{verb}", wish)
         # An outage may have swallowed the answer to the same request.
-        if answer.status_code == 409 and (await self._incident.look(url))["state"] == LEADS_TO.get(verb):
+        if answer.status_code == 409 and (await self._incident.look(url))["state"] in LEADS_TO.get(verb, ()):
             return
         _expect(answer, verb, status)
 
