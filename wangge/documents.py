@@ -158,7 +158,7 @@ def transitions_page() -> str:
     parts = [
         "# Transitions 状态流转\n",
         GENERATED,
-        "A move that is not here is refused with 409, which lists under `allowed` what may be done instead. "
+        "A move that is not here is refused with 409, which lists under `allowed` what staff may do instead. "
         "— in the column “to” means that the state stays as it is (状态不变).\n",
     ]
     for table in TRANSITION_TABLES:

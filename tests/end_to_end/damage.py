@@ -62,7 +62,8 @@ PLANTED = {
     ),
     "a case that was voided and goes on": (
         "incident",
-        "UPDATE cases SET state = 'registered' WHERE state = 'void'",
+        "UPDATE cases SET state = 'registered' "
+        "WHERE case_id = (SELECT case_id FROM cases WHERE state = 'void' LIMIT 1)",
         "cases went as planned",
     ),
     "an order that was raised and is where it was": (
@@ -90,7 +91,8 @@ PLANTED = {
     ),
     "a reporter who does not hear of the end of the other case": (
         "notify",
-        "DELETE FROM deliveries WHERE recipient_id = (SELECT recipient_id FROM cases WHERE follows IS NOT NULL) "
+        "DELETE FROM deliveries WHERE recipient_id = (SELECT recipient_id FROM cases WHERE follows IS NOT NULL "
+        "AND follower_of IS NULL) "
         "AND event_id IN (SELECT event_id FROM notices WHERE template = 'closed')",
         "heard of the end of the other",
     ),
