@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from libs.chassis.handlers import Refused
-from libs.sentences import Language, joined
+from libs.sentences import joined
 from libs.sheets.mistakes import UNCHANGED, Mistaken
 
 NAMED = 1_000
@@ -29,14 +29,14 @@ def file_body(kinds: str) -> dict[str, Any]:
     }
 
 
-def refused_file(error: Mistaken, language: Language) -> Refused:
+def refused_file(error: Mistaken) -> Refused:
     """With every bad cell by its line and column, so that a program can mark it."""
     cells = [
         {
             "line": each.where.number,
             "column": each.column,
-            "wrong": each.wrong.told(language),
-            "right": each.right and each.right.told(language),
+            "wrong": each.wrong,
+            "right": each.right,
         }
         for each in error.mistakes[:NAMED]
     ]

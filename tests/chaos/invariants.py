@@ -47,7 +47,7 @@ from tests.chaos.statements.reports import about_reports
 async def check(world: Ground, journal_folder: Path) -> list[Check]:
     """Each check is a statement about the whole run, and what contradicts it."""
     found = await evidence.take(world, journal_folder)
-    return [*judge(found), await replay_works(world, found)]
+    return [*judge(found), everything_happened(found), await replay_works(world, found)]
 
 
 HAPPENED: tuple[type[Message], ...] = (
@@ -75,8 +75,7 @@ HAPPENED: tuple[type[Message], ...] = (
 """What a run of a minute or more has seen at least once: a statement about nothing would hold."""
 
 
-async def everything_happened(world: Ground, journal_folder: Path) -> Check:
-    found = await evidence.take(world, journal_folder)
+def everything_happened(found: evidence.Evidence) -> Check:
     silent = [kind.type_name() for kind in HAPPENED if not found.of(kind)]
     cases = found.found["incident"]["cases"]
     silent += [] if any(case["sender"] == databases.PATROL_SENDER for case in cases) else ["a finding of a patrol"]

@@ -23,11 +23,11 @@ from libs.contracts.incident import (
 from libs.contracts.message import Event
 from services.dispatch.inspections import inspecting
 from services.dispatch.orders import tables as order_tables
-from services.dispatch.orders.batch import OrderBatch, clock_of, lease_of
+from services.dispatch.orders.batch import OrderBatch, change_orders_of_cases, clock_of, lease_of
 from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.appointment import reschedule
 from services.dispatch.orders.domain.offering import ANYBODY, NewCase, dispatch, who_may_be_asked
-from services.dispatch.orders.domain.order import ENDED, Changed, State
+from services.dispatch.orders.domain.order import ENDED, Changed, Order, State
 from services.dispatch.routing.domain import Explanation, RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
@@ -172,20 +172,8 @@ async def _record_new(db: Database, decided: Sequence[Changed], streets: Mapping
 @router.on(CaseAppointmentChanged)
 async def reschedule_orders(changed: Batch[CaseAppointmentChanged], db: Database) -> list[Event]:
     """A case without an order yet brings its window along when it is registered."""
-    openings = {(c.tenant, c.case_id, c.opening) for c in changed if c.opening is not None}
-    found = await order_tables.of_openings(db, openings)
-    batch = await OrderBatch.open(db, {order.order_id for order in found.values()}, (), changed.now)
-    facts: list[Event] = []
-    for change in changed:
-        if change.opening is None:
-            continue
-        known = found.get((change.tenant, change.case_id, change.opening))
-        if known is None:
-            changed.postpone(change, f"the order of case {change.case_id} is not here yet")
-            continue
-        order, street = batch.orders[known.order_id], batch.streets[change.tenant]
-        rescheduled = reschedule(order, change.appointment, change.changes, street, change.occurred_at)
-        batch.keep(rescheduled.order)
-        facts += rescheduled.facts
-    await batch.record(db)
-    return facts
+
+    def decide(change: CaseAppointmentChanged, order: Order, street: Street) -> Changed:
+        return reschedule(order, change.appointment, change.changes, street, change.occurred_at)
+
+    return await change_orders_of_cases(changed, db, decide)

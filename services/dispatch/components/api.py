@@ -209,7 +209,7 @@ async def _read(request: Request, tenant: str, language: Language, sheet: str | 
         # In a thread: a workbook of some thousand lines takes seconds, in which nobody else would be answered.
         file = await asyncio.to_thread(component_files.read, content, street, sheet)
     except Mistaken as error:
-        raise RefusedRequest(refused_file(error, language)) from None
+        raise RefusedRequest(refused_file(error)) from None
     return _Read(file, known.street if known is not None else 0)
 
 

@@ -12,6 +12,8 @@ from uuid import UUID
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, Refused, Timer, not_in_street
 from libs.chassis.handling import timers
+from libs.contracts.incident import CaseAnswered, CaseAppointmentChanged, CaseQuestioned
+from libs.contracts.message import Event
 from libs.contracts.values import Stage
 from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.domain.commands import AboutOrder
@@ -26,6 +28,7 @@ CandidateFinder = Callable[[Order, Street], Iterable[str]]
 """The members whom a decision about the order may offer it to: their load is read with it."""
 
 C = TypeVar("C", bound=AboutOrder)
+F = TypeVar("F", bound=CaseAppointmentChanged | CaseQuestioned | CaseAnswered)
 Decide = Callable[[C, Order, Member | None, Street, Workload], Decision | Refused]
 
 
@@ -155,6 +158,28 @@ class OrderBatch:
         leases = [(lease_of(self._before[o.order_id]), lease_of(o)) for o in changed]
         await timers.forget(db, OfferLease, [before.key for before, after in leases if before and before != after])
         await timers.schedule(db, [*clocks, *self.next_clocks, *(after for _, after in leases if after)])
+
+
+async def change_orders_of_cases(
+    facts: Batch[F], db: Database, decide: Callable[[F, Order, Street], Changed]
+) -> list[Event]:
+    """What facts about cases do to the orders of their openings; a case without an order has nothing to change here."""
+    openings = {(fact.tenant, fact.case_id, fact.opening) for fact in facts if fact.opening is not None}
+    found = await order_tables.of_openings(db, openings)
+    batch = await OrderBatch.open(db, {order.order_id for order in found.values()}, (), facts.now)
+    told: list[Event] = []
+    for fact in facts:
+        if fact.opening is None:
+            continue
+        known = found.get((fact.tenant, fact.case_id, fact.opening))
+        if known is None:
+            facts.postpone(fact, f"the order of case {fact.case_id} is not here yet")
+            continue
+        changed = decide(fact, batch.orders[known.order_id], batch.streets[fact.tenant])
+        batch.keep(changed.order)
+        told += changed.facts
+    await batch.record(db)
+    return told
 
 
 def _workload_change(before: Order, after: Order) -> Counter[str]:

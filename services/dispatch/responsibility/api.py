@@ -202,7 +202,7 @@ async def _file(request: Request, tenant: str, language: Language, sheet: str | 
         # In a thread: a workbook of some thousand lines takes seconds, in which nobody else would be answered.
         return await asyncio.to_thread(responsibility_file.read, content, street.units, sheet)
     except Mistaken as error:
-        raise RefusedRequest(refused_file(error, language)) from None
+        raise RefusedRequest(refused_file(error)) from None
 
 
 async def _version(db: Database, tenant: str, version: int | None) -> int:

@@ -81,7 +81,9 @@ class Orgs:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """The resident who follows the case from now on, and nobody else."""
+    """The resident whom `field` names, and nobody else."""
+
+    field: str
 
 
 Staff = tuple[Members, Orgs]
@@ -170,7 +172,7 @@ RULES: Mapping[type[Event], Rule] = {
         (Members("taken_from"), Orgs(("from_org", "org_id"))),
         ("case_no", "category_name", "place", "from_unit_name", "unit_name", "reason"),
     ),
-    CaseFollowed: Rule("followed", Follower(), ("case_no", "category_name")),
+    CaseFollowed: Rule("followed", Follower("follower_id"), ("case_no", "category_name")),
     CaseQuestioned: Rule("questioned", Reporter(), ("case_no", "question", "answer_by")),
     CaseAnswered: Rule("answered", Members("asked_by"), ("case_no", "question", "answer")),
     OrderPaused: Rule("paused", Members("member_ids"), ("case_no", "question", "answer_by")),
@@ -187,8 +189,8 @@ def recipient_ids(fact: Event, audience: Audience, reporters: Sequence[str]) -> 
     match audience:
         case Reporter():
             return list(dict.fromkeys(reporters))
-        case Follower():
-            return [reporter(getattr(fact, "follower_id"))]  # noqa: B009
+        case Follower(field):
+            return [reporter(getattr(fact, field))]
         case Members(field, unless):
             if unless is not None and getattr(fact, unless):
                 return []
