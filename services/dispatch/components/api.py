@@ -154,7 +154,7 @@ async def preview_import(
     request: Request, tenant: OfStreet, language: LanguageDep, sheet: OneSheet = None, replace: Replace = False
 ) -> ChangeView:
     """What an import of the file would change. Nothing is changed."""
-    read = await _read(request, tenant, language, sheet)
+    read = await _read(request, tenant, sheet)
     async with transaction(request.app.state.engine) as db:
         change = await inventory.difference(db, tenant, read.file.components, retire_others=replace)
     return _view(change, read.file, language)
@@ -173,7 +173,7 @@ async def import_components(
     ] = None,
 ) -> ChangeView:
     """导入. The file's components are added, or changed by their codes; whole or not at all."""
-    read = await _read(request, tenant, language, sheet)
+    read = await _read(request, tenant, sheet)
     wanted = tuple(read.file.components)
     change = await commands.send(ImportComponents(tenant, wanted, read.street_version, replace, onto))
     return _view(change, read.file, language)
@@ -199,7 +199,7 @@ class _Read(NamedTuple):
     street_version: int
 
 
-async def _read(request: Request, tenant: str, language: Language, sheet: str | None) -> _Read:
+async def _read(request: Request, tenant: str, sheet: str | None) -> _Read:
     content = await request.body()
     async with transaction(request.app.state.engine) as db:
         # The version first: a street that changes between the two is refused, and not taken for the one before.

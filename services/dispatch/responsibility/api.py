@@ -171,7 +171,7 @@ async def list_versions(
 @router.post(f"{PATH}/preview", openapi_extra=FILE)
 async def preview(request: Request, tenant: OfStreet, language: LanguageDep, sheet: OneSheet = None) -> ChangeView:
     """What an import of the file would change, cell by cell. Nothing is changed."""
-    file = await _file(request, tenant, language, sheet)
+    file = await _file(request, tenant, sheet)
     async with transaction(request.app.state.engine) as db:
         return _change(await responsibility_list.compare(db, tenant, file.rows), file.remarks, language)
 
@@ -189,12 +189,12 @@ async def import_list(
 ) -> ChangeView:
     """导入. The list becomes what the file says, whole or not at all; orders that are there keep what they were made
     under."""
-    file = await _file(request, tenant, language, sheet)
+    file = await _file(request, tenant, sheet)
     change = await commands.send(ImportList(tenant, tuple(file.rows), onto))
     return _change(change, file.remarks, language)
 
 
-async def _file(request: Request, tenant: str, language: Language, sheet: str | None) -> ListFile:
+async def _file(request: Request, tenant: str, sheet: str | None) -> ListFile:
     content = await request.body()
     async with transaction(request.app.state.engine) as db:
         street = await street_or_404(db, tenant)
