@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.dispatch import OrderContinued, OrderPaused
-from libs.contracts.values import Appointment
+from libs.contracts.values import Appointment, Level
 from libs.street_time import STREET_ZONE
-from services.dispatch.orders.domain import suspension, work
+from services.dispatch.orders.batch import clock_of
+from services.dispatch.orders.domain import escalation, suspension, work
 from services.dispatch.orders.domain.order import INSTANT, Order, State
 from services.dispatch.orders.domain.question import go_on, pause, running_again
+from services.dispatch.workload.domain import Workload
 from tests.support.orders import M1, changed, claimed, handled, new_order
-from tests.support.small_street import STREET
+from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
 
 
@@ -81,6 +84,17 @@ def test_what_was_overdue_stays_so(make: object) -> None:
     late = at(30, 15)
     after = go_on(paused(order, late), 1, None, STREET, late + timedelta(days=2)).order
     assert (after.claim_by, after.handle_by, after.paused_at) == (order.claim_by, order.handle_by, None)
+
+
+@pytest.mark.parametrize("make", [new_order, claimed])
+def test_what_was_told_to_be_overdue_is_not_told_again_when_the_clock_goes_on(make: Callable[[], Order]) -> None:
+    late = at(30, 15)
+    street_has_it = replace(make(), unit=ROOT, level=Level.STREET)
+    lapsed = escalation.lapse(street_has_it, STREET, Workload(), late).order
+    assert lapsed.due_at() == lapsed.told_overdue is not None
+    assert clock_of(street_has_it, STREET) is not None
+    going = go_on(paused(lapsed, late), 1, None, STREET, late + timedelta(days=2)).order
+    assert clock_of(going, STREET) is None
 
 
 def test_before_an_appointment_nothing_of_the_time_is_spent() -> None:

@@ -15,6 +15,10 @@ class Surprise(Exception):
     """Something that must never happen in this system has happened; the argument says what."""
 
 
+class Overtaken(Exception):
+    """Others, or a clock, were faster: what was to be done is not possible any more, and the report goes its way."""
+
+
 @dataclass
 class FollowedReport:
     """`finished` is set when nobody has anything to do about the report any more.

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from deploy.local.linghe.street import Street
-from deploy.local.morning.followed_report import FollowedReport, Surprise
+from deploy.local.morning.followed_report import FollowedReport, Overtaken, Surprise
 from deploy.local.morning.planned_reports import PlaceChoice
 from deploy.local.morning.service_client import ServiceClient, until_answered
 from libs.chassis.clock import Clock
@@ -44,8 +44,8 @@ ON_CLAIM = ("raised", "extended", "suspended", "supervised")
 
 
 TOO_LATE = ("in_progress", "resolved", "closed")
-LEADS_TO = {"void": ("void",), "merge": ("merged",), "correct": TOO_LATE, "ask": TOO_LATE}
-"""Where a case is when the answer to a decision was lost, or when others were faster than the desk."""
+LEADS_TO = {"void": "void", "merge": "merged"}
+"""Where a case is when the answer to a decision was lost."""
 MOVED = ("raise", "send-down")
 
 
@@ -68,6 +68,19 @@ class Organisations:
 
     async def on_offer(self, report: FollowedReport, offered: OrderOffered) -> bool:
         """Whether those to whom it is offered go on with it."""
+        try:
+            return await self._on_offer(report, offered)
+        except Overtaken:
+            return True
+
+    async def on_claim(self, report: FollowedReport, order: Order) -> bool:
+        """Whether the member who has claimed the order goes on with it."""
+        try:
+            return await self._on_claim(report, order)
+        except Overtaken:
+            return True
+
+    async def _on_offer(self, report: FollowedReport, offered: OrderOffered) -> bool:
         outcome = report.plan.outcome
         if outcome == "appealed" and offered.order_id != report.orders[0] and not report.played:
             report.played = True
@@ -109,8 +122,7 @@ class Organisations:
                 _expect(await self._dispatch.post("/v1/absences", away), "an absence", 201)
         return False
 
-    async def on_claim(self, report: FollowedReport, order: Order) -> bool:
-        """Whether the member who has claimed the order goes on with it."""
+    async def _on_claim(self, report: FollowedReport, order: Order) -> bool:
         if report.played or report.plan.outcome not in ON_CLAIM:
             return True
         report.played = True
@@ -225,17 +237,23 @@ class Organisations:
         wish = {"by_member": self._rng.choice(self._desk), **body}
         url = f"/v1/cases/{report.receipt.case_no}"
         answer = await self._incident.post(f"{url}/{verb}", wish)
-        # An outage may have swallowed the answer to the same request.
-        if answer.status_code == 409 and (await self._incident.look(url))["state"] in LEADS_TO.get(verb, ()):
-            return
+        if answer.status_code == 409:
+            # An outage may have swallowed the answer to the same request.
+            now = (await self._incident.look(url))["state"]
+            if now == LEADS_TO.get(verb):
+                return
+            if now in TOO_LATE:
+                raise Overtaken
         _expect(answer, verb, status)
 
     async def _ask(self, order: Order, verb: str, body: Mapping[str, object]) -> httpx.Response:
         url = f"/v1/orders/{order['order_id']}"
         answer = await self._dispatch.post(f"{url}/{verb}", body)
-        # As above: it is where it was to go already.
-        if answer.status_code == 409 and verb in MOVED and (await self._dispatch.look(url))["unit"] != order["unit"]:
-            return answer
+        if answer.status_code == 409:
+            # As above: it is where it was to go already.
+            if verb in MOVED and (await self._dispatch.look(url))["unit"] != order["unit"]:
+                return answer
+            raise Overtaken
         _expect(answer, verb)
         return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from math import ceil
 from random import Random
@@ -13,7 +14,7 @@ from uuid import UUID
 import httpx
 
 from deploy.local.linghe.street import Street
-from deploy.local.morning.followed_report import FollowedReport, Surprise
+from deploy.local.morning.followed_report import FollowedReport, Overtaken, Surprise
 from deploy.local.morning.organisations import Order, Organisations
 from deploy.local.morning.planned_reports import Outcome
 from deploy.local.morning.service_client import ServiceClient
@@ -95,7 +96,8 @@ class People:
         await self._pass(CLAIM_MINUTES)
         # After an escalation somebody may be asked again who has the order already, and would hand it in twice.
         async with report.turn:
-            await self._work(report, offered, outcome)
+            with suppress(Overtaken):
+                await self._work(report, offered, outcome)
 
     async def _work(self, report: FollowedReport, offered: OrderOffered, outcome: Outcome) -> None:
         order = await self._claim(offered.order_id, offered.offered_to)
@@ -191,6 +193,8 @@ class People:
             now = await self._dispatch.look(f"/v1/orders/{order['order_id']}")
             if now["state"] == leads_to:
                 return
+            if now["member_id"] != order["member_id"]:
+                raise Overtaken
         _expect(answer, verb)
 
     async def _ask(

@@ -18,15 +18,17 @@ class MailSink:
     def __init__(self, folder: Path) -> None:
         self.count = 0
         self._folder = folder
-        self._server = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._port = free_port()
 
     @property
     def url(self) -> str:
-        return f"smtp://127.0.0.1:{self._server.port}"
+        return f"smtp://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
+        # It makes an event loop, which only a server that was started closes.
+        self._server = Controller(self, hostname="127.0.0.1", port=self._port)
         self._server.start()
         return self
 

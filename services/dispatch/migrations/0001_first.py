@@ -248,6 +248,7 @@ CREATE TABLE orders (
     asked smallint NOT NULL DEFAULT 0 CHECK (asked >= 0),
     answered smallint NOT NULL DEFAULT 0 CHECK (answered BETWEEN 0 AND asked),
     paused_at timestamptz CHECK (paused_at IS NULL OR state NOT IN ('handled', 'checked', 'cancelled')),
+    told_overdue timestamptz,
     CHECK (num_nulls(appointment_starts_at, appointment_ends_at) IN (0, 2)),
     CHECK (appointment_starts_at < appointment_ends_at),
     CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),

@@ -45,7 +45,7 @@ class OrderClock(Timer):
 def clock_of(order: Order, street: Street) -> OrderClock | None:
     """The next time that somebody must hear of the order, if nothing happens."""
     due_at, running = order.due_at(), order.running
-    if due_at is None:
+    if due_at is None or (running and due_at == order.told_overdue):
         return None
     next_at = running.amber_at(street.calendar) if running else due_at
     return OrderClock(

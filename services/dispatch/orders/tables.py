@@ -71,6 +71,7 @@ class OrderRow(DispatchTable, table=True):
     asked: int = Field(sa_column=Column(SmallInteger, nullable=False))
     answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
     paused_at: datetime | None = time_column(nullable=True)
+    told_overdue: datetime | None = time_column(nullable=True)
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()

@@ -148,7 +148,7 @@ class Path:
                 self._expect(fact.checked_by != self.holder, fact, "by who did it")
                 self.reworks += not fact.passed
                 target = target if fact.passed else "handling"
-        if target != self.state and not isinstance(fact, OrderStarted):
+        if target != self.state and not isinstance(fact, OrderStarted | OrderSuspended | OrderResumed):
             self.told.clear()
         self.state = target
 

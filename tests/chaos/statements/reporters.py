@@ -139,7 +139,7 @@ def _time_spent(evidence: Evidence) -> Iterator[str]:
         if not isinstance(fact, OrderEvent):
             continue
         match fact:
-            case OrderPaused():
+            case OrderPaused() if fact.order_id in until:
                 stopped[fact.order_id] = (fact.occurred_at, until[fact.order_id])
             case OrderContinued() if fact.order_id in stopped:
                 since, before = stopped.pop(fact.order_id)

@@ -183,7 +183,7 @@ def lapse(
         member_ids=order.people if people is None else tuple(people),
     )
     up = escalate(order, EscalationCause.OVERDUE, street, workload, now)
-    return Changed(up.order, (overdue, *up.facts))
+    return Changed(replace(up.order, told_overdue=running.due_at), (overdue, *up.facts))
 
 
 def supervise(order: Order, member: Member | None, note: str, street: Street, now: datetime) -> Decision:

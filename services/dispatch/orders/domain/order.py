@@ -172,6 +172,8 @@ class Order:
     """How many questions were put to the reporter, and how many of them are done with."""
     paused_at: datetime | None = None
     """Since then a question is open, and the clock stands still."""
+    told_overdue: datetime | None = None
+    """The deadline of this stage that was told to be over: it is told once, also where the clock stood still since."""
     result: str = ""
     """What was done, in words for the reporter: the member's, or those of who checked it."""
 
@@ -218,6 +220,7 @@ class Order:
             spent=timedelta(0),
             moved_at=now,
             lease_ends_at=None,
+            told_overdue=None,
             **changes,
         )
 
