@@ -23,6 +23,7 @@ class Role(StrEnum):
     INSPECTOR = "inspector"
     MEMBER = "member"
     ORGANISATION = "organisation"
+    HELPER = "helper"
     PARENT = "parent"
     HIGHER = "higher"
     STREET = "street"
@@ -43,6 +44,7 @@ ROLES: Mapping[Role, Label] = {
     ),
     Role.MEMBER: Label("a member of the street", "街道的网格成员"),
     Role.ORGANISATION: Label("a member of an organisation that answers for it", "负责该工单的党组织的成员"),
+    Role.HELPER: Label("a member of the organisation that helps", "协办党组织的成员"),
     Role.PARENT: Label("a member of the parent organisation", "上级党组织的成员"),
     Role.HIGHER: Label("a member of a higher level", "更高层级的成员"),
     Role.STREET: Label("a member of the street committee", "街道党工委的成员"),

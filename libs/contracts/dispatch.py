@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId
+from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId, Value
 from libs.contracts.values import (
     Appointment,
     Documents,
@@ -334,8 +334,21 @@ class OrderHandled(OrderEvent, fact="handled"):
     result: str = Field("", description="What was done, in words for the reporter.")
 
 
+class HelpShare(Value):
+    """What a member who helped gets of the points of the order, as its handler gets the others."""
+
+    member_id: MemberId
+    org_id: OrgId
+    points: int = Field(ge=0)
+    on_time: bool
+    own_report: bool
+
+
 class OrderChecked(OrderEvent, fact="checked"):
-    """Somebody else has checked the result: the order is done, or goes back to the member (`passed` false)."""
+    """Somebody else has checked the result: the order is done, or goes back to the member (`passed` false).
+
+    `points`: what is left of those of the category when the helpers have their shares.
+    """
 
     passed: bool
     member_id: MemberId
@@ -346,9 +359,86 @@ class OrderChecked(OrderEvent, fact="checked"):
     points: int = Field(ge=0)
     on_time: bool
     own_report: bool
+    helped: tuple[HelpShare, ...] = ()
     in_kpis: bool = True
     note: str = Field("", description="Where the check failed: what is missing.")
     result: str = Field("", description="Where it passed: what was done, in words for the reporter.")
+
+
+class HelpCause(StrEnum):
+    """Why a helper is not needed any more."""
+
+    BY_HAND = "by_hand"
+    ORDER_OVER = "order_over"
+    ORDER_MOVED = "order_moved"
+
+
+class HelpEvent(OrderEvent):
+    """A fact about the organisation of `unit`, which helps with an order that another one answers for (协办)."""
+
+    case_no: str
+    help_id: UUID
+    unit: GridCode
+    task: str
+
+
+class HelpAsked(HelpEvent, fact="help_asked"):
+    """`org_id` shall help by `due_at`, for `share` percent of the points.
+
+    `asked_by`: the member who asks; None: the responsibility list or a campaign does.
+    """
+
+    category_name: str
+    summary: str
+    place: Place
+    org_id: OrgId
+    asked_by: MemberId | None = None
+    asked_by_org: OrgId
+    share: int = Field(ge=0, le=100)
+    due_at: AwareDatetime
+
+
+class HelpAssigned(HelpEvent, fact="help_assigned"):
+    """A member of the helping organisation has the task."""
+
+    category_name: str
+    summary: str
+    place: Place
+    org_id: OrgId
+    member_id: MemberId
+    taken_from: MemberId | None = None
+    assigned_by: MemberId
+    due_at: AwareDatetime
+
+
+class HelpDone(HelpEvent, fact="help_done"):
+    """The helper is done. `left`: how many others are not yet; `member_ids`: who has the order, or may claim it."""
+
+    org_id: OrgId
+    member_id: MemberId
+    on_time: bool
+    note: str
+    left: int = Field(ge=0)
+    member_ids: tuple[MemberId, ...]
+    check_by: AwareDatetime
+
+
+class HelpOverdue(HelpEvent, fact="help_overdue"):
+    """The helper is late, which is the helper's: `org_id`, and `above_org` over it. The order's clock goes on."""
+
+    org_id: OrgId
+    above_org: OrgId
+    member_ids: tuple[MemberId, ...]
+    due_at: AwareDatetime
+
+
+class HelpCalledOff(HelpEvent, fact="help_called_off"):
+    """The helper is not needed any more. `member_ids`: who had the task."""
+
+    org_id: OrgId
+    member_ids: tuple[MemberId, ...]
+    why: HelpCause
+    reason: str
 
 
 class InspectionEvent(CaseEvent):

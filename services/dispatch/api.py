@@ -9,6 +9,7 @@ from services.dispatch.components import api as components
 from services.dispatch.coverage import api as coverage
 from services.dispatch.dry_run import api as dry_run
 from services.dispatch.inspections import api as inspections
+from services.dispatch.joint import api as joint
 from services.dispatch.order_lists import api as order_lists
 from services.dispatch.orders import api as orders
 from services.dispatch.patrols import api as patrols
@@ -24,6 +25,7 @@ ROOMS = (
     campaigns,
     coverage,
     inspections,
+    joint,
     responsibility,
     components,
     street,

@@ -11,6 +11,7 @@ from services.dispatch.components import handlers as components
 from services.dispatch.correcting import handlers as correcting
 from services.dispatch.deadlines import handlers as deadlines
 from services.dispatch.inspections import handlers as inspections
+from services.dispatch.joint import handlers as joint
 from services.dispatch.orders import handlers as orders
 from services.dispatch.patrols import handlers as patrols
 from services.dispatch.responsibility import handlers as responsibility
@@ -23,6 +24,7 @@ for room in (
     orders,
     approvals,
     inspections,
+    joint,
     absences,
     cases,
     correcting,

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from libs.contracts.dispatch import CategoryChanged
-from libs.contracts.incident import CaseReported
+from libs.contracts.dispatch import CategoryChanged, HelpAsked
+from libs.contracts.incident import CaseRegistered, CaseReported
 from libs.contracts.values import Registration, RequestKind
 from services.dispatch.findings import tables as finding_tables
 from tests.support.patrols import TENANT, post, round_now, visit_of
@@ -90,6 +90,34 @@ async def test_a_finding_that_is_asked_for_again_has_one_case(dispatch: Stage, s
     [again] = await findings_of(dispatch, answer, "reported")
     assert again["case_no"] == first["case_no"]
     assert len(await incident.said(CaseReported)) == 1
+
+
+async def test_the_helpers_of_a_campaign_are_asked_for_the_order_of_each_finding(
+    dispatch: Stage, stage: MakeStage
+) -> None:
+    incident = await stage("incident")
+    await knows_the_category(incident)
+    told = await round_now(dispatch, helpers=[f"{TENANT}01"])
+    answer = await post(dispatch, visit_of(told, findings=[FINDING]))
+    [found] = await findings_of(dispatch, answer, "reported")
+    # As long as the case has no order, nobody is asked, and it is looked at again.
+    await dispatch.fire_timers()
+    assert await dispatch.said(HelpAsked) == []
+    async with dispatch.database() as db:
+        [again] = await db.rows(text("SELECT body FROM timers WHERE name = 'HelpWithCase'"))
+    assert again.body["tries"] >= 1
+    [reported] = await incident.said(CaseRegistered)
+    await dispatch.hear(reported)
+    async with dispatch.database() as db:
+        await db.execute(text("UPDATE timers SET due_at = now() WHERE name = 'HelpWithCase'"))
+    await dispatch.fire_timers()
+    [asked] = await dispatch.said(HelpAsked)
+    assert (str(asked.case_id), asked.unit, asked.task, asked.asked_by) == (
+        found["case_id"],
+        f"{TENANT}01",
+        "冬季消防巡查",
+        None,
+    )
 
 
 async def test_a_finding_that_incident_refuses_keeps_the_reason(dispatch: Stage, stage: MakeStage) -> None:

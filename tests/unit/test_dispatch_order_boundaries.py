@@ -52,7 +52,7 @@ def at_the_street(order: Order) -> Order:
 
 
 def cancelled() -> Order:
-    return changed(work.cancel(new_order(), CancelCause.VOIDED, LATER)).order
+    return changed(work.cancel(new_order(), CancelCause.VOIDED, STREET, LATER)).order
 
 
 def test_who_starts_or_hands_in_again_is_told_the_same_and_nothing_follows() -> None:

@@ -143,7 +143,7 @@ class Paths(RuleBasedStateMachine):
     def cancel(self, late: int) -> None:
         """Seldom: nothing happens after it."""
         if late == 0:
-            self.meet(Move.CANCEL, work.cancel(self.order, CancelCause.VOIDED, self.now))
+            self.meet(Move.CANCEL, work.cancel(self.order, CancelCause.VOIDED, STREET, self.now))
 
     @invariant()
     def somebody_has_it_exactly_when_it_is_not_offered(self) -> None:

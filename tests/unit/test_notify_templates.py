@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import pytest
 
-from libs.contracts.dispatch import CancelCause, EscalationCause
+from libs.contracts.dispatch import CancelCause, EscalationCause, HelpCause
 from libs.contracts.incident import EndReason, Grade
 from libs.contracts.values import Level, Stage
 from services.notify.audience.domain import RULES, Follower, Reporter
@@ -19,6 +19,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "cause": EscalationCause,
     "to_level": Level,
     "because": CancelCause,
+    "why": HelpCause,
     "end_reason": EndReason,
     "grade": Grade,
 }

@@ -57,7 +57,7 @@ GOOD = SHIPPED.read_text("utf-8")
         ('"奉献争先"]', '"服务争先"]', "each of the five needs a name of its own"),
         ('dimension = "治理争先"', 'dimension = "别的"', "handled_and_checked: dimension must be one of 学习争先"),
         (CHECKED, "wangge.dispatch.nothing.v1", "event must be one of wangge.dispatch.checked.v1"),
-        ('who = "checker"', 'who = "resident"', "must be one of handler, checker, visitor, verifier"),
+        ('who = "checker"', 'who = "resident"', "must be one of handler, checker, helper, visitor, verifier"),
         ("when = {}", "when = { sunny = true }", "when knows on_time, own_report, passed for this event, not sunny"),
         ("satisfied = true, own_report = false", "satisfied = true", "fair play needs own_report = false"),
         ("passed = true, own_report", "passed = false, own_report", "fair play needs passed = true"),

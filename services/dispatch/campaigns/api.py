@@ -19,6 +19,7 @@ from services.dispatch.campaigns.bodies import Moment, Name
 from services.dispatch.campaigns.domain import campaign as domain
 from services.dispatch.campaigns.domain.campaign import AnswerKind, Campaign, Item, Move, Plan
 from services.dispatch.campaigns.domain.commands import BeginCampaign, MoveCampaign
+from services.dispatch.street.domain.responsibility import HELPERS_AT_MOST
 
 router = APIRouter(tags=["patrols"])
 
@@ -50,6 +51,12 @@ class PlanBody(Body):
     checklist: list[ItemBody] = Field([], max_length=50)
     category: CategoryCode = Field(examples=["12005"], description="Of findings, unless they say another.")
 
+    helpers: list[GridCode] = Field(
+        [],
+        max_length=HELPERS_AT_MOST,
+        description="Units whose organisations help with every order that comes from a finding.",
+    )
+
     def plan(self) -> Plan:
         return Plan(
             name_zh=self.name_zh,
@@ -64,6 +71,7 @@ class PlanBody(Body):
             kinds=tuple(sorted(set(self.kinds))),
             checklist=tuple(Item(**item.model_dump()) for item in self.checklist),
             category=self.category,
+            helpers=tuple(dict.fromkeys(self.helpers)),
         )
 
 

@@ -23,7 +23,7 @@ from libs.contracts.incident import (
 from libs.contracts.message import Event
 from services.dispatch.inspections import inspecting
 from services.dispatch.orders import tables as order_tables
-from services.dispatch.orders.batch import OrderBatch, change_orders_of_cases, clock_of, lease_of
+from services.dispatch.orders.batch import OrderBatch, change_orders_of_cases, clock_of, help_clocks_of, lease_of
 from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.appointment import reschedule
 from services.dispatch.orders.domain.offering import ANYBODY, NewCase, dispatch, who_may_be_asked
@@ -94,7 +94,7 @@ async def cancel_orders(cases: Batch[CaseVoided | CaseMerged], db: Database) -> 
             cases.postpone(case, f"the order of case {case.case_id} is not here yet")
             continue
         because = CancelCause.VOIDED if isinstance(case, CaseVoided) else CancelCause.MERGED
-        match work.cancel(batch.orders[order.order_id], because, case.occurred_at):
+        match work.cancel(batch.orders[order.order_id], because, batch.streets[case.tenant], case.occurred_at):
             case Changed() as cancelled:
                 batch.keep(cancelled.order)
                 facts += cancelled.facts
@@ -165,7 +165,8 @@ async def _record_new(db: Database, decided: Sequence[Changed], streets: Mapping
     made = [each for each in decided if each.order.order_id in new]
     orders = [each.order for each in made]
     clocks = [clock for order in orders if (clock := clock_of(order, streets[order.tenant]))]
-    await timers.schedule(db, [*clocks, *(lease for order in orders if (lease := lease_of(order)))])
+    helpers = [clock for order in orders for clock in help_clocks_of(order)]
+    await timers.schedule(db, [*clocks, *helpers, *(lease for order in orders if (lease := lease_of(order)))])
     return [fact for each in made for fact in each.facts]
 
 

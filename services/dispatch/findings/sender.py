@@ -10,11 +10,12 @@ import structlog
 from nats.aio.client import Client
 
 from libs.chassis.db.database import Record, autocommit, transaction
+from libs.chassis.handling import timers
 from libs.chassis.service import Service
 from libs.contracts.incident import ReportCase
 from libs.contracts.values import Place, Point, RequestKind
 from services.dispatch.findings import tables as findings
-from services.dispatch.findings.domain import Outcome, next_outcome
+from services.dispatch.findings.domain import Outcome, Reported, next_outcome
 
 log = structlog.get_logger()
 
@@ -37,7 +38,12 @@ async def _turn(service: Service) -> int:
     client = await service.broker.connect()
     outcomes = await asyncio.gather(*(_ask(client, finding) for finding in leased))
     async with transaction(service.engine) as db:
-        await findings.record(db, {f.finding_id: o for f, o in zip(leased, outcomes, strict=True)})
+        found = {f.finding_id: o for f, o in zip(leased, outcomes, strict=True)}
+        await findings.record(db, found)
+        reported = [id for id, outcome in found.items() if isinstance(outcome, Reported)]
+        if reported:
+            helped = await findings.to_be_helped_with(db, reported, service.clock.now())
+            await timers.schedule(db, helped)
     log.info("findings_reported", size=len(leased))
     return len(leased)
 

@@ -13,6 +13,7 @@ from sqlmodel import Field
 from libs.chassis.db.columns import json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.findings.domain import AskAgain, NotACase, Outcome, Reported
+from services.dispatch.orders.batch import HelpWithCase
 from services.dispatch.table import DispatchTable
 
 
@@ -82,6 +83,23 @@ def _columns(outcome: Outcome) -> tuple[str, UUID | None, str | None, str | None
             return ("refused", None, None, reason, None)
         case AskAgain(delay):
             return ("pending", None, None, None, delay.total_seconds())
+
+
+JOINT = text(
+    """
+    SELECT f.tenant, f.case_id, r.helpers, r.name_zh FROM findings f
+        JOIN visits USING (visit_id) JOIN patrol_rounds r USING (round_id)
+    WHERE f.finding_id = ANY(CAST(:ids AS uuid[])) AND f.state = 'reported' AND r.helpers <> '[]'
+    """
+)
+
+
+async def to_be_helped_with(db: Database, findings: Sequence[UUID], now: datetime) -> list[HelpWithCase]:
+    """Of those that have become cases the ones whose campaign has helpers."""
+    return [
+        HelpWithCase(tenant=row.tenant, due_at=now, case_id=row.case_id, units=tuple(row.helpers), task=row.name_zh)
+        for row in await db.rows(JOINT, {"ids": list(findings)})
+    ]
 
 
 async def insert_findings(db: Database, findings: Sequence[Mapping[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Answer, Done, Timer
 from libs.chassis.handling import timers
-from libs.contracts.dispatch import OrderChecked, OrderHandled
+from libs.contracts.dispatch import HelpCalledOff, HelpDone, OrderChecked, OrderHandled
 from libs.contracts.incident import CaseCorrected, CaseMerged, CaseRegistered, CaseRejected, CaseVoided
 from libs.contracts.message import Event
 from services.dispatch.inspections import tables
@@ -91,8 +91,8 @@ def clocks_of(asked: Iterable[Inspected]) -> list[InspectionClock]:
 async def check_handed_in(
     db: Database, answers: Sequence[Answer], streets: Mapping[str, Street], now: datetime
 ) -> list[Answer]:
-    """Makes an inspection of each order that was just handed in, and adds its facts to the answer."""
-    orders: list[Order] = [a.reply for a in answers if _says(a, OrderHandled)]
+    """Makes an inspection of each order that was handed in and waits for no helper any more; adds its facts."""
+    orders: list[Order] = [a.reply for a in answers if _waits_for_a_check(a)]
     if not orders:
         return list(answers)
     before = await tables.last_checks(db, [order.order_id for order in orders])
@@ -105,7 +105,7 @@ async def check_handed_in(
         asked.append(sending.ask_to_check(new_id(), order, earlier, street, loads[order.tenant], order.moved_at))
         count(asked[-1].inspection, loads)
     facts = {each.inspection.order_id: each.facts for each in await begin(db, asked)}
-    return [_with(a, facts.get(a.reply.order_id, ())) if _says(a, OrderHandled) else a for a in answers]
+    return [_with(a, facts.get(a.reply.order_id, ())) if _waits_for_a_check(a) else a for a in answers]
 
 
 async def who_checks(db: Database, orders: Iterable[Order]) -> dict[UUID, list[str]]:
@@ -209,7 +209,14 @@ async def hand_over(
     return await record(db, changed)
 
 
-def _says(answer: Answer, fact: type[Event]) -> TypeGuard[Done]:
+def _waits_for_a_check(answer: Answer) -> TypeGuard[Done]:
+    """It was handed in just now, or the last of its helpers has been waited for."""
+    if not _says(answer, OrderHandled, HelpDone, HelpCalledOff):
+        return False
+    return answer.reply.state is OrderState.HANDLED and not answer.reply.open_helpers
+
+
+def _says(answer: Answer, *fact: type[Event]) -> TypeGuard[Done]:
     return isinstance(answer, Done) and any(isinstance(event, fact) for event in answer.events)
 
 

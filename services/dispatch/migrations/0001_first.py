@@ -84,6 +84,7 @@ CREATE TABLE responsibilities (
     effective_from date NOT NULL DEFAULT '-infinity',
     effective_until date NOT NULL DEFAULT 'infinity',
     unanswered text NOT NULL DEFAULT 'go_on' CHECK (unanswered IN ('go_on', 'end')),
+    helpers jsonb NOT NULL DEFAULT '[]',
     version integer NOT NULL DEFAULT 1 CHECK (version > 0),
     retired_version integer CHECK (retired_version > version),
     CHECK (effective_from <= effective_until),
@@ -249,6 +250,7 @@ CREATE TABLE orders (
     answered smallint NOT NULL DEFAULT 0 CHECK (answered BETWEEN 0 AND asked),
     paused_at timestamptz CHECK (paused_at IS NULL OR state NOT IN ('handled', 'checked', 'cancelled')),
     told_overdue timestamptz,
+    helpers jsonb NOT NULL DEFAULT '[]',
     CHECK (num_nulls(appointment_starts_at, appointment_ends_at) IN (0, 2)),
     CHECK (appointment_starts_at < appointment_ends_at),
     CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),
@@ -261,6 +263,7 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE state NOT IN ('checked', 'cancelled');
 CREATE INDEX orders_ended ON orders (tenant, stage_began_at, level) WHERE state = 'checked';
 CREATE INDEX orders_state ON orders (tenant, state, order_id NULLS FIRST);
+CREATE INDEX orders_helped ON orders USING gin (helpers jsonb_path_ops) WHERE helpers <> '[]';
 CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL;
 
 CREATE TABLE campaigns (
@@ -283,6 +286,7 @@ CREATE TABLE patrol_rounds (
     visit_by timestamptz NOT NULL,
     checklist jsonb NOT NULL,
     category text NOT NULL,
+    helpers jsonb NOT NULL DEFAULT '[]',
     CHECK (visit_by > planned_at),
     UNIQUE (campaign_id, planned_at)
 );

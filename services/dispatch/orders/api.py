@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
@@ -25,9 +25,28 @@ from services.dispatch.orders.domain.commands import (
     StartOrder,
     SuperviseOrder,
 )
+from services.dispatch.orders.domain.help import HelpState
 from services.dispatch.orders.domain.order import Order, State
 
 router = APIRouter(tags=["orders"])
+
+
+class HelpView(BaseModel):
+    """Who helps with an order (协办), with what, and how far they are."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    help_id: UUID
+    unit: str
+    task: str
+    share: int = Field(description="Percent of the points of the order.")
+    due_at: datetime | None = Field(description="null: by the order's own deadline.")
+    state: HelpState
+    asked_by: str | None = Field(description="null: the responsibility list or a campaign asks.")
+    member_id: str | None
+    done_at: datetime | None
+    on_time: bool | None
+    note: str
 
 
 class OrderView(BaseModel):
@@ -64,6 +83,7 @@ class OrderView(BaseModel):
     appointment_ends_at: datetime | None
     documents: list[str] = Field(description="Papers that the resident hands over, or that the member must bring.")
     responsibility_version: int | None
+    helpers: list[HelpView]
 
 
 Result = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$"), WithoutHidden]

@@ -17,6 +17,7 @@ from libs.contracts.message import Event
 from libs.contracts.values import Stage
 from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.domain.commands import AboutOrder
+from services.dispatch.orders.domain.helping import due
 from services.dispatch.orders.domain.offering import who_may_be_asked
 from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, State
 from services.dispatch.street import tables as street_tables
@@ -70,6 +71,37 @@ def lease_of(order: Order) -> OfferLease | None:
     if order.state is not State.OFFERED or order.lease_ends_at is None:
         return None
     return OfferLease(tenant=order.tenant, due_at=order.lease_ends_at, order_id=order.order_id, offers=order.offers)
+
+
+class HelpClock(Timer):
+    """The end of the time that a helper has. Each helper has a timer of its own."""
+
+    key_field: ClassVar[str] = "help_id"
+
+    help_id: UUID
+    order_id: UUID
+
+
+class HelpWithCase(Timer):
+    """The organisations of these units help with the order that a case has, or will have."""
+
+    key_field: ClassVar[str] = "case_id"
+
+    case_id: UUID
+    units: tuple[str, ...]
+    task: str
+    tries: int = 0
+
+
+def help_clocks_of(order: Order) -> list[HelpClock]:
+    """Of the helpers who are not done; none while the clock of the order stands still."""
+    if order.paused_at is not None or order.suspended_at is not None:
+        return []
+    return [
+        HelpClock(tenant=order.tenant, due_at=due(order, help), help_id=help.help_id, order_id=order.order_id)
+        for help in order.open_helpers
+        if help.told_overdue != due(order, help)
+    ]
 
 
 def no_members(_: Order, __: Street) -> Iterable[str]:
@@ -157,7 +189,11 @@ class OrderBatch:
         await timers.cancel(db, OrderClock, ended)
         leases = [(lease_of(self._before[o.order_id]), lease_of(o)) for o in changed]
         await timers.forget(db, OfferLease, [before.key for before, after in leases if before and before != after])
-        await timers.schedule(db, [*clocks, *self.next_clocks, *(after for _, after in leases if after)])
+        helping = [(help_clocks_of(self._before[o.order_id]), help_clocks_of(o)) for o in changed if o.helpers]
+        over = [clock.key for before, after in helping for clock in before if clock not in after]
+        await timers.forget(db, HelpClock, over)
+        helpers = [clock for before, after in helping for clock in after if clock not in before]
+        await timers.schedule(db, [*clocks, *helpers, *self.next_clocks, *(after for _, after in leases if after)])
 
 
 async def change_orders_of_cases(

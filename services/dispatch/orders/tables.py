@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import Column, Interval, SmallInteger, text
 from sqlmodel import Field
 
@@ -15,6 +16,7 @@ from libs.chassis.db.columns import json_column, select, text_column, time_colum
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
+from services.dispatch.orders.domain.help import Help
 from services.dispatch.orders.domain.order import Order, State
 from services.dispatch.table import DispatchTable
 
@@ -72,6 +74,7 @@ class OrderRow(DispatchTable, table=True):
     answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
     paused_at: datetime | None = time_column(nullable=True)
     told_overdue: datetime | None = time_column(nullable=True)
+    helpers: list[dict[str, Any]] = json_column()
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()
@@ -104,11 +107,13 @@ def _evidence(given: tuple[str, Sequence[str]]) -> dict[str, Any]:
     return {"note": note, "photos": list(photos)}
 
 
+_HELPERS = TypeAdapter(tuple[Help, ...])
 _ORDER_FIELDS = tuple(f.name for f in fields(Order))
 
 
 def _row(order: Order) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in _ORDER_FIELDS} | {"skills": sorted(order.skills)}
+    same = {name: getattr(order, name) for name in _ORDER_FIELDS}
+    return same | {"skills": sorted(order.skills), "helpers": _HELPERS.dump_python(order.helpers, mode="json")}
 
 
 def order_of(row: Record) -> Order:
@@ -116,6 +121,7 @@ def order_of(row: Record) -> Order:
     for name in ("offered_to", "given_back_by", "held_by", "because", "documents"):
         values[name] = tuple(values[name])
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
+    values["helpers"] = _HELPERS.validate_python(values["helpers"])
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
     values |= {name: of(values[name]) for name, of in typed.items()}
     return Order(**{**values, "clocks": clocks, "place": Place.model_validate(values["place"])})

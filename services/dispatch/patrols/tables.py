@@ -33,6 +33,7 @@ class RoundRow(DispatchTable, table=True):
     visit_by: datetime = time_column()
     checklist: list[Any] = json_column()
     category: str = text_column()
+    helpers: list[str] = json_column()
 
 
 class TaskRow(DispatchTable, table=True):
@@ -225,7 +226,8 @@ async def visits_of(db: Database, tenant: str, round_id: UUID, unit: str) -> Seq
 
 def _round_row(of: Round) -> dict[str, Any]:
     names = ("round_id", "tenant", "campaign_id", "name_zh", "name_en", "planned_at", "visit_by", "category")
-    return {name: getattr(of, name) for name in names} | {"checklist": [asdict(item) for item in of.checklist]}
+    lists = {"checklist": [asdict(item) for item in of.checklist], "helpers": list(of.helpers)}
+    return {name: getattr(of, name) for name in names} | lists
 
 
 def _round(row: Record) -> Round:
@@ -239,6 +241,7 @@ def _round(row: Record) -> Round:
         row.visit_by,
         _CHECKLIST.validate_python(row.checklist),
         row.category,
+        tuple(row.helpers),
     )
 
 

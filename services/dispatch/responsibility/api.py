@@ -78,6 +78,7 @@ class RowView(BaseModel):
     effective_from: date | None = Field(description="The first day; null: since ever.")
     effective_until: date | None = Field(description="The last day; null: for ever.")
     unanswered: Unanswered
+    helpers: str = Field(description="Who helps with every order of the row.", examples=["community;37078400402"])
     version: int
 
 

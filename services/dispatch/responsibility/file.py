@@ -8,20 +8,39 @@ from datetime import date
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from libs.contracts.values import Level, OrgKind, Registration, Unanswered
-from libs.sentences import Sentence
+from libs.sentences import Sentence, Unfit
 from libs.sheets import forms, workbook
-from libs.sheets.cells import Name, Text, Words, day_or
+from libs.sheets.cells import Name, Names, Text, Words, day_or
 from libs.sheets.forms import Form, SheetLine
 from libs.sheets.mistakes import Mistake, Mistaken, Where
 from libs.sheets.workbook import Book, Cell, Sheet
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
-from services.dispatch.responsibility.domain.columns import COLUMNS
-from services.dispatch.street.domain.responsibility import ANSWERING, FOR_EVER, FROM_EVER, Condition, Responsibility
+from services.dispatch.responsibility.domain.columns import COLUMNS, LEVELS
+from services.dispatch.street.domain.responsibility import (
+    ANSWERING,
+    FOR_EVER,
+    FROM_EVER,
+    HELPERS_AT_MOST,
+    Condition,
+    Responsibility,
+)
 
 Amount = Annotated[int, Field(ge=1, le=1000)]
+
+
+def _helpers(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Levels by their codes."""
+    codes = {word: code for code, word in LEVELS.items()}
+    found = tuple(dict.fromkeys(codes.get(name, name) for name in names))
+    for name in found:
+        if name not in LEVELS and not (name.isascii() and name.isdigit()):
+            raise Unfit(f"{name} 既不是网格代码，也不是层级", f"{name} is neither the code of a unit nor a level")
+    if len(found) > HELPERS_AT_MOST:
+        raise Unfit(f"有 {len(found)} 个", f"names {len(found)}")
+    return found
 
 
 class Entry(SheetLine):
@@ -49,6 +68,7 @@ class Entry(SheetLine):
     effective_from: Annotated[date, BeforeValidator(partial(day_or, FROM_EVER))] = FROM_EVER
     effective_until: Annotated[date, BeforeValidator(partial(day_or, FOR_EVER))] = FOR_EVER
     unanswered: Unanswered = Unanswered.GO_ON
+    helpers: Annotated[Names, AfterValidator(_helpers)] = ()
 
     def row(self) -> Responsibility:
         clocks = Clocks(
@@ -134,6 +154,10 @@ def disagreements(listed: Sequence[Listed], units: Collection[str]) -> Iterator[
             unit = row.condition.unit
             wrong = Sentence(f"本街道没有 {unit} 这个单元", f"{unit} is no unit of the street")
             yield Mistake(each.where, "condition", wrong)
+        for name in row.helpers:
+            if name not in LEVELS and name not in units:
+                wrong = Sentence(f"本街道没有 {name} 这个单元", f"{name} is no unit of the street")
+                yield Mistake(each.where, "helpers", wrong)
         others = earlier.setdefault(row.category, [])
         yield from _against(each, others)
         others.append(each)
@@ -201,6 +225,7 @@ def cells(row: Responsibility) -> dict[str, Cell]:
         "org_kind": str(row.org_kind),
         "unanswered": str(row.unanswered),
         "skills": ";".join(sorted(row.skills)),
+        "helpers": ";".join(row.helpers),
         "condition": str(row.condition),
         "effective_from": row.effective_from if row.effective_from != FROM_EVER else None,
         "effective_until": row.effective_until if row.effective_until != FOR_EVER else None,

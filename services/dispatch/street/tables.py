@@ -81,6 +81,7 @@ class ResponsibilityRow(DispatchTable, table=True):
     effective_from: date = Field(sa_column=Column(Date, primary_key=True))
     effective_until: date = Field(sa_column=Column(Date, nullable=False))
     unanswered: str = text_column()
+    helpers: list[str] = json_column()
     version: int = Field(sa_column=Column(Integer, primary_key=True))
     retired_version: int | None
 
@@ -203,6 +204,7 @@ _SAME = (
     "effective_from",
     "effective_until",
     "unanswered",
+    "helpers",
 )
 
 
@@ -217,6 +219,7 @@ def responsibility_of(r: Record) -> Responsibility:
         "start_level": Level(r.start_level),
         "org_kind": OrgKind(r.org_kind),
         "unanswered": Unanswered(r.unanswered),
+        "helpers": tuple(r.helpers),
     }
     return Responsibility(**values, skills=frozenset(r.skills), clocks=clocks, condition=Condition.read(r.condition))
 

@@ -12,6 +12,11 @@ from libs.contracts.dispatch import (
     ApprovalAsked,
     ApprovalRefused,
     DeadlineNear,
+    HelpAsked,
+    HelpAssigned,
+    HelpCalledOff,
+    HelpDone,
+    HelpOverdue,
     InspectionAssigned,
     InspectionCancelled,
     InspectionLapsed,
@@ -177,6 +182,19 @@ RULES: Mapping[type[Event], Rule] = {
     CaseAnswered: Rule("answered", Members("asked_by"), ("case_no", "question", "answer")),
     OrderPaused: Rule("paused", Members("member_ids"), ("case_no", "question", "answer_by")),
     OrderContinued: Rule("continued", Members("member_ids"), ("case_no", "answer", "handle_by")),
+    HelpAsked: Rule(
+        "help_asked", Orgs(("org_id",)), ("case_no", "category_name", "summary", "place", "task", "due_at")
+    ),
+    HelpAssigned: Rule(
+        "help_assigned", Members("member_id"), ("case_no", "category_name", "summary", "place", "task", "due_at")
+    ),
+    HelpDone: Rule("help_done", Members("member_ids"), ("case_no", "task", "note")),
+    HelpOverdue: Rule(
+        "help_overdue", (Members("member_ids"), Orgs(("org_id", "above_org"))), ("case_no", "task", "due_at")
+    ),
+    HelpCalledOff: Rule(
+        "help_called_off", (Members("member_ids"), Orgs(("org_id",))), ("case_no", "task", "why", "reason")
+    ),
     OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
     AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
     OrderSentDown: Rule("sent_down", Orgs(("from_org", "to_org")), ("from_unit", "to_unit", "to_level", "reason")),

@@ -18,6 +18,7 @@ from services.scoring.earning.domain.deeds import (
     appeal_of,
     check_deed,
     evaluation_deed,
+    help_deeds,
     undo_of_failed_check,
     verification_deed,
     visit_deed,
@@ -32,12 +33,12 @@ router = EventRouter("scoring")
 
 @router.on(OrderChecked)
 async def score_checks(checks: Batch[OrderChecked], db: Database) -> list[Event]:
-    """Handler and checker earn; a check that fails takes back what an earlier one gave for the order."""
+    """Handler, helpers and checker earn; a check that fails takes back what an earlier one gave for the order."""
     await ledger.lock(db, {c.tenant for c in checks})
     failed = strongest(undo_of_failed_check(c) for c in checks if not c.passed)
     await orders.record_undone(db, failed.values())
     undone = await orders.record_passed(db, [c for c in checks if c.passed])
-    deeds = [check_deed(c) for c in checks]
+    deeds = [*map(check_deed, checks), *(deed for c in checks for deed in help_deeds(c))]
     taken_back = await _take_back(db, failed)
     return await _earn(db, deeds, undone, taken_back)
 

@@ -15,6 +15,7 @@ from libs.contracts.incident import CaseEvaluated
 class EarnerRole(StrEnum):
     HANDLER = "handler"
     CHECKER = "checker"
+    HELPER = "helper"
     VISITOR = "visitor"
     VERIFIER = "verifier"
 
@@ -25,7 +26,7 @@ VISITED = PatrolVisited.type_name()
 VERIFIED = CaseVerified.type_name()
 
 EARNERS: Mapping[str, frozenset[EarnerRole]] = {
-    CHECKED: frozenset({EarnerRole.HANDLER, EarnerRole.CHECKER}),
+    CHECKED: frozenset({EarnerRole.HANDLER, EarnerRole.CHECKER, EarnerRole.HELPER}),
     EVALUATED: frozenset({EarnerRole.HANDLER}),
     VISITED: frozenset({EarnerRole.VISITOR}),
     VERIFIED: frozenset({EarnerRole.VERIFIER}),
@@ -41,6 +42,7 @@ CONDITIONS: Mapping[str, frozenset[str]] = {
 
 REQUIRED: Mapping[tuple[str, EarnerRole], Mapping[str, bool]] = {
     (CHECKED, EarnerRole.HANDLER): {"passed": True, "own_report": False},
+    (CHECKED, EarnerRole.HELPER): {"passed": True, "own_report": False},
     (EVALUATED, EarnerRole.HANDLER): {"own_report": False},
     (VISITED, EarnerRole.VISITOR): {"first": True},
 }
@@ -50,7 +52,10 @@ failed, or for a visit where somebody has been. What somebody finds who checks o
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`points` None: as many as the category of the case has. `daily_cap`: per member and local day."""
+    """`points` None: those of the category of the case; a helper has a share of them.
+
+    `daily_cap`: per member and local day.
+    """
 
     name: str
     event: str
@@ -102,7 +107,9 @@ def earnings(deed: Deed, rules: Rules) -> list[Earning]:
     """One for each rule that the deed meets, in the order of the file."""
     found = []
     for rule in rules.rules:
-        if rule.event != deed.event or any(deed.holds[name] is not wanted for name, wanted in rule.when.items()):
+        if rule.event != deed.event or rule.who not in deed.earners:
+            continue
+        if any(deed.holds[name] is not wanted for name, wanted in rule.when.items()):
             continue
         points = deed.category_points if rule.points is None else rule.points
         if points > 0:

@@ -41,6 +41,7 @@ class Plan:
     """What people say about a campaign. `areas`: every unit of `level` in them is visited; `kinds` empty: by anybody.
 
     `window`: so long after its beginning a round may be done. `exceptions`: days of the street without a round.
+    `helpers`: units whose organisations help with every order that comes from a finding.
     """
 
     name_zh: str
@@ -55,6 +56,7 @@ class Plan:
     kinds: tuple[MemberKind, ...]
     checklist: tuple[Item, ...]
     category: str
+    helpers: tuple[str, ...] = ()
 
 
 class State(StrEnum):
@@ -161,6 +163,10 @@ def _wrong_units(plan: Plan, street: Street) -> Iterator[Wrong]:
     for code in unknown:
         zh = f"街道 {street.tenant} 没有 {code}；网格单元用代码表示"
         yield _wrong("areas", zh, f"the street {street.tenant} has no unit {code}; units are named by their codes")
+    for code in plan.helpers:
+        if code not in street.units:
+            en = f"the street {street.tenant} has no unit {code}; units are named by their codes"
+            yield _wrong("helpers", f"街道 {street.tenant} 没有 {code}；网格单元用代码表示", en)
     above = [c for c in plan.areas if c not in unknown and DEPTH[street.units[c].level] > DEPTH[plan.level]]
     for code in above:
         level = street.units[code].level

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from libs.contracts.dispatch import OrderCorrected, OrderMoved
+from libs.contracts.dispatch import HelpCause, OrderCorrected, OrderMoved
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.orders.domain.appointment import claim_deadline, handle_deadline
+from services.dispatch.orders.domain.helping import call_off, told_asked
 from services.dispatch.orders.domain.offering import NewCase, make, offer
 from services.dispatch.orders.domain.order import HELD, Changed, Move, Order, Refusal, about, move_to
 from services.dispatch.routing.domain import RoutedTo, Unrouted
@@ -70,6 +71,10 @@ def correct(
         answered=order.answered,
         paused_at=order.paused_at and now,
     )
+    stay = again.unit == order.unit
+    asked = () if stay else again.helpers
+    ended = call_off(order, () if stay else order.open_helpers, HelpCause.ORDER_MOVED, reason, street, now)
+    again = replace(again, helpers=(*ended.order.helpers, *asked))
     here = street.units[order.unit]
     moved = OrderMoved(
         **_said(again, reason, street, now),
@@ -80,7 +85,7 @@ def correct(
         taken_from=tuple(m for m in order.people if m == order.member_id or m not in first),
     )
     offered = offer(again, first, street, now)
-    return Changed(offered.order, (moved, *offered.facts))
+    return Changed(offered.order, (moved, *offered.facts, *ended.facts, *told_asked(again, asked, street, now)))
 
 
 def _has_the_skill(order: Order, skills: frozenset[str], street: Street) -> bool:

@@ -13,6 +13,7 @@ from libs.contracts.incident import CaseContent
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.orders.domain.appointment import claim_deadline, explained, handle_deadline
+from services.dispatch.orders.domain.helping import asked_for, told_asked
 from services.dispatch.orders.domain.order import Changed, Order, State, about
 from services.dispatch.routing.domain import RoutedTo, Unrouted
 from services.dispatch.street.domain.street import Street
@@ -98,7 +99,7 @@ def dispatch(
         responsibility_version=order.responsibility_version,
     )
     offered = offer(order, first, street, now)
-    return Changed(offered.order, (dispatched, *offered.facts))
+    return Changed(offered.order, (dispatched, *offered.facts, *told_asked(order, order.helpers, street, now)))
 
 
 def make(
@@ -161,6 +162,7 @@ def make(
         request_kind=case.request_kind,
         responsibility_version=row.version if row else None,
         skills=skills,
+        helpers=asked_for(order_id, row.helpers if row else (), routed.unit.code, case.category_name, street),
     )
     return order, hearing.first
 

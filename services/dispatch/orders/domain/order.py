@@ -14,6 +14,7 @@ from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind,
 from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clocks, Running
+from services.dispatch.orders.domain.help import Help
 
 INSTANT = timedelta(microseconds=1)
 """What PostgreSQL and JSON tell apart."""
@@ -53,6 +54,7 @@ class Move(StrEnum):
     CORRECT = "correct"
     PAUSE = "pause"
     CONTINUE = "continue"
+    ASK_HELP = "ask_help"
 
 
 HELD = (State.CLAIMED, State.HANDLING)
@@ -99,6 +101,7 @@ MOVES: Table[State, Move] = Table(
         Transition(Move.PAUSE, "等待补充", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
         Transition(Move.CONTINUE, "继续办理", (State.OFFERED, *HELD, State.SUSPENDED), None, Role.FACT),
         Transition(Move.SUPERVISE, "督办", (*_LIVE, State.SUSPENDED), None, Role.HIGHER, (Need.NOTE,)),
+        Transition(Move.ASK_HELP, "请求协办", (State.OFFERED, *HELD), None, Role.ORGANISATION, action="helpers"),
         Transition(Move.WIDEN, "扩大派单", (State.OFFERED,), None, Role.CLOCK),
         Transition(Move.WARN, "临期提醒", _LIVE, None, Role.CLOCK),
         Transition(Move.LAPSE, "超时升级", _LIVE, None, Role.CLOCK),
@@ -176,6 +179,8 @@ class Order:
     """The deadline of this stage that was told to be over: it is told once, also where the clock stood still since."""
     result: str = ""
     """What was done, in words for the reporter: the member's, or those of who checked it."""
+    helpers: tuple[Help, ...] = ()
+    """Those who help (协办), with what each is asked to do: the check waits for all of them."""
 
     @property
     def appointment(self) -> Appointment | None:
@@ -187,6 +192,10 @@ class Order:
     def handling_from(self) -> datetime:
         """When the clock of handling begins, of an order that somebody has: not before the resident expects them."""
         return max(self.stage_began_at, self.appointment_starts_at or self.stage_began_at)
+
+    @property
+    def open_helpers(self) -> tuple[Help, ...]:
+        return tuple(help for help in self.helpers if help.is_open)
 
     @property
     def stage(self) -> Stage | None:
@@ -202,6 +211,8 @@ class Order:
                 return Running(self.stage_began_at, self.claim_by, self.clocks.claim.unit, self.spent)
             case Stage.HANDLE:
                 return Running(self.handling_from, self.handle_by, self.clocks.handle.unit, self.spent)
+            case Stage.CHECK if self.open_helpers:
+                return None
             case Stage.CHECK:
                 return Running(self.stage_began_at, self.check_by, self.clocks.check.unit, self.spent)
             case None:

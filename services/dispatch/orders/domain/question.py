@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from libs.contracts.dispatch import OrderContinued, OrderPaused
 from services.dispatch.calendar.domain import deadline
+from services.dispatch.orders.domain import helping
 from services.dispatch.orders.domain.appointment import handle_deadline
 from services.dispatch.orders.domain.order import Changed, Move, Order, Refusal, State, about, move_to
 from services.dispatch.orders.domain.suspension import with_deadline
@@ -68,7 +69,8 @@ def running_again(order: Order, street: Street, now: datetime) -> Order:
             again, claim_by=claim_by, handle_by=handle_by, check_by=deadline(handle_by, clocks.check, calendar)
         )
         spent = calendar.elapsed(began, max(began, since), clocks.claim.unit)
-        return replace(again, spent=order.spent + spent, stage_began_at=now)
+        helpers = helping.go_on(again, since, now, street)
+        return replace(again, spent=order.spent + spent, stage_began_at=now, helpers=helpers)
     if order.state is State.SUSPENDED:
         return again
     unit, starts = clocks.handle.unit, order.appointment_starts_at or since
@@ -78,4 +80,5 @@ def running_again(order: Order, street: Street, now: datetime) -> Order:
     began = order.handling_from
     spent = calendar.elapsed(began, max(began, since), unit)
     again = with_deadline(again, calendar.after(max(now, starts), left, unit), street)
-    return replace(again, spent=order.spent + spent, stage_began_at=now)
+    helpers = helping.go_on(again, since, now, street)
+    return replace(again, spent=order.spent + spent, stage_began_at=now, helpers=helpers)

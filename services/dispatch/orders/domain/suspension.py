@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from libs.contracts.dispatch import OrderResumed
 from services.dispatch.calendar.domain import deadline
+from services.dispatch.orders.domain import helping
 from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, about, move_to, not_yours
 from services.dispatch.orders.domain.order import Move as OrderMove
 from services.dispatch.orders.domain.order import State as OrderState
@@ -48,6 +49,7 @@ def _resumed(order: Order, to: OrderState, street: Street, now: datetime) -> Cha
         spent=order.spent + calendar.elapsed(began, max(began, order.suspended_at), unit),
         paused_at=now if order.paused_at is not None else None,
         moved_at=now,
+        helpers=helping.go_on(after, order.suspended_at, now, street),
     )
     fact = OrderResumed(
         **about(order, now),

@@ -9,6 +9,7 @@ from datetime import datetime
 from libs.contracts.dispatch import (
     CancelCause,
     EscalationCause,
+    HelpCause,
     OrderAssigned,
     OrderCancelled,
     OrderChecked,
@@ -19,6 +20,7 @@ from libs.contracts.dispatch import (
 )
 from libs.street_time import local_minutes
 from services.dispatch.orders.domain.escalation import escalate
+from services.dispatch.orders.domain.helping import call_off, shares
 from services.dispatch.orders.domain.offering import candidates, choose, new_claim_by, offer
 from services.dispatch.orders.domain.order import (
     HELD,
@@ -157,8 +159,11 @@ def check(
         return to
     if checker is None:
         return refuse(order, "核查人不是本街道成员", "the checker is not a member of this street")
-    if checker.member_id == order.member_id:
+    if checker.member_id == order.member_id or checker.member_id in {help.member_id for help in order.helpers}:
         return refuse(order, "不能核查自己处置的工单", "a member does not check their own work")
+    if order.open_helpers:
+        units = "、".join(street.units[help.unit].name for help in order.open_helpers)
+        return refuse(order, f"协办尚未办结：{units}", f"not all helpers are done: {units}")
     if checker.member_id not in asked and not answers_for(checker, order.unit, street):
         return refuse(
             order,
@@ -175,6 +180,7 @@ def check(
     assert order.member_id is not None
     assert order.handled_at is not None
     said = order.result if result is None else result.strip()
+    helped = shares(order, street)
     fact = OrderChecked(
         **about(order, now),
         passed=passed,
@@ -183,7 +189,8 @@ def check(
         checked_by=checker.member_id,
         checked_by_org=checker.org_id,
         category=order.category,
-        points=order.points,
+        points=order.points - sum(share.points for share in helped),
+        helped=helped,
         on_time=order.handled_at <= order.handle_by,
         own_report=order.reported_by_member == order.member_id,
         in_kpis=order.in_kpis,
@@ -279,7 +286,7 @@ def assign(
     return Changed(assigned, (fact,))
 
 
-def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:
+def cancel(order: Order, because: CancelCause, street: Street, now: datetime) -> Decision:
     """The case does not need the order any more. Who has it, or to whom it is offered, is told."""
     to = move_to(order, Move.CANCEL)
     if isinstance(to, Refusal):
@@ -287,4 +294,5 @@ def cancel(order: Order, because: CancelCause, now: datetime) -> Decision:
     now = order.next_moment(now)
     cancelled = order.begin(to, now, suspended_at=None, suspended_until=None, paused_at=None)
     fact = OrderCancelled(**about(order, now), case_no=order.case_no, member_ids=order.people, because=because)
-    return Changed(cancelled, (fact,))
+    over = call_off(cancelled, order.open_helpers, HelpCause.ORDER_OVER, "", street, now)
+    return Changed(over.order, (fact, *over.facts))

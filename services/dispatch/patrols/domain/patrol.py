@@ -58,6 +58,7 @@ class Round:
     visit_by: datetime
     checklist: tuple[Item, ...]
     category: str
+    helpers: tuple[str, ...] = ()
 
     @property
     def day(self) -> date:
@@ -87,6 +88,7 @@ def plan_round(
         visit_by=planned_at + plan.window,
         checklist=plan.checklist,
         category=plan.category,
+        helpers=plan.helpers,
     )
     return planned, assign(units_of(plan, street), plan.kinds, street, absent)
 

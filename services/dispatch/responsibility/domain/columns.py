@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from libs.sentences import Sentence
 from libs.sheets.forms import Column, one_of
+from services.dispatch.street.domain.responsibility import HELPERS_AT_MOST
 
 NAME = Sentence("一至一百字", "1 to 100 characters")
 AMOUNT = Sentence("一至一千的整数", "a whole number from 1 to 1000")
@@ -70,5 +71,14 @@ COLUMNS: Mapping[str, Column] = {
         "有效期至", Sentence("末日，如 2027-12-31，可空", "the last day, such as 2027-12-31, or nothing"), optional=True
     ),
     "unanswered": one_of("逾期未补充", {"go_on": "继续办理", "end": "不再办理"}, optional=True),
+    "helpers": Column(
+        "协办单位",
+        Sentence(
+            f"网格代码，或 {'、'.join(LEVELS.values())}（工单单元的上级），分号分隔，至多 {HELPERS_AT_MOST} 个，可空",
+            f"codes of units, or {', '.join(LEVELS)} (above the unit of the order), joined by ;, "
+            f"{HELPERS_AT_MOST} at most, or nothing",
+        ),
+        optional=True,
+    ),
 }
-"""A list may do without the last four: then its rows apply always, and a case goes on whatever its reporter says."""
+"""A list may do without the last five: its rows apply always, a case goes on unanswered, and nobody helps."""

@@ -14,6 +14,7 @@ from libs.sentences import Unfit
 from libs.street_time import STREET_ZONE, local_day
 from services.dispatch.calendar.domain import Clocks
 
+HELPERS_AT_MOST = 4
 FROM_EVER, FOR_EVER = date.min, date.max
 
 ANSWERING: Mapping[Level, OrgKind] = {
@@ -124,6 +125,8 @@ class Responsibility:
     effective_from: date = FROM_EVER
     effective_until: date = FOR_EVER
     unanswered: Unanswered = Unanswered.GO_ON
+    helpers: tuple[str, ...] = ()
+    """Who helps with every order of the row: codes of units, or levels above the unit of the order."""
     version: int = 1
 
     def is_effective(self, day: date) -> bool:

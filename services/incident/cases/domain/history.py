@@ -15,6 +15,11 @@ from libs.contracts.dispatch import (
     AppealUpheld,
     ApprovalAsked,
     ApprovalRefused,
+    HelpAsked,
+    HelpAssigned,
+    HelpCalledOff,
+    HelpDone,
+    HelpOverdue,
     OrderAssigned,
     OrderCancelled,
     OrderChecked,
@@ -64,6 +69,11 @@ ORDER_FACTS: tuple[type[OrderEvent], ...] = (
     ApprovalAsked,
     ApprovalRefused,
     AppealUpheld,
+    HelpAsked,
+    HelpAssigned,
+    HelpDone,
+    HelpOverdue,
+    HelpCalledOff,
 )
 """The facts about its order that a case's timeline keeps."""
 ENVELOPE = {"id", "correlation_id", "tenant", "case_id", "occurred_at"}

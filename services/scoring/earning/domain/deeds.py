@@ -50,6 +50,25 @@ def check_deed(check: OrderChecked) -> Deed:
     )
 
 
+def help_deeds(check: OrderChecked) -> list[Deed]:
+    """Each helper for what they did, and for their share of the points."""
+    return [
+        Deed(
+            tenant=check.tenant,
+            event=CHECKED,
+            cause_id=check.id,
+            case_id=check.case_id,
+            order_id=check.order_id,
+            occurred_at=check.occurred_at,
+            earners={EarnerRole.HELPER: Earner(share.member_id, share.org_id)},
+            holds={"passed": check.passed, "on_time": share.on_time, "own_report": share.own_report},
+            category_points=share.points,
+        )
+        for share in check.helped
+        if check.passed
+    ]
+
+
 def evaluation_deed(evaluation: CaseEvaluated, order: Handled) -> Deed:
     return Deed(
         tenant=evaluation.tenant,
