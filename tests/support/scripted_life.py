@@ -16,6 +16,7 @@ from libs.chassis.pages import encode_cursor
 from libs.contracts import cloudevents
 from libs.contracts.incident import CaseEvaluated, Receipt
 from tests.support.four_services import TENANT, FourServices
+from tests.support.scripted_joint import help_each_other
 from tests.support.scripted_reporters import speak
 from tests.support.stage import stamped
 
@@ -177,6 +178,7 @@ class Life(FourServices):
                 continue
             if n % 5 == 3:
                 await self.ask_for_time(url, claimant)
+                await help_each_other(self, url, DESK, OTHERS[(n // 5 + 1) % 2])
             done = {"member_id": claimant, "note": "已处置", "photos": ["p"]}
             await self.ask("dispatch", "POST", f"{url}/hand-in", done)
             if n % 5 == 2:
