@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId, Value
+from libs.contracts.reasons import Explanation
 from libs.contracts.values import (
     Appointment,
     Documents,
@@ -58,7 +59,7 @@ class InspectionKind(StrEnum):
 
 
 class OrderDispatched(OrderEvent, fact="dispatched"):
-    """An order was made: the responsible organisation, the deadlines, and why (a sentence for each rule)."""
+    """An order was made: the responsible organisation, the deadlines, and why."""
 
     case_no: str
     category: CategoryCode
@@ -69,7 +70,7 @@ class OrderDispatched(OrderEvent, fact="dispatched"):
     claim_by: AwareDatetime
     handle_by: AwareDatetime
     check_by: AwareDatetime
-    because: tuple[str, ...]
+    because: Explanation
     responsibility_version: int | None = Field(
         None, description="Version of the responsibility list at the time; None when no row of the list applies."
     )
@@ -268,7 +269,7 @@ class _OrderAsCorrected(OrderEvent):
     claim_by: AwareDatetime
     handle_by: AwareDatetime
     check_by: AwareDatetime
-    because: tuple[str, ...]
+    because: Explanation
     responsibility_version: int | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -60,6 +61,9 @@ class Level(StrEnum):
     COMMUNITY = "community"
     GRID = "grid"
     MICRO_GRID = "micro_grid"
+
+
+LEVELS_ZH: Mapping[str, str] = {"street": "街道", "community": "社区", "grid": "网格", "micro_grid": "微网格"}
 
 
 class Reach(StrEnum):

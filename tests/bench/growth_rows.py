@@ -121,7 +121,8 @@ DISPATCH = (
         'nearest', 1, '[]', '{{"name": "儒林村"}}', 'snapshot', 'note', 5,
         filled.at(i, 240), filled.at(i, 2880), filled.at(i, 4320), filled.clocks(),
         filled.at(i), filled.at(i),
-        CASE state WHEN 'checked' THEN filled.at(i, 200) END, '', 0, 0, '["the point lies in it"]'
+        CASE state WHEN 'checked' THEN filled.at(i, 200) END, '', 0, 0,
+        '[{{"reason": "point_outside", "values": {{}}}}]'
     FROM (SELECT *, CASE filled.state(i) WHEN 'closed' THEN 'checked' ELSE 'offered' END AS state {HANDLED}) p
     """,
     f"""

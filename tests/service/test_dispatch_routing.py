@@ -79,16 +79,25 @@ async def test_a_name_that_is_not_certain_is_asked_back_and_a_case_of_it_goes_to
     await dispatch.hear(registered(name))
     [order] = await dispatch.said(OrderDispatched)
     assert order.unit == TENANT
-    assert f"大儒林村网格 ({BIG_RULIN}) or 西儒林村网格 ({WEST_RULIN})" in order.because[0]
+    assert [each.values.get("code") for each in order.because[:3]] == [None, BIG_RULIN, WEST_RULIN]
 
 
 async def test_a_dry_run_and_the_order_that_is_made_have_the_same_reasons(dispatch: Stage) -> None:
     route = await dry_run(dispatch, "大如林村委会")
     await dispatch.hear(registered("大如林村委会"))
     [order] = await dispatch.said(OrderDispatched)
-    assert (order.unit, list(order.because)) == (route["unit"], route["because"])
+    assert order.unit == route["unit"]
+    assert [each.zh for each in order.because] == [each["zh"] for each in route["because"]]
+    assert [each.en for each in order.because] == [each["en"] for each in route["because"]]
     assert route["certain"]
-    assert "one character off" in route["because"][0]
+    assert route["because"][0] == {
+        "reason": "name_misspelt",
+        "values": {"said": "大如林", "name": "大儒林"},
+        "zh": "“大如林”与“大儒林”相差一个字",
+        "en": "“大如林” is one character off “大儒林”",
+    }
+    shown = await dispatch.http.get(f"/v1/orders/{order.order_id}", params={"tenant": TENANT})
+    assert shown.json()["because"] == route["because"]
 
 
 async def test_a_dry_run_tells_who_hears_first_and_why_others_do_not(dispatch: Stage) -> None:
@@ -109,7 +118,9 @@ async def test_a_dry_run_tells_who_hears_first_and_why_others_do_not(dispatch: S
     assert passed["absent"] == {"reason": "absent", "count": 1, "members": [first[0]]}
     assert passed["at_limit"] == {"reason": "at_limit", "count": 1, "members": [first[1]]}
     assert passed["without_skill"]["count"] > 0
-    assert "hear of it first: the nearest with electrician; not " in again["because"][-1]
+    said = {each["reason"]: each["values"] for each in again["because"]}
+    assert said["skilled_hear_first"]["skills"] == "electrician"
+    assert said["absent"] == said["at_limit"] == {"count": 1}
 
 
 async def test_names_are_suggested_while_they_are_typed(dispatch: Stage) -> None:
@@ -143,7 +154,8 @@ async def test_a_replay_says_what_other_rules_would_have_made_of_past_cases(
     place = {"place_id": "L1", "name": "三棵槐", "kind": "tree", "unit": BIG_RULIN}
     changed = await asked(dispatch, REPLAY, rules=[rule], places=[place], shown=1)
     assert (changed["differing"], len(changed["first"])) == (5, 1)
-    assert "rule 1 (都归西儒林)" in changed["first"][0]["because_after"][2]
+    ruled = changed["first"][0]["because_after"][2]
+    assert ruled["zh"] == f"规则 1（都归西儒林）先于权责清单：西儒林村网格（{WEST_RULIN}）"
     wrong = await asked(dispatch, REPLAY, 422, rules=[{**rule, "to_unit": "370784004999"}])
     assert wrong["detail"] == "rules.0, to_unit: 370784004999 is no unit of the street"
 

@@ -45,7 +45,7 @@ async def test_on_the_wrong_side_of_a_border_its_order_begins_again_on_the_right
     [after] = await both.orders()
     assert (after["order_id"], after["unit"], after["state"]) == (order["order_id"], BESIDE, "offered")
     assert after["place"] == right["place"]
-    assert after["because"][0] == "corrected: 写错了"
+    assert after["because"][0]["zh"] == "案件已更正：写错了"
     [moved] = await both.dispatch.said(OrderMoved)
     assert (moved.from_org, moved.org_id, moved.taken_from) == ("P4", "P5", ("M1",))
     offered = (await both.dispatch.said(OrderOffered))[-1]

@@ -20,6 +20,7 @@ from libs.contracts.dispatch import (
     OrderReturned,
 )
 from libs.contracts.incident import Receipt
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Level, Registration, Unanswered
 from libs.contracts.values import Stage as ClockStage
 from tests.support.stage import NOON, Stage
@@ -85,7 +86,7 @@ class Orders:
             claim_by=self.now + timedelta(hours=1),
             handle_by=self.now + timedelta(hours=9),
             check_by=self.now + timedelta(hours=17),
-            because=("the point lies in it",),
+            because=(Reason(Why.POINT_OUTSIDE),),
         )
 
     def claimed(self, minutes_ago: float = 50) -> OrderClaimed:

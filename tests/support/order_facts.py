@@ -8,6 +8,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderDispatched, OrderHandled, OrderOverdue
 from libs.contracts.message import OrderEvent
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Level, Stage
 from services.incident.cases.domain.case import Standing, apply_order_fact
 
@@ -32,7 +33,7 @@ def dispatched(minute: int, number: int = 1, handle_hours: int = 8) -> OrderDisp
         claim_by=NOON + timedelta(hours=1),
         handle_by=NOON + timedelta(hours=handle_hours),
         check_by=NOON + timedelta(hours=handle_hours + 8),
-        because=("the point lies in it",),
+        because=(Reason(Why.POINT_OUTSIDE),),
     )
 
 

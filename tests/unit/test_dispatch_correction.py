@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.dispatch import OrderCorrected, OrderMoved, OrderOffered
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Place, Point, RequestKind
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.orders.domain import work
@@ -89,7 +90,7 @@ def test_in_another_unit_it_begins_again_and_whoever_had_it_is_told() -> None:
         ("M1",),
     )
     assert offered.offered_to == offered.newly_asked == after.offered_to
-    assert after.because[0] == "corrected: 写错了"
+    assert after.because[0] == Reason(Why.CORRECTED, {"reason": "写错了"})
     assert moved.because == after.because
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Level
 from services.dispatch.grid.domain.gazetteer import (
     CANDIDATES_AT_MOST,
@@ -78,21 +79,21 @@ def test_a_text_means_the_unit_whose_name_it_has(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "said", "name"),
     [
-        ("大如林", BIG_RULIN, "“大如林”, one character off “大儒林”, is"),
-        ("石榴榴沟村", next(iter(NAMES["石榴沟"])), "“石榴榴沟”, one character off “石榴沟”"),
-        ("大林村", BIG_RULIN, "“大林”, one character off “大儒林”"),
-        ("大林儒村委会", BIG_RULIN, "“大林儒”, one character off “大儒林”"),
-        ("凌河街道大如林村", BIG_RULIN, "“大如林”, one character off"),
-        ("和顺社区大如林村", BIG_RULIN, "“大如林”, one character off"),
-        ("古怀集", BIG_RULIN, "“古怀集”, one character off “古槐集”"),
+        ("大如林", BIG_RULIN, "大如林", "大儒林"),
+        ("石榴榴沟村", next(iter(NAMES["石榴沟"])), "石榴榴沟", "石榴沟"),
+        ("大林村", BIG_RULIN, "大林", "大儒林"),
+        ("大林儒村委会", BIG_RULIN, "大林儒", "大儒林"),
+        ("凌河街道大如林村", BIG_RULIN, "大如林", "大儒林"),
+        ("和顺社区大如林村", BIG_RULIN, "大如林", "大儒林"),
+        ("古怀集", BIG_RULIN, "古怀集", "古槐集"),
     ],
 )
-def test_one_wrong_character_is_forgiven_and_said(text: str, code: str, said: str) -> None:
+def test_one_wrong_character_is_forgiven_and_said(text: str, code: str, said: str, name: str) -> None:
     assert found(text) == code
     answer = linghe().gazetteer.find(text)
-    assert said in answer.because
+    assert answer.because[0] == Reason(Why.NAME_MISSPELT, {"said": said, "name": name})
 
 
 def test_what_is_one_character_off_but_contains_another_name_is_that_one() -> None:
@@ -120,11 +121,12 @@ def test_the_street_alone_says_nothing_about_where() -> None:
     for text in ("凌河街道", "凌河镇"):
         answer = linghe().gazetteer.find(text)
         assert isinstance(answer, Unknown)
-        assert "whole street" in answer.because
+        assert answer.because[-1] == Reason(Why.WHOLE_STREET)
 
 
 def test_a_former_name_is_told_as_one() -> None:
-    assert "“人民会场”, a former name of 文化广场, lies in" in linghe().gazetteer.find("人民会场北侧").because
+    [said] = linghe().gazetteer.find("人民会场北侧").because
+    assert (said.reason, said.values["said"], said.values["place"]) == (Why.FORMER_NAME, "人民会场", "文化广场")
 
 
 def test_a_name_that_two_bear_is_told_apart_by_what_stands_beside_it() -> None:
@@ -158,7 +160,7 @@ def test_every_name_of_the_street_leads_to_who_bears_it(name: str, about: str) -
             assert NAMES[name] <= {c.code for c in candidates}
             assert len(NAMES[name]) > 1
         case Unknown():
-            pytest.fail(answer.because)
+            pytest.fail(str(answer.because))
     assert linghe().gazetteer.find(name + about).because == answer.because
 
 
@@ -198,12 +200,12 @@ def test_a_name_with_one_wrong_character_is_never_quietly_another(pair: tuple[st
     match answer:
         case Found(unit) if not written:
             assert linghe().units.unit(unit).code in codes
-            assert "one character off" in answer.because
+            assert answer.because[0].reason == Why.NAME_MISSPELT
         case Ambiguous(candidates) if not written:
             # Of more names that are as near only so many are listed, and the answer says how many more there are.
             assert codes & {c.code for c in candidates} or len(candidates) == CANDIDATES_AT_MOST
         case Unknown() if not written and len(list(shortened(plain(wrong)))) == len(list(shortened(plain(name)))):
-            pytest.fail(answer.because)
+            pytest.fail(str(answer.because))
 
 
 @given(st.text(max_size=60))
@@ -217,7 +219,8 @@ def test_of_many_that_a_name_may_mean_some_are_said_and_the_others_counted() -> 
     villages = [place_in(number) for number in range(SAID_AT_MOST + 2)]
     answer = Gazetteer(GridTree.of([*UNITS, *villages], {})).find("三官庙")
     assert isinstance(answer, Ambiguous)
-    assert answer.because.endswith(f"三官庙 ({villages[SAID_AT_MOST - 1].code}) or 2 more")
+    assert answer.because[0].values == {"said": "三官庙", "count": SAID_AT_MOST + 2}
+    assert [reason.values["code"] for reason in answer.because[1:]] == [each.code for each in villages[:SAID_AT_MOST]]
 
 
 def place_in(number: int) -> Unit:

@@ -158,7 +158,7 @@ def test_an_absence_may_end_when_the_next_begins(from_day: int, until_day: int) 
 
 def test_a_point_within_a_unit_is_said_to_lie_in_it() -> None:
     to = routed()
-    assert to.because[0] == "the point lies in 儒林一微 (37078400420101)"
+    assert to.because[0].en == "the point lies in 儒林一微 (37078400420101)"
     near = Place(point=Point(longitude=118.9999, latitude=36.005))
     [outside] = route_all([RoutingRequest("11002", near, NOON)], STREET)
-    assert "m outside of 儒林一微" in outside.because[0]
+    assert "m outside of 儒林一微" in outside.because[0].en

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.db.ids import new_id
+from libs.contracts import reasons
 from libs.contracts.dispatch import (
     ApprovalKind,
     CancelCause,
@@ -18,7 +19,9 @@ from libs.contracts.dispatch import (
     OrderOverdue,
     RaiseReason,
 )
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Level
+from libs.sentences import Language
 from services.dispatch.approvals import domain as approval
 from services.dispatch.approvals.domain import SUSPENDED_DAYS_AT_MOST, Approval, ApprovalRequest, ApprovalResult
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
@@ -151,21 +154,24 @@ def test_a_category_without_a_row_has_the_clocks_of_the_desk() -> None:
     [
         ("11001", FREE, "3 hear of it first: the nearest; not 2 further away"),
         ("11002", FREE, "1 hear of it first: the nearest with plumber; not 4 without the skill"),
-        ("11001", Workload({"M1": 2}, absent=["M2"]), "the nearest; not 1 absent, 1 at their workload limit"),
-        ("11002", Workload({"M3": 2}), "1 hear of it first: the nearest with plumber, all of them at their workload"),
+        (
+            "11001",
+            Workload({"M1": 2}, absent=["M2"]),
+            "the nearest; not 1 who are absent; not 1 at their workload",
+        ),
+        ("11002", Workload({"M3": 2}), "1 hear of it first: the nearest with plumber; all of them are at their"),
     ],
 )
 def test_the_explanation_counts_who_was_passed_over_and_why(category: str, loads: Workload, because: str) -> None:
     said = plan_offer(routed(category, point=(119.005, 36.005)), STREET, loads).because
-    assert because in said
+    assert because in reasons.told(said, Language.EN)
 
 
 def test_where_nobody_was_passed_over_the_explanation_says_nothing_of_it() -> None:
     one = {"M1": STREET.members["M1"]}
     alone = replace(STREET, members=one)
-    assert (
-        plan_offer(routed("11001", point=(119.005, 36.005)), alone, FREE).because == "1 hear of it first: the nearest"
-    )
+    hearing = plan_offer(routed("11001", point=(119.005, 36.005)), alone, FREE)
+    assert hearing.because == (Reason(Why.HEAR_FIRST, {"count": 1}),)
 
 
 def test_a_check_whose_time_is_over_at_this_instant_has_the_time_that_a_check_has() -> None:
@@ -204,7 +210,7 @@ def test_what_did_not_end_at_the_street_ended_within_a_community(ended: dict[Lev
 def test_where_nobody_has_the_skill_the_explanation_says_so_and_anybody_is_asked() -> None:
     without = replace(STREET, members={m: member for m, member in STREET.members.items() if m != "M3"})
     [unskilled] = route_all([RoutingRequest("11002", PLACE, NOON)], without)
-    assert "the nearest, nobody has plumber" in plan_offer(unskilled, without, FREE).because
+    assert "the nearest, nobody has plumber" in plan_offer(unskilled, without, FREE).because[0].en
 
 
 def test_a_warning_tells_the_people_that_are_named_and_else_those_who_have_the_order() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import shapely
 
+from libs.contracts.reasons import Reason, Why
 from services.dispatch.calendar.domain import TimeUnit
 from services.dispatch.grid.domain.borders import METRES_PER_DEGREE, NEAREST_METRES, Borders
 from services.dispatch.grid.domain.gazetteer import Ambiguous, Found, Gazetteer, NamedPlace, Unknown
@@ -52,7 +53,7 @@ def test_what_names_no_place_is_quoted_up_to_forty_characters() -> None:
     for length in (40, 41):
         answer = gazetteer().find("啊" * length)
         assert isinstance(answer, Unknown)
-        assert answer.because == f"no place of the street is named in “{'啊' * 40}”"
+        assert answer.because == (Reason(Why.NAME_UNKNOWN, {"said": "啊" * 40}),)
 
 
 def test_of_a_right_wide_name_and_a_misspelt_one_within_the_misspelt_one_leads_further() -> None:
@@ -112,4 +113,4 @@ def test_only_a_former_name_is_called_one() -> None:
     for name, called in (("青石村", True), ("红旗饭店", False)):
         found = gazetteer(shop).find(name)
         assert isinstance(found, Found)
-        assert ("a former name of 红旗饭店" in found.because) == called
+        assert (found.because[0].reason == Why.FORMER_NAME) == called

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Place, RequestKind
 from libs.sheets.mistakes import Where
 from libs.street_time import STREET_ZONE, local_day
@@ -71,7 +72,7 @@ def test_a_row_whose_condition_does_not_fit_does_not_apply() -> None:
     rows = [when(f"unit={ROOT}99"), when("request_kind=patrol"), when("hours=working")]
     selected = select("11001", rows, Situation(UNITS, RequestKind.ERRAND, Hours.OFF), NOON)
     assert selected.row is None
-    assert selected.because == "no row of category 11001 applies to the case on 2026-11-23"
+    assert selected.because == (Reason(Why.NO_ROW_APPLIES, {"category": "11001", "day": "2026-11-23"}),)
 
 
 def test_where_nobody_can_tell_the_unit_only_rows_for_every_unit_apply() -> None:
@@ -144,7 +145,8 @@ def test_an_order_is_made_under_the_row_for_its_place_and_says_so() -> None:
         case = NewCase(new_order().case_id, "20261123-000001", "11001", "路灯不亮", "", None, place)
         order = dispatch(new_order().order_id, case, routed, street, Workload(), NOON).order
         assert (order.points, order.responsibility_version) == (points, version)
-    assert f"the row of 11001 for unit={ROOT}201 applies, of version 4 of the list" in order.because
+    at = order.because.index(Reason(Why.ROW_APPLIES, {"category": "11001", "version": 4}))
+    assert order.because[at + 1] == Reason(Why.ROW_CONDITION, {"condition": f"unit={ROOT}201"})
 
 
 def test_an_order_goes_on_with_the_skills_it_was_made_with() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Level
 from services.dispatch.orders.domain.offering import candidates, choose
 from services.dispatch.routing.domain import Unrouted
@@ -21,7 +22,8 @@ def test_a_case_on_a_border_goes_to_the_lower_code() -> None:
 def test_a_point_just_outside_goes_to_the_nearest_and_says_how_far_it_was() -> None:
     decision = routed("11001", point=(119.005, 36.0118))
     assert decision.unit.code == f"{ROOT}20101"
-    assert "200 m outside" in decision.because[0]
+    near: dict[str, str | int] = {"unit": "儒林一微", "code": f"{ROOT}20101", "metres": 200}
+    assert decision.because[0] == Reason(Why.POINT_NEAR, near)
 
 
 def test_a_point_far_outside_goes_to_the_street_desk() -> None:
@@ -33,7 +35,7 @@ def test_a_point_far_outside_goes_to_the_street_desk() -> None:
 def test_a_point_outside_with_a_name_goes_by_the_name() -> None:
     decision = routed("11001", point=(100.0, 20.0), name="大儒林村东头")
     assert decision.unit.code == f"{ROOT}202"
-    assert "outside" in decision.because[0]
+    assert decision.because[0] == Reason(Why.POINT_OUTSIDE)
 
 
 def test_a_name_that_contains_another_is_not_taken_for_it() -> None:
@@ -44,7 +46,11 @@ def test_a_name_that_contains_another_is_not_taken_for_it() -> None:
 def test_a_name_of_two_places_is_not_guessed() -> None:
     decision = routed("11001", name="老村")
     assert isinstance(decision, Unrouted)
-    assert decision.because[0] == f"“老村” may be 东村 ({ROOT}203) or 西村 ({ROOT}204)"
+    assert decision.because[:3] == (
+        Reason(Why.NAME_AMBIGUOUS, {"said": "老村", "count": 2}),
+        Reason(Why.NAME_OF_UNIT, {"said": "老村", "unit": "东村", "code": f"{ROOT}203"}),
+        Reason(Why.NAME_OF_UNIT, {"said": "老村", "unit": "西村", "code": f"{ROOT}204"}),
+    )
     assert [(c.code, c.path) for c in decision.candidates] == [
         (f"{ROOT}203", "凌河街道 › 一社区 › 东村"),
         (f"{ROOT}204", "凌河街道 › 一社区 › 西村"),
@@ -54,7 +60,7 @@ def test_a_name_of_two_places_is_not_guessed() -> None:
 def test_an_unknown_name_goes_to_the_desk_and_says_so() -> None:
     decision = routed("11001", name="别的地方")
     assert isinstance(decision, Unrouted)
-    assert "别的地方" in decision.because[0]
+    assert decision.because[0] == Reason(Why.NAME_UNKNOWN, {"said": "别的地方"})
 
 
 def test_the_responsibility_list_says_at_which_level_a_case_starts() -> None:

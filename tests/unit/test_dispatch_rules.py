@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from libs.contracts.reasons import Reason, Why, told
 from libs.contracts.values import Level, OrgKind, Place, Point, RequestKind
+from libs.sentences import Language
 from services.dispatch.dry_run.domain import Replayed
 from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street.domain.rules import Rule, Rules
@@ -45,7 +47,7 @@ RULED = replace(
 )
 
 TABLE: list[tuple[str, str, str | tuple[float, float], str, int | None, str]] = [
-    # category, kind, where, unit, rule, what the reasons say
+    # category, kind, where, unit, rule, one of the reasons
     ("11001", "snapshot", IN_FIRST, FIRST_MICRO, None, "starts at micro_grid"),
     ("11001", "snapshot", "大儒林村", BIG_RULIN, None, "“大儒林村” is"),
     ("11002", "snapshot", IN_FIRST, EAST, 10, "rule 10 (note 10) comes before the list"),
@@ -75,7 +77,7 @@ def test_the_first_rule_that_matches_decides_and_then_the_list(
     [routed] = route_all([asked(category, kind, where)], RULED)
     assert routed.unit.code == unit
     assert (routed.rule if isinstance(routed, RoutedTo) else None) == number
-    assert said in "; ".join(routed.because)
+    assert said in told(routed.because, Language.EN)
     assert isinstance(routed, Unrouted) == (unit == ROOT)
 
 
@@ -83,9 +85,10 @@ def test_where_point_and_name_disagree_the_point_decides_and_says_so() -> None:
     place = Place(point=Point(longitude=IN_FIRST[0], latitude=IN_FIRST[1]), name="大儒林村")
     [routed] = route_all([RoutingRequest("11001", place, NOON)], STREET)
     assert routed.unit.code == FIRST_MICRO
-    assert routed.because[1] == f"“大儒林村” is 大儒林村 ({BIG_RULIN}), but the point decides"
+    meant = {"said": "大儒林村", "unit": "大儒林村", "code": BIG_RULIN}
+    assert routed.because[1:3] == (Reason(Why.NAME_OF_UNIT, meant), Reason(Why.POINT_DECIDES))
     [agreeing] = route_all([RoutingRequest("11001", place.model_copy(update={"name": "儒林村"}), NOON)], STREET)
-    assert not any("decides" in line for line in agreeing.because)
+    assert Reason(Why.POINT_DECIDES) not in agreeing.because
 
 
 def replayed(before: Street, after: Street, shown: int = 20) -> Replayed:
@@ -104,8 +107,8 @@ def test_a_replay_counts_what_would_go_elsewhere_and_tells_both_reasons() -> Non
     assert found.levels[Level.STREET, Level.GRID] == 2
     case = found.first[0]
     assert (case.case_no, case.before, case.after) == ("no-2", FIRST_MICRO, EAST)
-    assert "starts at micro_grid" in case.because_before[2]
-    assert "rule 10" in case.because_after[2]
+    assert case.because_before[2].values["level"] == "micro_grid"
+    assert (case.because_after[2].reason, case.because_after[2].values["rule"]) == (Why.RULE_FIRST, 10)
     assert len(replayed(STREET, RULED, shown=3).first) == 3
 
 

@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 
 import chinese_calendar
 
+from libs.contracts.reasons import Explanation, Reason, Why
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
 
@@ -181,14 +182,10 @@ class Running:
         return Light.AMBER if now >= self.amber_at(calendar) else Light.GREEN
 
 
-def unpublished(start: datetime, due_at: datetime, calendar: Calendar) -> tuple[str, ...]:
+def unpublished(start: datetime, due_at: datetime, calendar: Calendar) -> Explanation:
     """What has to be said of a deadline in a year whose holidays are not known yet."""
     years = range(start.astimezone(STREET_ZONE).year, due_at.astimezone(STREET_ZONE).year + 1)
-    return tuple(
-        f"the public holidays of {year} are not published yet: Monday to Friday count as working days"
-        for year in years
-        if not calendar.is_known(year)
-    )
+    return tuple(Reason(Why.HOLIDAYS_UNKNOWN, {"year": year}) for year in years if not calendar.is_known(year))
 
 
 def wrong_hours(hours: Sequence[tuple[time, time]]) -> Sentence | None:

@@ -21,6 +21,7 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
+from libs.contracts.reasons import Reason, Why
 from services.dispatch.inspections import inspecting
 from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.batch import OrderBatch, change_orders_of_cases, clock_of, help_clocks_of, lease_of
@@ -28,7 +29,7 @@ from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.appointment import reschedule
 from services.dispatch.orders.domain.offering import ANYBODY, NewCase, dispatch, who_may_be_asked
 from services.dispatch.orders.domain.order import ENDED, Changed, Order, State
-from services.dispatch.routing.domain import Explanation, RoutedTo, RoutingRequest, Unrouted, route_all
+from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
 from services.dispatch.workload import tables as workload_tables
@@ -134,11 +135,8 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
             before.request_kind,
         )
         unit = street.root if case.to_street else street.units[before.unit]
-        because: Explanation = (
-            f"reopened for the {'second' if case.to_street else 'first'} time: the reporter is not satisfied",
-        )
         selected = street.responsibility(before.category, case.occurred_at, before.unit, before.request_kind)
-        because += (selected.because,)
+        because = (Reason(Why.REOPENED_TO_STREET if case.to_street else Why.REOPENED), *selected.because)
         to = RoutedTo(unit, selected.row, because) if selected.row else Unrouted(unit, None, because)
         workload = await _workload(db, street, [to], cases.now)
         decided.append(dispatch(new_id(), again, to, street, workload, now=case.occurred_at))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Body, DatabaseDep, RefusedRequest
 from libs.contracts.message import CategoryCode, Tenant
+from libs.contracts.reasons import ReasonView
 from libs.contracts.values import Level, Place, RequestKind
 from libs.sheets.mistakes import Mistake, Mistaken, Where
 from services.dispatch.dry_run.domain import Replayed
@@ -67,7 +68,7 @@ class Route(BaseModel):
     candidates: list[CandidateView]
     hear_first: list[str]
     passed_over: list[PassedOver]
-    because: list[str]
+    because: list[ReasonView]
 
 
 class ReplayBody(Body):
@@ -93,8 +94,8 @@ class DifferingView(BaseModel):
     category: str
     before: str
     after: str
-    because_before: list[str]
-    because_after: list[str]
+    because_before: list[ReasonView]
+    because_after: list[ReasonView]
 
 
 class ReplayView(BaseModel):
@@ -169,7 +170,7 @@ def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan) -> Route:
             for reason, members, count in passed
             if count
         ],
-        because=[*routed.because, hearing.because],
+        because=[ReasonView.model_validate(each, from_attributes=True) for each in (*routed.because, *hearing.because)],
     )
 
 

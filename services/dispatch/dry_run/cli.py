@@ -15,6 +15,7 @@ from libs.cli.database import opened
 from libs.cli.options import Tenant, check_tenant, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
+from libs.contracts.reasons import told
 from libs.sheets.mistakes import Mistaken
 from services.dispatch.dry_run import street_from_roster as proposed
 from services.dispatch.dry_run.domain import Replayed
@@ -69,8 +70,8 @@ def _show(replayed: Replayed, days: int) -> None:
         console.print(_moves("unit", replayed.units.most_common(UNITS_AT_MOST)))
     for case in replayed.first:
         console.print(f"{case.case_no} {case.category}: {case.before} → {case.after}")
-        console.print(f"  now:  {'; '.join(case.because_before)}")
-        console.print(f"  then: {'; '.join(case.because_after)}")
+        console.print(f"  now:  {told(case.because_before, language())}")
+        console.print(f"  then: {told(case.because_after, language())}")
     console.print("Nothing was changed.")
 
 

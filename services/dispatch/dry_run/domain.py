@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from libs.contracts.reasons import Explanation
 from libs.contracts.values import Level
-from services.dispatch.routing.domain import Explanation, RoutedTo, RoutingRequest, Unrouted, route_all
+from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street.domain.street import Street
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
+from libs.contracts.reasons import ReasonView
 from libs.contracts.values import Documents, Level, Place, Reach, WithoutHidden
 from services.dispatch.orders.domain.commands import (
     AssignOrder,
@@ -78,7 +79,7 @@ class OrderView(BaseModel):
     rework_count: int
     result: str = Field(description="What was done, in words for the reporter.")
     opening: int
-    because: list[str]
+    because: list[ReasonView]
     appointment_starts_at: datetime | None
     appointment_ends_at: datetime | None
     documents: list[str] = Field(description="Papers that the resident hands over, or that the member must bring.")

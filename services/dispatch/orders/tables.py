@@ -14,6 +14,7 @@ from sqlmodel import Field
 
 from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
+from libs.contracts.reasons import Reason
 from libs.contracts.values import Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
 from services.dispatch.orders.domain.help import Help
@@ -63,7 +64,7 @@ class OrderRow(DispatchTable, table=True):
     photos: list[str] = json_column()
     rework_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
     opening: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    because: list[str] = json_column()
+    because: list[dict[str, Any]] = json_column()
     appointment_starts_at: datetime | None = time_column(nullable=True)
     appointment_ends_at: datetime | None = time_column(nullable=True)
     documents: list[str] = json_column()
@@ -118,8 +119,9 @@ def _row(order: Order) -> dict[str, Any]:
 
 def order_of(row: Record) -> Order:
     values = {name: getattr(row, name) for name in _ORDER_FIELDS}
-    for name in ("offered_to", "given_back_by", "held_by", "because", "documents"):
+    for name in ("offered_to", "given_back_by", "held_by", "documents"):
         values[name] = tuple(values[name])
+    values["because"] = tuple(Reason(each["reason"], each["values"]) for each in row.because)
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
     values["helpers"] = _HELPERS.validate_python(values["helpers"])
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from libs.contracts.values import Level, OrgKind, Registration, Unanswered
+from libs.contracts.values import LEVELS_ZH, Level, OrgKind, Registration, Unanswered
 from libs.sentences import Sentence, Unfit
 from libs.sheets import forms, workbook
 from libs.sheets.cells import Name, Names, Text, Words, day_or
@@ -18,7 +18,7 @@ from libs.sheets.forms import Form, SheetLine
 from libs.sheets.mistakes import Mistake, Mistaken, Where
 from libs.sheets.workbook import Book, Cell, Sheet
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
-from services.dispatch.responsibility.domain.columns import COLUMNS, LEVELS
+from services.dispatch.responsibility.domain.columns import COLUMNS
 from services.dispatch.street.domain.responsibility import (
     ANSWERING,
     FOR_EVER,
@@ -33,10 +33,10 @@ Amount = Annotated[int, Field(ge=1, le=1000)]
 
 def _helpers(names: tuple[str, ...]) -> tuple[str, ...]:
     """Levels by their codes."""
-    codes = {word: code for code, word in LEVELS.items()}
+    codes = {word: code for code, word in LEVELS_ZH.items()}
     found = tuple(dict.fromkeys(codes.get(name, name) for name in names))
     for name in found:
-        if name not in LEVELS and not (name.isascii() and name.isdigit()):
+        if name not in LEVELS_ZH and not (name.isascii() and name.isdigit()):
             raise Unfit(f"{name} 既不是网格代码，也不是层级", f"{name} is neither the code of a unit nor a level")
     if len(found) > HELPERS_AT_MOST:
         raise Unfit(f"有 {len(found)} 个", f"names {len(found)}")
@@ -155,7 +155,7 @@ def disagreements(listed: Sequence[Listed], units: Collection[str]) -> Iterator[
             wrong = Sentence(f"本街道没有 {unit} 这个单元", f"{unit} is no unit of the street")
             yield Mistake(each.where, "condition", wrong)
         for name in row.helpers:
-            if name not in LEVELS and name not in units:
+            if name not in LEVELS_ZH and name not in units:
                 wrong = Sentence(f"本街道没有 {name} 这个单元", f"{name} is no unit of the street")
                 yield Mistake(each.where, "helpers", wrong)
         others = earlier.setdefault(row.category, [])

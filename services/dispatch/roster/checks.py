@@ -13,7 +13,7 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from libs.contracts.values import Level
+from libs.contracts.values import LEVELS_ZH, Level
 from libs.sentences import Sentence
 from libs.sheets.forms import SheetLine
 from libs.sheets.mistakes import Mistake, Mistaken, Where
@@ -21,7 +21,6 @@ from services.dispatch.calendar.domain import wrong_hours
 from services.dispatch.grid.domain.borders import Borders
 from services.dispatch.grid.domain.tree import LEVELS, as_array
 from services.dispatch.responsibility import file as responsibility_file
-from services.dispatch.responsibility.domain.columns import LEVELS as ZH_LEVELS
 from services.dispatch.responsibility.domain.columns import ORG_KINDS
 from services.dispatch.roster.domain.places_and_rules import (
     no_unit,
@@ -121,7 +120,7 @@ def _tree(units: list[Unit], tenant: str) -> Iterator[Mistake]:
             above = LEVELS[LEVELS.index(unit.level) - 1]
             if levels.get(unit.parent or "") is not above:
                 wrong = Sentence(
-                    f"{unit.parent or '空'} 应为{ZH_LEVELS[above]}的代码",
+                    f"{unit.parent or '空'} 应为{LEVELS_ZH[above]}的代码",
                     f"{unit.parent} must be the code of a unit of level {above}",
                 )
                 yield Mistake(unit.where, "parent", wrong)
@@ -144,7 +143,7 @@ def _border(unit: Unit) -> BaseGeometry | Sentence | None:
         if unit.border is None:
             return None
         return Sentence(
-            f"{ZH_LEVELS[unit.level]}没有边界，只有微网格有",
+            f"{LEVELS_ZH[unit.level]}没有边界，只有微网格有",
             f"must be null for a {unit.level}: only a micro_grid has a border",
         )
     if unit.border is None or unit.border.get("type") not in ("Polygon", "MultiPolygon"):
@@ -176,7 +175,7 @@ def _organisations(files: Files) -> Iterator[Mistake]:
             yield Mistake(org.where, "unit", no_unit(org.unit))
         elif org.kind is not ANSWERING[level]:
             wrong = Sentence(
-                f"{ORG_KINDS[org.kind]}应为{ORG_KINDS[ANSWERING[level]]}，因为 {org.unit} 是{ZH_LEVELS[level]}",
+                f"{ORG_KINDS[org.kind]}应为{ORG_KINDS[ANSWERING[level]]}，因为 {org.unit} 是{LEVELS_ZH[level]}",
                 f"{org.kind} must be {ANSWERING[level]}, since {org.unit} is a {level}",
             )
             yield Mistake(org.where, "kind", wrong)

@@ -12,11 +12,11 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from shapely.geometry import mapping
 
 from libs.contracts.message import GridCode, MemberId, OrgId
-from libs.contracts.values import Level, MemberKind, OrgKind, RequestKind
+from libs.contracts.values import LEVELS_ZH, Level, MemberKind, OrgKind, RequestKind
 from libs.sentences import Sentence, Unfit
 from libs.sheets.cells import FIRST_YEAR, LAST_YEAR, IfAny, Name, Names, Text, Words, day_or
 from libs.sheets.forms import Column, Form, SheetLine, one_of
-from services.dispatch.responsibility.domain.columns import LEVELS, NAME, ORG_KINDS
+from services.dispatch.responsibility.domain.columns import NAME, ORG_KINDS
 from services.dispatch.responsibility.file import LIST
 from services.dispatch.roster.domain.places_and_rules import PlaceCells, RuleCells
 
@@ -109,7 +109,7 @@ UNITS = Form(
     Unit,
     {
         "code": UNIT,
-        "level": one_of("层级", LEVELS),
+        "level": one_of("层级", LEVELS_ZH),
         "parent": Column(
             "上级代码", Sentence("上一级的代码；街道为空", "the code of the unit above; nothing for the street")
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Place, RequestKind
 from services.dispatch.grid.domain.borders import Located
 from services.dispatch.grid.domain.gazetteer import Ambiguous, Candidate, Found, Unknown
@@ -14,8 +15,6 @@ from services.dispatch.grid.domain.tree import Unit
 from services.dispatch.street.domain.responsibility import ANSWERED, Responsibility
 from services.dispatch.street.domain.rules import Rule
 from services.dispatch.street.domain.street import Street
-
-Explanation = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def route(case: RoutingRequest, located: Located | None, street: Street) -> Rout
     where = _where(case.place, located, street)
     code = street.units.unit(where.unit).code if where.unit is not None else None
     selected = street.responsibility(case.category, case.at, code, case.request_kind)
-    because, row = (*where.because, selected.because), selected.row
+    because, row = (*where.because, *selected.because), selected.row
     if row is None:
         return Unrouted(street.root, None, because, where.candidates)
     rule = street.rules.first(case.category, row.area, case.request_kind, where.unit, street.units)
@@ -79,10 +78,8 @@ def route(case: RoutingRequest, located: Located | None, street: Street) -> Rout
     if where.unit is None:
         return Unrouted(street.root, row, because, where.candidates)
     unit = street.units.unit(street.units.above(where.unit, row.start_level))
-    because += (
-        f"{row.name_zh} starts at {row.start_level}: {unit.name} ({unit.code})",
-        f"{unit.org_name} answers for it",
-    )
+    starts = {"category": row.name_zh, "level": row.start_level, "unit": unit.name, "code": unit.code}
+    because += (Reason(Why.STARTS_AT, starts), Reason(Why.ORG_ANSWERS, {"org": unit.org_name}))
     return RoutedTo(unit, row, because)
 
 
@@ -94,33 +91,32 @@ def _by_rule(rule: Rule, at: int | None, row: Responsibility, because: Explanati
         assert at is not None
         assert rule.to_org_kind is not None
         unit = street.units.unit(street.units.above(at, ANSWERED[rule.to_org_kind]))
-    because += (
-        f"rule {rule.number} ({rule.note}) comes before the list: {unit.name} ({unit.code})",
-        f"{unit.org_name} answers for it",
-    )
+    first: dict[str, str | int] = {"rule": rule.number, "note": rule.note, "unit": unit.name, "code": unit.code}
+    because += (Reason(Why.RULE_FIRST, first), Reason(Why.ORG_ANSWERS, {"org": unit.org_name}))
     return RoutedTo(unit, row, because, rule.number)
 
 
 def _where(place: Place, located: Located | None, street: Street) -> _Where:
     if located is not None:
         at = street.units.unit(located.unit)
+        named: dict[str, str | int] = {"unit": at.name, "code": at.code}
         if located.metres == 0.0:
-            because = f"the point lies in {at.name} ({at.code})"
+            because = Reason(Why.POINT_INSIDE, named)
         else:
-            because = f"the point lies {located.metres:.0f} m outside of {at.name} ({at.code}), which is nearest"
+            because = Reason(Why.POINT_NEAR, {**named, "metres": round(located.metres)})
         if place.name is None:
             return _Where(located.unit, (because,))
         return _Where(located.unit, (because, *_contradiction(place.name, located.unit, street)))
-    outside: Explanation = ("the point lies outside of the street",) if place.point else ()
+    outside: Explanation = (Reason(Why.POINT_OUTSIDE),) if place.point else ()
     if place.name is None:
         return _Where(None, outside)
     match street.gazetteer.find(place.name):
         case Found(unit, said):
-            return _Where(unit, (*outside, said))
+            return _Where(unit, (*outside, *said))
         case Ambiguous(candidates, said):
-            return _Where(None, (*outside, said), candidates)
+            return _Where(None, (*outside, *said), candidates)
         case Unknown(said):
-            return _Where(None, (*outside, said))
+            return _Where(None, (*outside, *said))
 
 
 def _contradiction(name: str, unit: int, street: Street) -> Explanation:
@@ -131,4 +127,4 @@ def _contradiction(name: str, unit: int, street: Street) -> Explanation:
     line = {*street.units.indexes_above(unit)}
     if named.unit in line or unit in street.units.indexes_above(named.unit):
         return ()
-    return (f"{named.because}, but the point decides",)
+    return (*named.because, Reason(Why.POINT_DECIDES))

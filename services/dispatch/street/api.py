@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from libs.chassis.http import DatabaseDep, OfStreet
+from libs.contracts.reasons import ReasonView
 from services.dispatch.grid.domain.gazetteer import Candidate
 from services.dispatch.street.lookup import street_or_404
 
@@ -56,7 +57,7 @@ class CandidateView(BaseModel):
     code: str
     name: str
     path: str = Field(examples=["凌河街道 › 春晖社区 › 大儒林村网格"])
-    because: str
+    because: list[ReasonView]
 
 
 @router.get("/v1/places")

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Level
 from services.dispatch.grid.domain.misspelling import Misspellings
 from services.dispatch.grid.domain.tree import GridTree
@@ -40,7 +41,7 @@ class Candidate:
     code: str
     name: str
     path: str
-    because: str
+    because: Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,18 @@ class Found:
     """The unit by its index in the tree."""
 
     unit: int
-    because: str
+    because: Explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
     candidates: tuple[Candidate, ...]
-    because: str
+    because: Explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    because: str
+    because: Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ class Gazetteer:
         hits = self._exact(asked)
         if not hits:
             near = self._misspelt(asked)
-            return self._decided(near) if near else Unknown(f"no place of the street is named in “{text[:40]}”")
+            unknown = Reason(Why.NAME_UNKNOWN, {"said": text[:40]})
+            return self._decided(near) if near else Unknown((unknown,))
         exact = self._decided(hits)
         wide = {bearer.unit for hit in hits for bearer in hit.bearers}
         if any(self._units.level(unit) not in WIDE for unit in wide):
@@ -206,15 +208,15 @@ class Gazetteer:
                 meant.setdefault(bearer.unit, (hit, bearer))
         above = {up for unit in meant for up in self._units.indexes_above(unit) if up != unit}
         lowest = [unit for unit in meant if unit not in above]
-        said = "”, “".join(dict.fromkeys(meant[unit][0].said for unit in lowest))
         if len(lowest) > 1:
             candidates = tuple(self._candidate(*meant[unit]) for unit in sorted(lowest))[:CANDIDATES_AT_MOST]
-            some = [f"{c.name} ({c.code})" for c in candidates[:SAID_AT_MOST]]
-            more = len(lowest) - len(some)
-            return Ambiguous(candidates, f"“{said}” may be {' or '.join(some)}{f' or {more} more' if more else ''}")
+            said = " / ".join(dict.fromkeys(meant[unit][0].said for unit in lowest))
+            several = Reason(Why.NAME_AMBIGUOUS, {"said": said, "count": len(lowest)})
+            some = (reason for candidate in candidates[:SAID_AT_MOST] for reason in candidate.because)
+            return Ambiguous(candidates, (several, *some))
         because = self._candidate(*meant[lowest[0]]).because
         if self._units.level(lowest[0]) is Level.STREET:
-            return Unknown(f"{because}, which is the whole street")
+            return Unknown((*because, Reason(Why.WHOLE_STREET)))
         return Found(lowest[0], because)
 
     def _agreeing(self, hit: _Hit, hits: Sequence[_Hit]) -> Sequence[_Bearer]:
@@ -228,12 +230,15 @@ class Gazetteer:
     def _candidate(self, hit: _Hit, bearer: _Bearer) -> Candidate:
         unit = self._units.unit(bearer.unit)
         path = " › ".join(self._units.unit(up).name for up in reversed([*self._units.indexes_above(bearer.unit)]))
-        where = f"{unit.name} ({unit.code})"
-        said = f"“{hit.said}”" if hit.said == hit.name else f"“{hit.said}”, one character off “{hit.name}”,"
+        off = () if hit.said == hit.name else (Reason(Why.NAME_MISSPELT, {"said": hit.said, "name": hit.name}),)
+        meant = {"said": hit.name, "unit": unit.name, "code": unit.code}
         if bearer.place is None:
-            return Candidate(unit.code, unit.name, path, f"{said} is {where}")
-        called = f"{',' * said.endswith('”')} a former name of {bearer.place.name}," if bearer.former else ""
-        return Candidate(unit.code, bearer.place.name, path, f"{said}{called} lies in {where}")
+            return Candidate(unit.code, unit.name, path, (*off, Reason(Why.NAME_OF_UNIT, meant)))
+        if bearer.former:
+            lies = Reason(Why.FORMER_NAME, {**meant, "place": bearer.place.name})
+        else:
+            lies = Reason(Why.NAME_OF_PLACE, meant)
+        return Candidate(unit.code, bearer.place.name, path, (*off, lies))
 
 
 def _longest(hits: Iterable[_Hit]) -> list[_Hit]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from libs.contracts.dispatch import OrderRescheduled
+from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Appointment
-from libs.street_time import STREET_ZONE
+from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Calendar, Clock, deadline
 from services.dispatch.orders.domain.order import Changed, Move, Order, Refusal, State, about, move_to
 from services.dispatch.street.domain.street import Street
@@ -27,12 +28,12 @@ def handle_deadline(begins_at: datetime, clock: Clock, appointment: Appointment 
     return max(deadline(max(begins_at, appointment.starts_at), clock, calendar), appointment.ends_at)
 
 
-def explained(appointment: Appointment | None) -> tuple[str, ...]:
+def explained(appointment: Appointment | None) -> Explanation:
     """What an order says of its deadlines."""
     if appointment is None:
         return ()
-    start, end = (at.astimezone(STREET_ZONE) for at in (appointment.starts_at, appointment.ends_at))
-    return (f"expected from {start:%Y-%m-%d %H:%M} to {end:%m-%d %H:%M}: the time to handle it begins with that",)
+    window = {"starts_at": local_minutes(appointment.starts_at), "ends_at": local_minutes(appointment.ends_at)}
+    return (Reason(Why.EXPECTED, window),)
 
 
 def reschedule(order: Order, wanted: Appointment, changes: int, street: Street, now: datetime) -> Changed:

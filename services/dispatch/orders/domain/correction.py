@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from libs.contracts.dispatch import HelpCause, OrderCorrected, OrderMoved
+from libs.contracts.reasons import Reason, Why
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.orders.domain.appointment import claim_deadline, handle_deadline
 from services.dispatch.orders.domain.helping import call_off, told_asked
@@ -55,7 +56,7 @@ def correct(
     if same_row and (said.place == order.place or routed.unit.code == order.unit):
         return _told(replace(said, moved_at=now), order, reason, street, now)
     again, first = make(order.order_id, case, routed, street, workload, now)
-    again = replace(again, because=(f"corrected: {reason}", *again.because))
+    again = replace(again, because=(Reason(Why.CORRECTED, {"reason": reason}), *again.because))
     if routed.unit.code == order.unit and _has_the_skill(order, again.skills, street):
         return _told(_under_another_row(said, again, street, now), order, reason, street, now)
     again = replace(

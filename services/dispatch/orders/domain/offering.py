@@ -10,6 +10,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
 from libs.contracts.incident import CaseContent
+from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit, deadline, unpublished
 from services.dispatch.orders.domain.appointment import claim_deadline, explained, handle_deadline
@@ -152,7 +153,7 @@ def make(
         opening=case.opening,
         because=(
             *routed.because,
-            hearing.because,
+            *hearing.because,
             *explained(case.appointment),
             *unpublished(now, check_by, street.calendar),
         ),
@@ -176,7 +177,7 @@ class OfferPlan:
     at_limit: tuple[str, ...]
     further: tuple[str, ...]
     unskilled: int
-    because: str
+    because: Explanation
 
 
 def plan_offer(routed: RoutedTo | Unrouted, street: Street, workload: Workload) -> OfferPlan:
@@ -188,20 +189,22 @@ def plan_offer(routed: RoutedTo | Unrouted, street: Street, workload: Workload) 
     others = [m for m in near.members if m not in first and m not in workload.absent]
     at_limit = tuple(m for m in others if not _is_free(m, street, workload))
     further = tuple(m for m in others if m not in at_limit)
-    asked = " or ".join(sorted(skills))
-    who = (
-        f"the nearest with {asked}" if near.skilled else f"the nearest, nobody has {asked}" if skills else "the nearest"
-    )
+    hear: dict[str, str | int] = {"count": len(first)}
+    why = Why.HEAR_FIRST
+    if skills:
+        why = Why.SKILLED_HEAR_FIRST if near.skilled else Why.NOBODY_SKILLED
+        hear["skills"] = " / ".join(sorted(skills))
+    because = [Reason(why, hear)]
+    if first and not _is_free(first[0], street, workload):
+        because.append(Reason(Why.ALL_AT_LIMIT))
     passed = {
-        "without the skill": near.unskilled,
-        "absent": len(absent),
-        "at their workload limit": len(at_limit),
-        "further away": len(further),
+        Why.WITHOUT_SKILL: near.unskilled,
+        Why.ABSENT: len(absent),
+        Why.AT_LIMIT: len(at_limit),
+        Why.FURTHER_AWAY: len(further),
     }
-    said = ", ".join(f"{count} {why}" for why, count in passed.items() if count)
-    overloaded = ", all of them at their workload limit" if first and not _is_free(first[0], street, workload) else ""
-    because = f"{len(first)} hear of it first: {who}{overloaded}{f'; not {said}' if said else ''}"
-    return OfferPlan(first, absent, at_limit, further, near.unskilled, because)
+    because += [Reason(why, {"count": count}) for why, count in passed.items() if count]
+    return OfferPlan(first, absent, at_limit, further, near.unskilled, tuple(because))
 
 
 def offer(order: Order, members: Sequence[str], street: Street, now: datetime) -> Changed:

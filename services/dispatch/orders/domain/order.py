@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.message import Event
+from libs.contracts.reasons import Explanation
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind, Stage
 from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
@@ -153,7 +154,7 @@ class Order:
     handled_at: datetime | None
     rework_count: int
     opening: int
-    because: tuple[str, ...]
+    because: Explanation
     extended_times: int = 0
     suspended_times: int = 0
     suspended_at: datetime | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from libs.contracts.values import LEVELS_ZH
 from libs.sentences import Sentence
 from libs.sheets.forms import Column, one_of
 from services.dispatch.street.domain.responsibility import HELPERS_AT_MOST
 
 NAME = Sentence("一至一百字", "1 to 100 characters")
 AMOUNT = Sentence("一至一千的整数", "a whole number from 1 to 1000")
-LEVELS = {"street": "街道", "community": "社区", "grid": "网格", "micro_grid": "微网格"}
 ORG_KINDS = {
     "street_committee": "街道党工委",
     "community_org": "社区党组织",
@@ -37,7 +37,7 @@ COLUMNS: Mapping[str, Column] = {
     "area": Column("领域", NAME),
     "kind": one_of("部件或事项", {"component": "部件", "matter": "事项"}),
     "registration": one_of("立案方式", {"automatic": "自动立案", "acceptor": "受理立案", "verify": "核实立案"}),
-    "start_level": one_of("起始层级", LEVELS),
+    "start_level": one_of("起始层级", LEVELS_ZH),
     "org_kind": one_of("责任组织", ORG_KINDS),
     "skills": Column(
         "所需技能",
@@ -74,8 +74,8 @@ COLUMNS: Mapping[str, Column] = {
     "helpers": Column(
         "协办单位",
         Sentence(
-            f"网格代码，或 {'、'.join(LEVELS.values())}（工单单元的上级），分号分隔，至多 {HELPERS_AT_MOST} 个，可空",
-            f"codes of units, or {', '.join(LEVELS)} (above the unit of the order), joined by ;, "
+            f"网格代码，或 {'、'.join(LEVELS_ZH.values())}（工单单元的上级），分号分隔，至多 {HELPERS_AT_MOST} 个，可空",
+            f"codes of units, or {', '.join(LEVELS_ZH)} (above the unit of the order), joined by ;, "
             f"{HELPERS_AT_MOST} at most, or nothing",
         ),
         optional=True,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Literal
 
 from libs.contracts.dispatch import CategoryChanged
+from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Level, OrgKind, Registration, RequestKind, Unanswered
 from libs.sentences import Unfit
 from libs.street_time import STREET_ZONE, local_day
@@ -143,10 +144,10 @@ class Responsibility:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The row that applies to a case, if one does, and a sentence that says so."""
+    """The row that applies to a case, if one does, and the reasons."""
 
     row: Responsibility | None
-    because: str
+    because: Explanation
 
 
 def select(category: str, rows: Iterable[Responsibility], case: Situation, at: datetime) -> Selected:
@@ -155,11 +156,20 @@ def select(category: str, rows: Iterable[Responsibility], case: Situation, at: d
     fitting = [row for row in listed if row.is_effective(day) and row.condition.fits(case)]
     if fitting:
         row = min(fitting, key=lambda row: row.condition.rank(case))
-        when = f" for {row.condition}" if row.condition != ALWAYS else ""
-        return Selected(row, f"the row of {category}{when}{row.period} applies, of version {row.version} of the list")
+        return Selected(row, tuple(_applies(row)))
     if not listed:
-        return Selected(None, f"category {category} is not in the responsibility list")
-    return Selected(None, f"no row of category {category} applies to the case on {day}")
+        return Selected(None, (Reason(Why.CATEGORY_NOT_LISTED, {"category": category}),))
+    return Selected(None, (Reason(Why.NO_ROW_APPLIES, {"category": category, "day": str(day)}),))
+
+
+def _applies(row: Responsibility) -> Iterator[Reason]:
+    yield Reason(Why.ROW_APPLIES, {"category": row.category, "version": row.version})
+    if row.condition != ALWAYS:
+        yield Reason(Why.ROW_CONDITION, {"condition": str(row.condition)})
+    if row.effective_from != FROM_EVER:
+        yield Reason(Why.ROW_FROM, {"day": str(row.effective_from)})
+    if row.effective_until != FOR_EVER:
+        yield Reason(Why.ROW_UNTIL, {"day": str(row.effective_until)})
 
 
 def next_turn(rows: Iterable[Responsibility], after: datetime) -> datetime | None:
