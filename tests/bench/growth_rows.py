@@ -206,10 +206,10 @@ NOTIFY = (
     WHERE (template = 'registered') <= (i % 5 < 2) AND (filled.state(i) = 'rejected') <= (template = 'registered')
     """,
     f"""
-    INSERT INTO deliveries (delivery_id, tenant, event_id, recipient_id, channel, state, attempts, created_at,
+    INSERT INTO deliveries (delivery_id, tenant, event_id, recipient_id, channel, state, attempts,
         first_attempt_at, ended_at)
     SELECT filled.id(channel || d.n, i), filled.tenant(i), filled.id(template, i), recipient, channel, 'delivered', 1,
-        filled.at(i), filled.at(i, 1), filled.at(i, 1)
+        filled.at(i, 1), filled.at(i, 1)
     FROM (SELECT * {HANDLED}) p CROSS JOIN LATERAL (VALUES
         (1, 'registered', filled.reporter(i), 'email'), (2, 'points_posted', 'member:' || p.member_id, 'in_app'),
         (3, 'offered', 'member:' || p.member_id, 'in_app'), (4, 'offered', 'member:' || p.member_id, 'email'),

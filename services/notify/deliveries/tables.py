@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Integer, text
+from sqlalchemy import Column, Integer, text
 from sqlmodel import Field
 
 from libs.chassis.db.columns import json_column, text_column, time_column
@@ -37,8 +37,8 @@ class Notice(NotifyTable, table=True):
 class Delivery(NotifyTable, table=True):
     """One notice to one recipient over one channel.
 
-    `due_at`: when it is taken up next; while it is being sent, when the lease of the sender ends. `created_at`,
-    `due_at`, `ended_at` and `read_at` are real time, `first_attempt_at` is the domain's.
+    `due_at`: when it is taken up next; while it is being sent, when the lease of the sender ends. `due_at`,
+    `ended_at` and `read_at` are real time, `first_attempt_at` is the domain's.
     """
 
     __tablename__ = "deliveries"
@@ -52,9 +52,6 @@ class Delivery(NotifyTable, table=True):
     attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
     due_at: datetime | None = time_column(nullable=True)
     reason: str | None = text_column(nullable=True)
-    created_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()"))
-    )
     first_attempt_at: datetime | None = time_column(nullable=True)
     ended_at: datetime | None = time_column(nullable=True)
     read_at: datetime | None = time_column(nullable=True)

@@ -80,7 +80,6 @@ CREATE TABLE deliveries (
     attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     due_at timestamptz,
     reason text,
-    created_at timestamptz NOT NULL DEFAULT now(),
     first_attempt_at timestamptz,
     ended_at timestamptz,
     read_at timestamptz,

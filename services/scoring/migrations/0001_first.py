@@ -79,7 +79,6 @@ CREATE TABLE members (
     tenant text NOT NULL,
     member_id text COLLATE "C" NOT NULL,
     name text NOT NULL,
-    unit text NOT NULL,
     org_id text COLLATE "C" NOT NULL,
     active boolean NOT NULL,
     changed_at timestamptz NOT NULL,

@@ -23,7 +23,6 @@ class MemberRow(ScoringTable, table=True):
     tenant: str = text_column(key=True)
     member_id: str = text_column(key=True)
     name: str = text_column()
-    unit: str = text_column()
     org_id: str = text_column()
     active: bool
     changed_at: datetime = time_column()
@@ -124,13 +123,11 @@ async def ranking(
 
 RECORD_MEMBERS = text(
     """
-    INSERT INTO members AS m (tenant, member_id, name, unit, org_id, active, changed_at, changed_by)
+    INSERT INTO members AS m (tenant, member_id, name, org_id, active, changed_at, changed_by)
     SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:members AS text[]), CAST(:names AS text[]),
-        CAST(:units AS text[]), CAST(:orgs AS text[]), CAST(:active AS boolean[]), CAST(:times AS timestamptz[]),
-        CAST(:ids AS uuid[]))
-    ON CONFLICT (tenant, member_id) DO UPDATE SET name = excluded.name, unit = excluded.unit,
-        org_id = excluded.org_id, active = excluded.active, changed_at = excluded.changed_at,
-        changed_by = excluded.changed_by
+        CAST(:orgs AS text[]), CAST(:active AS boolean[]), CAST(:times AS timestamptz[]), CAST(:ids AS uuid[]))
+    ON CONFLICT (tenant, member_id) DO UPDATE SET name = excluded.name, org_id = excluded.org_id,
+        active = excluded.active, changed_at = excluded.changed_at, changed_by = excluded.changed_by
     WHERE (m.changed_at, m.changed_by) < (excluded.changed_at, excluded.changed_by)
     """
 )
@@ -156,7 +153,6 @@ async def record_members(db: Database, facts: Iterable[MemberChanged]) -> None:
             "tenants": [f.tenant for f in latest],
             "members": [f.member_id for f in latest],
             "names": [f.member_name for f in latest],
-            "units": [f.unit for f in latest],
             "orgs": [f.org_id for f in latest],
             "active": [f.active for f in latest],
             "times": [f.occurred_at for f in latest],

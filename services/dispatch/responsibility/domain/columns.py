@@ -74,7 +74,7 @@ COLUMNS: Mapping[str, Column] = {
     "helpers": Column(
         "协办单位",
         Sentence(
-            f"网格代码，或 {'、'.join(LEVELS_ZH.values())}（工单单元的上级），分号分隔，至多 {HELPERS_AT_MOST} 个，可空",
+            f"网格代码，或 {'、'.join(LEVELS_ZH.values())}（工单的上级），分号分隔，至多 {HELPERS_AT_MOST} 个，可空",
             f"codes of units, or {', '.join(LEVELS_ZH)} (above the unit of the order), joined by ;, "
             f"{HELPERS_AT_MOST} at most, or nothing",
         ),
