@@ -6,10 +6,19 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
-from libs.contracts.values import Appointment, Documents, Place, RequestKind, SealedContact, WithoutHidden
+from libs.contracts.values import (
+    Appointment,
+    ComponentCode,
+    Documents,
+    Place,
+    RequestKind,
+    SealedContact,
+    WithoutHidden,
+)
+from libs.sentences import Unfit
 
 TEXT_MAX_LENGTH = 5000
 
@@ -50,17 +59,26 @@ class CaseReported(CaseEvent, fact="reported"):
     sealed_contact: SealedContact | None = None
 
 
-class CaseContent(CaseEvent):
-    """What an order copies from its case. `summary` is shortened, and has nothing that looks like a contact."""
+class CaseSummary(CaseEvent):
+    """What goes on from a case. `summary` is shortened, and has nothing that looks like a contact.
+
+    `component` is as it was reported, known or not. A case that is nowhere else has its code as the name of its place.
+    """
 
     case_no: str
     category: CategoryCode
     category_name: str
     request_kind: RequestKind
     place: Place
+    component: ComponentCode | None = None
     summary: str = Field(max_length=200)
-    reporter_id: UUID | None = None
     reported_by_member: MemberId | None = None
+
+
+class CaseContent(CaseSummary):
+    """What an order takes over from its case."""
+
+    reporter_id: UUID | None = None
     appointment: Appointment | None = None
     documents: Documents = ()
 
@@ -92,16 +110,8 @@ class CaseOpened(CaseContent):
     opening: int = Field(0, ge=0, description="0: the first order of the case; one more each time it is opened again.")
 
 
-class VerifyAsked(CaseEvent, fact="verify_asked"):
+class VerifyAsked(CaseSummary, fact="verify_asked"):
     """The report must be verified on site before it becomes a case, and a member is to be sent there."""
-
-    case_no: str
-    category: CategoryCode
-    category_name: str
-    request_kind: RequestKind
-    place: Place
-    summary: str = Field(max_length=200)
-    reported_by_member: MemberId | None = None
 
 
 class CaseRegistered(CaseOpened, fact="registered"):
@@ -165,6 +175,7 @@ class Corrected(StrEnum):
     CATEGORY = "category"
     REQUEST_KIND = "request_kind"
     PLACE = "place"
+    COMPONENT = "component"
     TEXT = "text"
     REPORTED_BY_MEMBER = "reported_by_member"
 
@@ -270,20 +281,42 @@ class CaseReopened(CaseEvent, fact="reopened"):
     reporter_id: UUID | None = None
 
 
-class ReportCase(Command, command="report"):
+class Reported(Value):
+    """What a report says, whichever way it comes in. A field that is added here is one that people may send."""
+
+    category: CategoryCode
+    text: Text
+    component: ComponentCode | None = Field(
+        None, description="The code of the lamp or manhole itself, where the street keeps an inventory of them."
+    )
+    place: Place | None = Field(
+        None, description="Where it is; may be left out where a component is named.", validate_default=True
+    )
+    request_kind: RequestKind = RequestKind.SNAPSHOT
+    reported_by_member: MemberId | None = None
+    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
+    documents: Documents = Field((), description="Names of papers, for service orders and errands.")
+
+    @field_validator("place")
+    @classmethod
+    def _is_somewhere(cls, place: Place | None, info: ValidationInfo) -> Place | None:
+        if place is None and info.data.get("component", "") is None:
+            raise Unfit("要写明地点，或部件的编码 component", "a place is needed, or the code of a component")
+        return place
+
+    @property
+    def where(self) -> Place:
+        """The place, or the component's code where no other place is named."""
+        return self.place or Place(name=self.component)
+
+
+class ReportCase(Command, Reported, command="report"):
     """Make a report. `sender` and `key` identify it: sent again, it gets the same answer."""
 
     sender: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     key: Key
-    category: CategoryCode
-    text: Text
-    place: Place
-    request_kind: RequestKind = RequestKind.SNAPSHOT
     reporter_id: UUID | None = None
     sealed_contact: SealedContact | None = None
-    reported_by_member: MemberId | None = None
-    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
-    documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
 
 class Receipt(Value):

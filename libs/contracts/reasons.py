@@ -48,6 +48,11 @@ class Why(StrEnum):
     FURTHER_AWAY = "further_away"
     EXPECTED = "expected"
     HOLIDAYS_UNKNOWN = "holidays_unknown"
+    COMPONENT_UNKNOWN = "component_unknown"
+    COMPONENT_NAMED = "component_named"
+    COMPONENT_PLACES = "component_places"
+    COMPONENT_RETIRED = "component_retired"
+    COMPONENT_KEEPER = "component_keeper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,11 @@ def told(reasons: Iterable[Reason], language: Language) -> str:
 
 
 WORDS: Mapping[str, Sentence] = {
+    Why.COMPONENT_UNKNOWN: Sentence("部件台账中没有 {code}", "the component {code} is not in the inventory"),
+    Why.COMPONENT_NAMED: Sentence("上报的部件是 {component}", "the report names the component {component}"),
+    Why.COMPONENT_PLACES: Sentence("地点以该部件所在为准", "it stands where the component does"),
+    Why.COMPONENT_RETIRED: Sentence("该部件已停用", "the component is retired"),
+    Why.COMPONENT_KEEPER: Sentence("该部件由{org}养护", "{org} looks after the component"),
     Why.POINT_INSIDE: Sentence("坐标在{unit}（{code}）内", "the point lies in {unit} ({code})"),
     Why.POINT_NEAR: Sentence(
         "坐标在{unit}（{code}）外 {metres} 米，离它最近",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from libs.contracts.message import Value
 from libs.map_links import map_link
@@ -39,6 +39,16 @@ Document = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 
 Documents = Annotated[tuple[Document, ...], Field(max_length=20)]
 """The papers that the resident hands over, or that the member must bring."""
+
+
+def _visible(code: str) -> str:
+    if " " in code or not code.isprintable():
+        raise Unfit("含有空格或看不见的字符", "has a space, or a character that cannot be seen")
+    return code
+
+
+ComponentCode = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_visible)]
+"""The street's own code of a component (部件), as it stands on the lamp or the manhole."""
 
 
 class Registration(StrEnum):

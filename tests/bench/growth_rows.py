@@ -114,7 +114,7 @@ DISPATCH = (
     INSERT INTO orders (order_id, tenant, case_id, case_no, category, category_name, summary, state, unit, level,
         org_id, member_id, offered_to, reach, offers, given_back_by, place, request_kind, evidence, points,
         claim_by, handle_by, check_by, clocks, stage_began_at, moved_at, handled_at, note, rework_count, opening,
-        because)
+        because, component)
     SELECT filled.id('order', i), filled.tenant(i), filled.id('case', i), filled.case_no(i), filled.category(i),
         '路灯不亮', '路灯不亮，第 ' || i || ' 盏', state, p.unit, 'micro_grid', p.org_id,
         CASE state WHEN 'checked' THEN p.member_id END, jsonb_build_array(p.member_id, 'M0002', 'M0003'),
@@ -122,7 +122,8 @@ DISPATCH = (
         filled.at(i, 240), filled.at(i, 2880), filled.at(i, 4320), filled.clocks(),
         filled.at(i), filled.at(i),
         CASE state WHEN 'checked' THEN filled.at(i, 200) END, '', 0, 0,
-        '[{{"reason": "point_outside", "values": {{}}}}]'
+        '[{{"reason": "point_outside", "values": {{}}}}]',
+        CASE WHEN i % 4 = 0 THEN jsonb_build_object('code', 'LH-LD-' || lpad((i % 500)::text, 6, '0')) END
     FROM (SELECT *, CASE filled.state(i) WHEN 'closed' THEN 'checked' ELSE 'offered' END AS state {HANDLED}) p
     """,
     f"""

@@ -88,6 +88,8 @@ class Life(FourServices):
     async def report(self, category: str, number: int, status: int = 201, **more: Any) -> Receipt | None:
         point = {"longitude": 119.01 + number % 97 * 0.0018, "latitude": 36.27 + number % 89 * 0.0018}
         body = {"category": category, "text": f"路灯不亮，第 {number} 盏", "place": {"point": point}}
+        if number % 3 == 0:
+            body["component"] = "LH-LD-000004"
         contact = {"contact": {"email": f"r{number}@mail.example"}} if number % 4 == 1 else {}
         key = {"Idempotency-Key": f"life-{category}-{number}"}
         answer = await self.ask("incident", "POST", "/v1/reports", {**body, **contact, **more}, status, key)
@@ -334,6 +336,9 @@ class Life(FourServices):
             sorts = ("sort=oldest",) if what == "cases" else ()
             for asked in ("", *sorts, *(f"state={state}" for state in states[service])):
                 await self.ask(service, "GET", f"/v1/{what}?{asked}&after={encode_cursor(new_id())}")
+        history = "/v1/components/LH-LD-000004/orders"
+        newest = (await self.ask("dispatch", "GET", f"{history}?limit=1")).json()
+        await self.ask("dispatch", "GET", f"{history}?limit=1&after={newest['next']}")
         page = (await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}")).json()
         beyond = encode_cursor(UUID(page["items"][0]["order_id"]))
         await self.ask("dispatch", "GET", f"/v1/orders?member_id={self.busy}&limit=1&after={beyond}")

@@ -14,6 +14,7 @@ from libs.contracts.dispatch import OrderCorrected, OrderMoved, OrderOffered
 from libs.contracts.reasons import Reason, Why
 from libs.contracts.values import Place, Point, RequestKind
 from services.dispatch.calendar.domain import deadline
+from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.correction import correct
 from services.dispatch.orders.domain.offering import NewCase
@@ -65,6 +66,20 @@ def test_a_place_beside_it_in_the_same_unit_moves_nothing_either() -> None:
     )
     assert [type(fact) for fact in after.facts] == [OrderCorrected]
     assert after.order.because == order.because
+
+
+def test_another_component_is_said_and_moves_nothing() -> None:
+    order = replace(claimed(), component=Named("LD-1"))
+    after = corrected(order, component=Named("LD-2")).order
+    assert (after.component, after.unit, after.member_id, after.handle_by) == (
+        Named("LD-2"),
+        order.unit,
+        "M1",
+        order.handle_by,
+    )
+    assert after.because[:-2] == order.because
+    assert [each.reason for each in after.because[-2:]] == ["corrected", "component_unknown"]
+    assert corrected(handled(), component=Named("LD-2")).order.component == Named("LD-2")
 
 
 def test_in_another_unit_it_begins_again_and_whoever_had_it_is_told() -> None:

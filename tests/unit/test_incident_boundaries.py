@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from libs.contracts.values import Registration
+from libs.contracts.values import Place, Registration
 from services.incident.cases.domain.case import (
     Closing,
     Promise,
@@ -75,7 +75,7 @@ def test_an_empty_chain_that_should_have_entries_is_broken() -> None:
 
 
 def test_text_and_name_of_a_place_are_refused_with_a_nul_character() -> None:
-    named = REPORT.model_copy(update={"place": REPORT.place.model_copy(update={"name": "儒\0林"})})
+    named = REPORT.model_copy(update={"place": Place(name="儒\0林")})
     refusal = unstorable(named)
     assert refusal is not None
     assert refusal.title == "Invalid text"

@@ -34,6 +34,9 @@ def test_the_contact_has_no_part_in_the_fingerprint() -> None:
         {"place": Place(name="儒林")},
         {"place": Place(point=Point(longitude=119.2, latitude=36.5))},
         {"reported_by_member": "m-1"},
+        {"component": "LD-1"},
+        {"appointment": Appointment(starts_at=NOON, ends_at=NOON + timedelta(hours=1))},
+        {"documents": ("户口簿",)},
     ],
 )
 def test_every_other_part_of_a_report_has(change: dict[str, object]) -> None:

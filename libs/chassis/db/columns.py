@@ -24,8 +24,8 @@ def bytes_column(*, nullable: bool = False) -> Any:
     return _field(Column(LargeBinary, nullable=nullable))
 
 
-def json_column() -> Any:
-    return _field(Column(JSONB, nullable=False))
+def json_column(*, nullable: bool = False) -> Any:
+    return _field(Column(JSONB, nullable=nullable))
 
 
 def _field(column: Column[Any]) -> Any:

@@ -22,6 +22,7 @@ from libs.contracts.incident import (
 )
 from libs.contracts.message import Event
 from libs.contracts.reasons import Reason, Why
+from services.dispatch.components.lookup import named_by
 from services.dispatch.inspections import inspecting
 from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.batch import OrderBatch, change_orders_of_cases, clock_of, help_clocks_of, lease_of
@@ -69,13 +70,14 @@ async def _dispatch(cases: Sequence[O], wait: Callable[[O, str], None], db: Data
                 wait(case, f"the street {tenant} has no grid tree yet")
             continue
         street = streets[tenant]
-        routed = route_all([RoutingRequest(c.category, c.place, c.occurred_at, c.request_kind) for c in mine], street)
+        named = await named_by(db, mine, streets)
+        routed = route_all(
+            [RoutingRequest(c.category, c.place, c.occurred_at, c.request_kind) for c, _ in named], street
+        )
         workload = await _workload(db, street, routed, now)
         decided += [
-            dispatch(
-                new_id(), NewCase.of(case, case.opening, case.appointment), to, street, workload, now=case.occurred_at
-            )
-            for case, to in zip(mine, routed, strict=True)
+            dispatch(new_id(), NewCase.of(case, component), to, street, workload, now=case.occurred_at)
+            for (case, component), to in zip(named, routed, strict=True)
         ]
     return await _record_new(db, decided, streets)
 
@@ -121,19 +123,8 @@ async def dispatch_again(cases: Batch[CaseReopened], db: Database) -> list[Event
             cases.postpone(case, f"the order {case.order_id} is not checked here yet")
             continue
         street = streets[case.tenant]
-        again = NewCase(
-            before.case_id,
-            before.case_no,
-            before.category,
-            before.category_name,
-            before.summary,
-            before.reported_by_member,
-            before.place,
-            case.opening,
-            before.appointment if before.appointment and before.appointment.ends_at > case.occurred_at else None,
-            before.documents,
-            before.request_kind,
-        )
+        expected = before.appointment if before.appointment and before.appointment.ends_at > case.occurred_at else None
+        again = NewCase.of(before, before.component, opening=case.opening, appointment=expected)
         unit = street.root if case.to_street else street.units[before.unit]
         selected = street.responsibility(before.category, case.occurred_at, before.unit, before.request_kind)
         because = (Reason(Why.REOPENED_TO_STREET if case.to_street else Why.REOPENED), *selected.because)

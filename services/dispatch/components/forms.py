@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from libs.contracts.message import CategoryCode
-from libs.contracts.values import not_swapped
-from libs.sentences import Sentence, Unfit
+from libs.contracts.values import ComponentCode, not_swapped
+from libs.sentences import Sentence
 from libs.sheets.cells import IfAny, Name, NoFormula
 from libs.sheets.forms import Column, Form, SheetLine, one_of
 from services.dispatch.components.domain.inventory import State
@@ -16,13 +16,7 @@ from services.dispatch.components.domain.inventory import State
 STATES = {"active": "在用", "retired": "停用"}
 
 
-def _visible(code: str) -> str:
-    if " " in code or not code.isprintable():
-        raise Unfit("含有空格或看不见的字符", "has a space, or a character that cannot be seen")
-    return code
-
-
-Code = Annotated[str, StringConstraints(min_length=1, max_length=64), NoFormula, AfterValidator(_visible)]
+Code = Annotated[ComponentCode, NoFormula]
 
 
 class Entry(SheetLine):

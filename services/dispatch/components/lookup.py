@@ -1,16 +1,22 @@
-"""The nearest component of a kind, from an index that each process keeps of the kinds it is asked about."""
+"""The components that cases name, and the nearest of a kind, from an index that each process keeps of what is asked."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from libs.chassis.db.database import Database
+from libs.contracts.incident import CaseSummary
 from libs.contracts.values import Point
 from services.dispatch.components import tables as component_tables
+from services.dispatch.components.domain.naming import Named, place_of
 from services.dispatch.components.domain.nearby import Near, Nearby
 from services.dispatch.components.tables import Version
+from services.dispatch.street.domain.street import Street
+
+C = TypeVar("C", bound=CaseSummary)
 
 KEPT = 200
 """Kinds of streets that a process keeps at once."""
@@ -39,3 +45,19 @@ async def nearest(db: Database, tenant: str, kind: str, point: Point, within_met
     if len(_known) > KEPT:
         _known.popitem(last=False)
     return known.nearby.nearest(point.longitude, point.latitude, within_metres)
+
+
+async def named_by(db: Database, cases: Sequence[C], streets: Mapping[str, Street]) -> list[tuple[C, Named | None]]:
+    """Each case at its place, which is the component's where it says no other, and the component that it names."""
+    wanted = {(case.tenant, case.component) for case in cases if case.component is not None}
+    found = await component_tables.of_streets(db, wanted) if wanted else {}
+    named: list[tuple[C, Named | None]] = []
+    for case in cases:
+        if case.component is None:
+            named.append((case, None))
+            continue
+        component = found.get((case.tenant, case.component))
+        known = Named.of(case.component, component, case.place, streets[case.tenant])
+        place = place_of(known, component, case.place)
+        named.append((case.model_copy(update={"place": place}), known))
+    return named

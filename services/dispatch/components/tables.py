@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Column, Integer, text
 from sqlmodel import Field
 
-from libs.chassis.db.columns import select, text_column, time_column
+from libs.chassis.db.columns import columns_of, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.dispatch.components.domain.inventory import Change, Component, State
 from services.dispatch.table import DispatchTable
@@ -82,6 +82,12 @@ EXPORT = select(ComponentRow, _WANTED + "ORDER BY code")
 COUNT = text(f"SELECT count(*) FROM (SELECT 1 FROM components {_WANTED} LIMIT :most) AS counted")
 ALL = select(ComponentRow, "WHERE tenant = :tenant ORDER BY code")
 THOSE = select(ComponentRow, "WHERE tenant = :tenant AND code = ANY(CAST(:codes AS text[]))")
+OF_STREETS = select(
+    ComponentRow,
+    """
+    WHERE (tenant, code) IN (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:codes AS text[])))
+    """,
+)
 OTHERS = select(
     ComponentRow,
     """
@@ -164,6 +170,13 @@ async def by_code(db: Database, tenant: str, codes: Iterable[str]) -> dict[str, 
     """Those of the codes that there are."""
     found = await db.rows(THOSE, {"tenant": tenant, "codes": list(codes)})
     return {row.code: component_of(row) for row in found}
+
+
+async def of_streets(db: Database, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Component]:
+    """Those that there are, by (tenant, code)."""
+    tenants, codes = columns_of(sorted(keys), 2)
+    found = await db.rows(OF_STREETS, {"tenants": tenants, "codes": codes})
+    return {(row.tenant, row.code): component_of(row) for row in found}
 
 
 async def active_without(db: Database, tenant: str, codes: Collection[str]) -> list[Component]:

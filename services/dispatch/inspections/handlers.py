@@ -13,6 +13,7 @@ from libs.chassis.handling import timers
 from libs.contracts.incident import CaseRejected, VerifyAsked
 from libs.contracts.message import Event
 from libs.transitions import Impossible
+from services.dispatch.components.lookup import named_by
 from services.dispatch.inspections import inspecting, tables
 from services.dispatch.inspections.domain import choosing as sending
 from services.dispatch.inspections.domain.inspection import AnswerInspection, Inspected, State, verify
@@ -24,7 +25,7 @@ from services.dispatch.orders.domain.commands import CheckOrder, HandInOrder
 from services.dispatch.orders.domain.offering import ANYBODY
 from services.dispatch.orders.domain.order import Decision, Order
 from services.dispatch.orders.domain.question import running_again
-from services.dispatch.routing.domain import RoutingRequest, route_all
+from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Member, Street
 from services.dispatch.workload.domain import Workload
@@ -43,11 +44,10 @@ async def send_to_verify(cases: Batch[VerifyAsked], db: Database) -> list[Event]
             cases.postpone(case, f"the street {case.tenant} has no grid tree yet")
         elif (case.tenant, case.case_id, 0) not in decided:
             here[case.tenant].append(case)
-    routed = [
-        (case, to)
-        for tenant, mine in here.items()
-        for case, to in zip(mine, route_all([_routed(c) for c in mine], streets[tenant]), strict=True)
-    ]
+    routed: list[tuple[VerifyAsked, RoutedTo | Unrouted]] = []
+    for tenant, mine in here.items():
+        placed = [case for case, _ in await named_by(db, mine, streets)]
+        routed += zip(placed, route_all([_routed(c) for c in placed], streets[tenant]), strict=True)
     places = ((c.tenant, to.unit.code, to.responsibility.skills if to.responsibility else ANYBODY) for c, to in routed)
     loads = await inspecting.loads_near(db, places, streets, cases.now)
     asked: list[Inspected] = []

@@ -251,6 +251,7 @@ CREATE TABLE orders (
     paused_at timestamptz CHECK (paused_at IS NULL OR state NOT IN ('handled', 'checked', 'cancelled')),
     told_overdue timestamptz,
     helpers jsonb NOT NULL DEFAULT '[]',
+    component jsonb CHECK (component ? 'code'),
     CHECK (num_nulls(appointment_starts_at, appointment_ends_at) IN (0, 2)),
     CHECK (appointment_starts_at < appointment_ends_at),
     CHECK (state = 'cancelled' OR (member_id IS NULL) = (state = 'offered')),
@@ -264,6 +265,7 @@ CREATE UNIQUE INDEX orders_one_live_per_case ON orders (tenant, case_id) WHERE s
 CREATE INDEX orders_ended ON orders (tenant, stage_began_at, level) WHERE state = 'checked';
 CREATE INDEX orders_state ON orders (tenant, state, order_id NULLS FIRST);
 CREATE INDEX orders_helped ON orders USING gin (helpers jsonb_path_ops) WHERE helpers <> '[]';
+CREATE INDEX orders_of_component ON orders (tenant, (component ->> 'code'), order_id) WHERE component IS NOT NULL;
 CREATE INDEX orders_of_member ON orders (tenant, member_id, order_id) WHERE member_id IS NOT NULL;
 
 CREATE TABLE campaigns (

@@ -8,13 +8,14 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from libs.chassis.db.database import Database, Record
+from libs.chassis.db.ids import made_at
 from libs.chassis.http import DatabaseDep, OfStreet, not_found
-from libs.chassis.pages import CSV_ANSWER, Page, as_csv, decode_cursor
+from libs.chassis.pages import CSV_ANSWER, Page, Total, as_csv, decode_cursor
 from libs.contracts.message import CategoryCode, GridCode, MemberId
 from libs.contracts.values import Level, Place
 from libs.sentences import none_in_street
@@ -22,7 +23,7 @@ from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
 from services.dispatch.order_lists import tables as list_tables
 from services.dispatch.orders import tables as order_tables
-from services.dispatch.orders.api import OrderView, view
+from services.dispatch.orders.api import ComponentNamed, OrderView, view
 from services.dispatch.orders.domain.escalation import within_community
 from services.dispatch.orders.domain.order import Order, State
 from services.dispatch.street.domain.street import Street
@@ -52,6 +53,22 @@ class EndedByLevel(BaseModel):
     within_community: str | None = Field(
         description="小事不出社区: the share that did not go to the street, in percent."
     )
+
+
+class OfComponent(BaseModel):
+    """An order whose report named the component: what for, when, and who did it."""
+
+    order_id: UUID
+    case_no: str
+    category: str
+    category_name: str
+    state: State
+    made_at: datetime
+    handled_at: datetime | None
+    member_id: str | None = Field(description="Who has it, or did it; null while nobody has.")
+    member_name: str | None
+    result: str = Field(description="What was done, in words for the reporter.")
+    component: ComponentNamed = Field(description="What it was when the order was made.")
 
 
 AnyOfStates = Annotated[tuple[State, ...], Query(alias="state", description="Any of these; without it, all.")]
@@ -125,6 +142,28 @@ async def show(order_id: UUID, tenant: OfStreet, request: Request, db: DatabaseD
     return shown
 
 
+@router.get("/v1/components/{code:path}/orders")
+async def orders_of_component(
+    db: DatabaseDep,
+    code: Annotated[str, Path(max_length=64)],
+    tenant: OfStreet,
+    after: Annotated[str | None, Query(description="`next` of the page before.", max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[OfComponent]:
+    """The orders whose reports named the component (部件), the newest first. The code need not be in the inventory."""
+    street = await street_or_404(db, tenant)
+    if not code.isprintable():
+        return Page(items=[], next=None, total=Total(count=0, more=False))
+    found = await list_tables.orders_of_component(db, tenant, code, decode_cursor(after), limit)
+    return Page(items=[_of_component(order, street) for order in found.rows], next=found.next, total=found.total)
+
+
+def _of_component(order: Order, street: Street) -> OfComponent:
+    names = {"made_at": made_at(order.order_id), "member_name": order.member_id and street.member_name(order.member_id)}
+    shown = {name: names.get(name, getattr(order, name, None)) for name in OfComponent.model_fields}
+    return OfComponent.model_validate(shown, from_attributes=True)
+
+
 def _units(street: Street, unit: str | None) -> list[str] | None:
     """The codes of the unit and of all below it; none for a unit that the street does not have."""
     if unit is None:
@@ -144,6 +183,10 @@ CSV_COLUMNS = (
     "longitude",
     "latitude",
     "map_link",
+    "component",
+    "component_kind",
+    "component_kind_name",
+    "component_name",
     "org_id",
     "org_name",
     "member_id",
@@ -160,7 +203,7 @@ CSV_COLUMNS = (
 
 def _csv_line(row: Record, street: Street, template: str) -> list[object]:
     """Times as the street reads them."""
-    place = Place.model_validate(row.place)
+    place, component = Place.model_validate(row.place), row.component or {}
     point = place.point
     named = {
         "unit_name": street.units[row.unit].name,
@@ -168,6 +211,10 @@ def _csv_line(row: Record, street: Street, template: str) -> list[object]:
         "longitude": point and point.longitude,
         "latitude": point and point.latitude,
         "map_link": place.map_link(template),
+        "component": component.get("code"),
+        "component_kind": component.get("kind"),
+        "component_kind_name": component.get("kind_name"),
+        "component_name": component.get("name"),
         "org_name": street.org_name(row.org_id, row.unit),
         "member_name": row.member_id and street.member_name(row.member_id),
     }

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from libs.chassis.db.columns import select
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import first_id, made_at
 from libs.chassis.pages import Slice, counter, slice_page
 from libs.contracts.values import Level, Place, RequestKind
 from services.dispatch.orders.domain.order import Order, State
-from services.dispatch.orders.tables import order_of
+from services.dispatch.orders.tables import OrderRow, order_of
 from services.dispatch.routing.domain import RoutingRequest
 
 _AND = """
@@ -54,6 +55,20 @@ _MOST_OF_MEMBER = _OF_MEMBER.format(wanted=_AND, order="ORDER BY order_id LIMIT 
 COUNT_OF_STREET = text(f"SELECT count(*) FROM (SELECT 1 {_MOST_OF_STREET} LIMIT :most) AS counted")
 COUNT_OF_MEMBER = text(f"SELECT count(*) FROM (SELECT 1 {_MOST_OF_MEMBER} LIMIT :most) AS counted")
 EXPORT = text("SELECT *" + _OF_STREET.format(wanted=_AND, order="") + "ORDER BY order_id")
+OF_COMPONENT = select(
+    OrderRow,
+    """
+    WHERE tenant = :tenant AND component ->> 'code' = :code
+        AND (CAST(:after AS uuid) IS NULL OR order_id < :after)
+    ORDER BY order_id DESC LIMIT :limit
+    """,
+)
+COUNT_OF_COMPONENT = text(
+    """
+    SELECT count(*) FROM (
+        SELECT 1 FROM orders WHERE tenant = :tenant AND component ->> 'code' = :code LIMIT :most) AS counted
+    """
+)
 ENDED_BY_LEVEL = text(
     """
     SELECT level, count(*) AS orders FROM orders
@@ -92,6 +107,14 @@ async def list_orders(db: Database, wanted: Wanted, after: UUID | None, limit: i
     page = {**asked, "after": after or UUID(int=0), "limit": limit + 1}
     rows = [order_of(row) for row in await db.rows(OF_MEMBER if of_member else OF_STREET, page)]
     count = counter(db, COUNT_OF_MEMBER if of_member else COUNT_OF_STREET, asked) if after is None else None
+    return await slice_page(rows, limit, "order_id", count)
+
+
+async def orders_of_component(db: Database, tenant: str, code: str, after: UUID | None, limit: int) -> Slice[Order]:
+    """A page of the orders whose reports named the component, the newest first."""
+    asked = {"tenant": tenant, "code": code}
+    rows = [order_of(row) for row in await db.rows(OF_COMPONENT, {**asked, "after": after, "limit": limit + 1})]
+    count = counter(db, COUNT_OF_COMPONENT, asked) if after is None else None
     return await slice_page(rows, limit, "order_id", count)
 
 

@@ -50,6 +50,19 @@ class HelpView(BaseModel):
     note: str
 
 
+class ComponentNamed(BaseModel):
+    """The component that the report names, as it was when the order was made."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    kind: str | None = Field(description="A category; null: the code was not in the inventory.")
+    kind_name: str | None
+    name: str | None
+    org_id: str | None = Field(description="Who looked after it.")
+    org_name: str | None
+
+
 class OrderView(BaseModel):
     """An order as staff see it."""
 
@@ -60,6 +73,7 @@ class OrderView(BaseModel):
     category_name: str
     summary: str
     place: Place
+    component: ComponentNamed | None
     state: State
     unit: str
     level: Level

@@ -17,6 +17,7 @@ from libs.chassis.db.database import Database, Record
 from libs.contracts.reasons import Reason
 from libs.contracts.values import Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
+from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.help import Help
 from services.dispatch.orders.domain.order import Order, State
 from services.dispatch.table import DispatchTable
@@ -71,6 +72,7 @@ class OrderRow(DispatchTable, table=True):
     appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
     corrections: int = Field(sa_column=Column(SmallInteger, nullable=False))
     result: str = text_column()
+    component: dict[str, Any] | None = json_column(nullable=True)
     asked: int = Field(sa_column=Column(SmallInteger, nullable=False))
     answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
     paused_at: datetime | None = time_column(nullable=True)
@@ -126,7 +128,9 @@ def order_of(row: Record) -> Order:
     values["helpers"] = _HELPERS.validate_python(values["helpers"])
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
     values |= {name: of(values[name]) for name, of in typed.items()}
-    return Order(**{**values, "clocks": clocks, "place": Place.model_validate(values["place"])})
+    component = values["component"] and Named(**values["component"])
+    place = Place.model_validate(values["place"])
+    return Order(**{**values, "clocks": clocks, "place": place, "component": component})
 
 
 _BY_ID = "WHERE order_id = ANY(CAST(:ids AS uuid[])) ORDER BY order_id"

@@ -26,8 +26,8 @@ _WANTED = """
         {order}) found
 """
 _LINE = """
-    SELECT case_id, case_no, found.state, request_kind, category, category_name, place_name, reported_at, handle_by,
-        reopened_times, changed_at, followers, text
+    SELECT case_id, case_no, found.state, request_kind, category, category_name, place_name, component, reported_at,
+        handle_by, reopened_times, changed_at, followers, text
 """
 _NEWEST = "case_id DESC NULLS LAST"
 _OLDEST = "case_id NULLS FIRST"

@@ -25,6 +25,7 @@ CSV_COLUMNS = (
     "category",
     "category_name",
     "place_name",
+    "component",
     "reported_at",
     "handle_by",
     "reopened_times",
@@ -45,6 +46,7 @@ class CaseLine(BaseModel):
     category: str
     category_name: str
     place_name: str | None
+    component: str | None = Field(description="The code by which the report named it.")
     reported_at: datetime
     handle_by: datetime | None
     reopened_times: int

@@ -54,6 +54,7 @@ async def _show(url: str, tenant: str, case_no: str) -> None:
     about.add_row("category", f"{case.category} {case.category_name} ({case.category_name_en or ''})")
     about.add_row("kind", case.request_kind)
     about.add_row("place", _plain(case.place_name or f"{case.longitude}, {case.latitude}"))
+    about.add_row("component", _plain(case.component or ""))
     about.add_row("text", _plain(case.text))
     about.add_row("reported at", _at(case.reported_at))
     about.add_row("handle by", _at(case.handle_by))

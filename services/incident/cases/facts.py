@@ -1,4 +1,4 @@
-"""What every fact about a case says, and what an order takes over from it."""
+"""What every fact about a case says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from libs.contracts.incident import CaseRegistered, CaseRejected, CaseVoided, EndReason
 from libs.contracts.message import Event
 from services.incident.cases.domain.case import Standing, State
-from services.incident.cases.domain.redaction import public_place, redact, summarise
+from services.incident.cases.domain.redaction import redact
 from services.incident.cases.tables import LockedCase
 
 
@@ -23,28 +23,13 @@ def about(case: LockedCase, at: datetime) -> dict[str, Any]:
     }
 
 
-def content(case: LockedCase) -> dict[str, Any]:
-    """What an order takes over from the case."""
-    said = case.content
-    return {
-        "category": said.category,
-        "category_name": said.category_name,
-        "request_kind": said.request_kind,
-        "place": public_place(said.place),
-        "summary": summarise(said.text),
-        "reported_by_member": said.reported_by_member,
-        "appointment": said.appointment,
-        "documents": said.documents,
-    }
-
-
 def of_decision(
     case: LockedCase, before: Standing, now: Standing, reason: EndReason | None, note: str | None, at: datetime
 ) -> Event:
     """Registered; rejected or voided, where there is a reason."""
     verify_asked = before.state is State.VERIFYING
     if reason is None:
-        return CaseRegistered(**about(case, at), **content(case), verify_asked=verify_asked)
+        return CaseRegistered(**about(case, at), **case.content.told(), verify_asked=verify_asked)
     said: dict[str, Any] = {
         **about(case, at),
         "category_name": case.content.category_name,

@@ -13,8 +13,7 @@ from sqlmodel import Field
 
 from libs.chassis.db.columns import bytes_column, columns_of, json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
-from libs.contracts.values import Place, Point, RequestKind
-from services.incident.cases.domain.case import Closing, MoveStamp, Promise, Standing, State, window
+from services.incident.cases.domain.case import Closing, MoveStamp, Promise, Standing, State
 from services.incident.cases.domain.content import Content
 from services.incident.cases.domain.history import Entry, Head
 from services.incident.table import IncidentTable
@@ -39,6 +38,7 @@ class Case(IncidentTable, table=True):
     longitude: float | None = Field(default=None, sa_column=Column(Float(53)))
     latitude: float | None = Field(default=None, sa_column=Column(Float(53)))
     place_name: str | None = None
+    component: str | None = None
     reporter_id: UUID | None = None
     reported_by_member: str | None = None
     reported_at: datetime = time_column()
@@ -114,7 +114,7 @@ TIMELINE = text(
 )
 _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
-        reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
+        component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, result, promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
         corrections, followers,
@@ -230,23 +230,12 @@ def _locked(row: Record) -> LockedCase:
         parent=row["parent"],
         settled_at=row["settled_at"],
     )
-    point = Point(longitude=row["longitude"], latitude=row["latitude"]) if row["longitude"] is not None else None
-    content = Content(
-        category=row["category"],
-        category_name=row["category_name"],
-        request_kind=RequestKind(row["request_kind"]),
-        text=row["text"],
-        place=Place(point=point, name=row["place_name"]),
-        reported_by_member=row["reported_by_member"],
-        appointment=window(row["appointment_starts_at"], row["appointment_ends_at"]),
-        documents=tuple(row["documents"]),
-    )
     return LockedCase(
         tenant=row["tenant"],
         case_id=row["case_id"],
         case_no=row["case_no"],
         reporter_id=row["reporter_id"],
-        content=content,
+        content=Content.from_columns(row),
         appointment_changes=row["appointment_changes"],
         corrections=row["corrections"],
         followers=row["followers"],

@@ -1,1 +1,1 @@
-"""Corrects what a case says: category, kind, place, words, which member reported it; keeps what it said."""
+"""Corrects what a case says: category, kind, place, component, words, which member reported it; keeps what it said."""

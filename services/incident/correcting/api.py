@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from libs.chassis.http import CommandsDep, LanguageDep
 from libs.contracts.incident import Corrected, Text
 from libs.contracts.message import CategoryCode, MemberId
-from libs.contracts.values import Place, RequestKind
+from libs.contracts.values import ComponentCode, Place, RequestKind
 from libs.sentences import Unfit
 from services.incident.cases.domain.case import State
 from services.incident.cases.requests import CASE_NO, ByMember, CaseNo, OneOfMany, Reason, one_of_many
 from services.incident.correcting.domain import CorrectCase
 
 router = APIRouter(tags=["staff"])
+
+MAY_BE_NONE = frozenset({Corrected.COMPONENT, Corrected.REPORTED_BY_MEMBER})
 
 WithoutNul = Annotated[Text, Field(pattern=r"^[^\x00]*$")]
 
@@ -41,14 +43,15 @@ class _Correcting(ByMember):
         return [what.value for what in Corrected if what.value in cls.model_fields]
 
     def right(self) -> dict[Corrected, Any]:
-        """Only who reported may become nobody."""
+        """Only the component and who reported may become none."""
         named = {what: getattr(self, what) for what in Corrected if what in self.model_fields_set}
-        return {what: v for what, v in named.items() if v is not None or what is Corrected.REPORTED_BY_MEMBER}
+        return {what: v for what, v in named.items() if v is not None or what in MAY_BE_NONE}
 
 
 class Correction(_Correcting):
     text: WithoutNul | None = None
     place: Place | None = Field(None, description="All of it: a point, a name, or both.")
+    component: ComponentCode | None = Field(None, description="null: it is none that the street keeps.")
 
 
 class CorrectingMany(_Correcting):

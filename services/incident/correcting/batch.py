@@ -30,7 +30,7 @@ def record(
     batch.append_entry(case, after.standing, new_id(), "corrected", now, details)
     fact = CaseCorrected(
         **facts.about(corrected, now),
-        **facts.content(corrected),
+        **corrected.content.told(),
         corrected=after.corrected,
         corrections=corrected.corrections,
         by_member=by_member,

@@ -51,17 +51,32 @@ class Correction:
     move: Move
 
 
+SEVERAL: Mapping[Corrected, tuple[str, ...]] = {
+    Corrected.CATEGORY: ("category", "category_name"),
+    Corrected.PLACE: ("longitude", "latitude", "place_name"),
+}
+"""What is kept in several columns, or shown by them."""
+NOWHERE = Sentence(
+    "部件是本案件唯一的地点：去掉 component 时要同时写明 place",
+    "the component is the only place of this case: whoever takes it away names a place as well",
+)
+
+
 def correct(case: Standing, content: Content, right: Right, category_name: str) -> Correction | Impossible | Sentence:
     """The case after the correction, or why not; `category_name` is that of the category which is right.
 
     Words may be corrected at any time. The rest decides who does the work, by when and for how many points, and may
-    until the work is handed in.
+    until the work is handed in. A case that is nowhere but at its component is at the one that is right from now on.
     """
     corrected = tuple(what for what in Corrected if what in right and right[what] != getattr(content, what))
     move = Move.REWORD if set(corrected) <= {Corrected.TEXT} else Move.CORRECT
     if not corrected:
         return Correction(case, content, (), move)
     after = replace(content, **{what.value: right[what] for what in corrected}, category_name=category_name)
+    if content.is_at_its_component and Corrected.COMPONENT in corrected and Corrected.PLACE not in right:
+        if after.component is None:
+            return NOWHERE
+        return correct(case, content, {**right, Corrected.PLACE: Place(name=after.component)}, category_name)
     if after.request_kind not in WITH_APPOINTMENT and (content.appointment or content.documents):
         kind = after.request_kind
         return Sentence(
@@ -74,13 +89,5 @@ def correct(case: Standing, content: Content, right: Right, category_name: str) 
 
 def recorded(content: Content, corrected: tuple[Corrected, ...]) -> dict[str, Any]:
     """What a case says of these, as its timeline keeps it and as staff read it."""
-    said = {what.value: getattr(content, what) for what in corrected}
-    place = said.pop("place", None)
-    if isinstance(place, Place):
-        point = place.point
-        said |= {
-            "longitude": point.longitude if point else None,
-            "latitude": point.latitude if point else None,
-            "place_name": place.name,
-        }
-    return said | ({"category_name": content.category_name} if "category" in said else {})
+    names = {name for what in corrected for name in SEVERAL.get(what, (what.value,))}
+    return {name: value for name, value in content.columns().items() if name in names}

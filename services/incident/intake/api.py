@@ -10,15 +10,14 @@ from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Body, CommandClient, RefusedRequest
-from libs.contracts.incident import Receipt, ReportCase, Text
-from libs.contracts.message import CategoryCode, MemberId, Tenant
-from libs.contracts.values import Appointment, Documents, Place, RequestKind
+from libs.contracts.incident import Receipt, ReportCase, Reported
+from libs.contracts.message import Tenant
 from libs.sentences import Sentence
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.cases.requests import Contact, fit_key, sealer_for
@@ -27,7 +26,7 @@ from services.incident.intake.domain import TakeReport
 router = APIRouter()
 
 
-class Report(Body):
+class Report(Body, Reported):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
@@ -44,14 +43,7 @@ class Report(Body):
     )
 
     tenant: Tenant
-    category: CategoryCode
-    text: Text
-    place: Place
-    request_kind: RequestKind = RequestKind.SNAPSHOT
     contact: Contact | None = None
-    reported_by_member: MemberId | None = None
-    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
-    documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
 
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -89,15 +81,9 @@ async def report(
         occurred_at=state.clock.now(),
         sender=wangge_sender,
         key=key,
-        category=body.category,
-        text=body.text,
-        place=body.place,
-        request_kind=body.request_kind,
         reporter_id=new_id() if sealed else None,
         sealed_contact=sealed,
-        reported_by_member=body.reported_by_member,
-        appointment=body.appointment,
-        documents=body.documents,
+        **{name: getattr(body, name) for name in Reported.model_fields},
     )
     receipt: Receipt = await CommandClient(request).send(TakeReport(wish, code))
     return receipt

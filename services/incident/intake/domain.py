@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from libs.contracts.incident import ReportCase
-from libs.contracts.values import Appointment
+from libs.contracts.incident import ReportCase, Reported
+from libs.contracts.values import Appointment, Place
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
+from services.incident.cases.domain.redaction import is_contact
 from services.incident.cases.domain.refusals import Refusal, category_not_in_use, no_nul
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,26 +38,23 @@ def scope_of(report: ReportCase) -> Scope:
 
 
 def fingerprint(report: ReportCase) -> bytes:
-    """SHA-256 of what is reported. The contact has no part in it: even its hash could be guessed."""
-    point = report.place.point
-    parts = [
-        report.category,
-        report.request_kind,
-        report.text,
-        report.place.name,
-        (point.longitude, point.latitude) if point else None,
-        report.reported_by_member,
-        _instants(report.appointment),
-        report.documents,
-    ]
-    return sha256(json.dumps(parts).encode()).digest()
+    """SHA-256 of what is reported. The contact has no part in it: even its hash could be guessed.
+
+    What is left out has no part in it, either, so that a report is known again when reports have more fields.
+    """
+    said = {name: getattr(report, name) for name in Reported.model_fields}
+    said = {name: value for name, value in said.items() if value is not None and value != ()}
+    return sha256(json.dumps(said, default=_plain, sort_keys=True).encode()).digest()
 
 
-def _instants(appointment: Appointment | None) -> list[int] | None:
-    """The same in every offset, and of any year."""
-    if appointment is None:
-        return None
-    return [(at - _EPOCH) // _MICROSECOND for at in (appointment.starts_at, appointment.ends_at)]
+def _plain(value: Any) -> list[Any]:
+    """An appointment is the same in every offset, and may be of any year."""
+    match value:
+        case Place(point=point, name=name):
+            return [name, (point.longitude, point.latitude) if point else None]
+        case Appointment(starts_at=starts_at, ends_at=ends_at):
+            return [(at - _EPOCH) // _MICROSECOND for at in (starts_at, ends_at)]
+    raise TypeError(value)
 
 
 def case_numbers(now: datetime, numbers: list[int]) -> list[str]:
@@ -66,9 +65,21 @@ def case_numbers(now: datetime, numbers: list[int]) -> list[str]:
 
 def unstorable(report: ReportCase) -> Refusal | None:
     """Text that no database column can hold."""
-    if "\0" in report.text or "\0" in (report.place.name or ""):
+    if "\0" in report.text or "\0" in (report.where.name or ""):
         return Refusal("Invalid text", no_nul("text, place.name"))
     return None
+
+
+def unfit_component(report: ReportCase) -> Refusal | None:
+    """The code goes on to others as it is: it must not be somebody's number."""
+    return Refusal("Invalid component", NO_CODE) if report.component and is_contact(report.component) else None
+
+
+NO_CODE = Sentence(
+    "component：像是电话、证件号码或地址，请写部件的编码，如 LH-LD-000123。",
+    "component: it looks like a phone or identity number or an address. It is the code of a component, such as "
+    "LH-LD-000123.",
+)
 
 
 def unknown_category(report: ReportCase, *, street_known: bool) -> Refusal:

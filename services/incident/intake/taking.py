@@ -15,8 +15,8 @@ from services.incident.appointments.domain import unfit
 from services.incident.cases import tables as case_tables
 from services.incident.cases.domain import history
 from services.incident.cases.domain.case import State, begin
+from services.incident.cases.domain.content import Content
 from services.incident.cases.domain.history import Entry
-from services.incident.cases.domain.redaction import public_place, summarise
 from services.incident.cases.domain.refusals import Refusal
 from services.incident.categories import tables as category_tables
 from services.incident.categories.tables import Policy
@@ -27,6 +27,7 @@ from services.incident.intake.domain import (
     fingerprint,
     key_used,
     scope_of,
+    unfit_component,
     unknown_category,
     unstorable,
 )
@@ -88,23 +89,18 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
         "occurred_at": row["reported_at"],
         "case_id": receipt.case_id,
         "case_no": receipt.case_no,
-        "category": report.category,
-        "category_name": row["category_name"],
-        "request_kind": report.request_kind,
-        "place": public_place(report.place),
-        "summary": summarise(report.text),
-        "reported_by_member": report.reported_by_member,
+        "reporter_id": row["reporter_id"],
+        **Content.of(report, row["category_name"]).told(),
     }
     if row["state"] == State.VERIFYING:
         facts.append(VerifyAsked(**told))
     if row["state"] == State.REGISTERED:
-        errand = {"appointment": report.appointment, "documents": report.documents}
-        facts.append(CaseRegistered(**told, **errand, reporter_id=row["reporter_id"]))
+        facts.append(CaseRegistered(**told))
     return Done(receipt, facts)
 
 
 def _unfit(report: ReportCase, now: datetime) -> Refusal | None:
-    return unstorable(report) or unfit(report, now)
+    return unstorable(report) or unfit_component(report) or unfit(report, now)
 
 
 def _not_new(
@@ -128,7 +124,7 @@ def _refused(refusal: Refusal) -> Refused:
 
 
 def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Policy, now: datetime) -> dict[str, Any]:
-    point, stands = report.place.point, begin(policy.registration)
+    stands = begin(policy.registration)
     return {
         "tenant": report.tenant,
         "case_id": new_id(),
@@ -137,22 +133,12 @@ def _case_row(report: ReportCase, tracking_code: str, case_no: str, policy: Poli
         "sender": report.sender,
         "idempotency_key": report.key,
         "fingerprint": fingerprint(report),
-        "request_kind": report.request_kind.value,
-        "category": report.category,
-        "category_name": policy.name,
-        "text": report.text,
-        "longitude": point.longitude if point else None,
-        "latitude": point.latitude if point else None,
-        "place_name": report.place.name,
+        **Content.of(report, policy.name).columns(),
         # A contact needs somebody whose it is, also where the sender named nobody.
         "reporter_id": report.reporter_id or (new_id() if report.sealed_contact else None),
-        "reported_by_member": report.reported_by_member,
         "reported_at": now,
         "state": stands.state.value,
         "opened": stands.opened,
-        "appointment_starts_at": report.appointment.starts_at if report.appointment else None,
-        "appointment_ends_at": report.appointment.ends_at if report.appointment else None,
-        "documents": list(report.documents),
     }
 
 

@@ -130,7 +130,7 @@ def _fact_of_merging(case: LockedCase, before: Standing, now: Standing, into: Lo
 def _fact_of_unmerging(case: LockedCase, now: Standing, out_of: LockedCase, at: datetime) -> Event:
     return CaseUnmerged(
         **facts.about(case, at),
-        **facts.content(case),
+        **case.content.told(),
         from_case_id=out_of.case_id,
         from_case_no=out_of.case_no,
         opening=now.opening or 0,

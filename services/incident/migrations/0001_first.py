@@ -40,6 +40,7 @@ CREATE TABLE cases (
     longitude float8,
     latitude float8,
     place_name text,
+    component text CHECK (char_length(component) BETWEEN 1 AND 64),
     reporter_id uuid,
     reported_by_member text,
     reported_at timestamptz NOT NULL,

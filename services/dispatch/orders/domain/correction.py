@@ -39,16 +39,10 @@ def correct(
     """
     if corrections <= order.corrections:
         return Changed(order, ())
-    said = replace(
-        order,
-        category=case.category,
-        category_name=case.category_name,
-        summary=case.summary,
-        place=case.place,
-        request_kind=case.request_kind,
-        reported_by_member=case.reported_by_member,
-        corrections=corrections,
-    )
+    said = replace(order, **case.carried(), corrections=corrections)
+    if said.component != order.component:
+        named = said.component.explained() if said.component else ()
+        said = replace(said, because=(*order.because, Reason(Why.CORRECTED, {"reason": reason}), *named))
     if isinstance(move_to(order, Move.CORRECT), Refusal):
         return Changed(said, ())
     now = order.next_moment(now)

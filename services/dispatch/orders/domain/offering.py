@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
@@ -13,6 +13,7 @@ from libs.contracts.incident import CaseContent
 from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit, deadline, unpublished
+from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.appointment import claim_deadline, explained, handle_deadline
 from services.dispatch.orders.domain.helping import asked_for, told_asked
 from services.dispatch.orders.domain.order import Changed, Order, State, about
@@ -43,7 +44,7 @@ DESK_CLOCKS = Clocks(
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
-    """What an order takes over from its case."""
+    """What an order takes over from its case, each under the same name in both."""
 
     case_id: UUID
     case_no: str
@@ -57,22 +58,19 @@ class NewCase:
     appointment: Appointment | None = None
     documents: tuple[str, ...] = ()
     request_kind: RequestKind = RequestKind.SNAPSHOT
+    component: Named | None = None
 
     @classmethod
-    def of(cls, case: CaseContent, opening: int, appointment: Appointment | None) -> Self:
-        return cls(
-            case.case_id,
-            case.case_no,
-            case.category,
-            case.category_name,
-            case.summary,
-            case.reported_by_member,
-            case.place,
-            opening,
-            appointment,
-            case.documents,
-            case.request_kind,
-        )
+    def of(cls, case: CaseContent | Order, component: Named | None, **others: Any) -> Self:
+        """By a fact or an earlier order; `others`: what is not as it says."""
+        others["component"] = component
+        return cls(**{name: getattr(case, name) for name in _CARRIED if name not in others}, **others)
+
+    def carried(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _CARRIED if name != "appointment"}
+
+
+_CARRIED = tuple(field.name for field in fields(NewCase))
 
 
 def dispatch(
@@ -122,11 +120,7 @@ def make(
     order = Order(
         order_id=order_id,
         tenant=street.tenant,
-        case_id=case.case_id,
-        case_no=case.case_no,
-        category=case.category,
-        category_name=case.category_name,
-        summary=case.summary,
+        **case.carried(),
         state=State.OFFERED,
         unit=routed.unit.code,
         level=routed.unit.level,
@@ -137,8 +131,6 @@ def make(
         offers=0,
         lease_ends_at=None,
         given_back_by=(),
-        reported_by_member=case.reported_by_member,
-        place=case.place,
         evidence=row.evidence if row else "note",
         points=row.points if row else 0,
         claim_by=claim_by,
@@ -150,8 +142,8 @@ def make(
         spent=timedelta(0),
         handled_at=None,
         rework_count=0,
-        opening=case.opening,
         because=(
+            *(case.component.explained() if case.component else ()),
             *routed.because,
             *hearing.because,
             *explained(case.appointment),
@@ -159,8 +151,6 @@ def make(
         ),
         appointment_starts_at=case.appointment.starts_at if case.appointment else None,
         appointment_ends_at=case.appointment.ends_at if case.appointment else None,
-        documents=case.documents,
-        request_kind=case.request_kind,
         responsibility_version=row.version if row else None,
         skills=skills,
         helpers=asked_for(order_id, row.helpers if row else (), routed.unit.code, case.category_name, street),

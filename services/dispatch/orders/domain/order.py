@@ -15,6 +15,7 @@ from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind,
 from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clocks, Running
+from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.help import Help
 
 INSTANT = timedelta(microseconds=1)
@@ -182,6 +183,8 @@ class Order:
     """What was done, in words for the reporter: the member's, or those of who checked it."""
     helpers: tuple[Help, ...] = ()
     """Those who help (协办), with what each is asked to do: the check waits for all of them."""
+    component: Named | None = None
+    """As it was when the order was made, whatever becomes of it in the inventory."""
 
     @property
     def appointment(self) -> Appointment | None:

@@ -35,6 +35,14 @@ def redact(text: str) -> str:
     return _SPELT_NUMBER.sub(GONE, text)
 
 
+_MOBILE = re.compile(r"\+?(?:86)?1[3-9]\d{9}")
+
+
+def is_contact(code: str) -> bool:
+    """Whether a code, which may be a long number, is rather a mobile phone, an identity card or an address."""
+    return any(pattern.fullmatch(code) for pattern in (_MOBILE, _ID_NUMBER, _EMAIL, _OTHER_ADDRESS))
+
+
 def public_place(place: Place) -> Place:
     """A place's name is typed by whoever reports, and goes where the summary goes."""
     return place if place.name is None else place.model_copy(update={"name": redact(place.name)})
