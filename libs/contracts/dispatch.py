@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from pydantic import AwareDatetime, Field
 from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId, Value
 from libs.contracts.reasons import Explanation
 from libs.contracts.values import (
+    Answer,
     Appointment,
     Documents,
     Level,
@@ -333,6 +335,8 @@ class OrderHandled(OrderEvent, fact="handled"):
     on_time: bool
     documents_returned: Documents = ()
     result: str = Field("", description="What was done, in words for the reporter.")
+    answer: Answer | None = Field(None, description="To a proposal; why stands in `result`.")
+    planned_for: date | None = Field(None, description="Of a planned one: the day by which.")
 
 
 class HelpShare(Value):
@@ -364,6 +368,8 @@ class OrderChecked(OrderEvent, fact="checked"):
     in_kpis: bool = True
     note: str = Field("", description="Where the check failed: what is missing.")
     result: str = Field("", description="Where it passed: what was done, in words for the reporter.")
+    answer: Answer | None = Field(None, description="To a proposal; why stands in `result`.")
+    planned_for: date | None = Field(None, description="Of a planned one: the day by which.")
 
 
 class HelpCause(StrEnum):

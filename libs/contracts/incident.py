@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +11,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, fi
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
 from libs.contracts.values import (
+    Answer,
     Appointment,
     ComponentCode,
     Documents,
@@ -247,6 +249,18 @@ class CaseClosed(CaseEvent, fact="closed"):
     order_id: UUID
     reporter_id: UUID | None = None
     result: str = Field("", description="What was done, in words for the reporter, without anything like a contact.")
+    answer: Answer | None = Field(None, description="To a proposal; why stands in `result`.")
+    planned_for: date | None = Field(None, description="Of a planned one: the day by which.")
+
+
+class CaseCarriedOut(CaseEvent, fact="carried_out"):
+    """What was planned in answer to a proposal is done. The words are without anything like a contact."""
+
+    case_no: str
+    category_name: str
+    words: str
+    by_member: MemberId
+    reporter_id: UUID | None = None
 
 
 class CaseEvaluated(CaseEvent, fact="evaluated"):

@@ -21,6 +21,15 @@ class RequestKind(StrEnum):
     ERRAND = "errand"
     PATROL = "patrol"
     REFERRAL = "referral"
+    PROPOSAL = "proposal"
+
+
+class Answer(StrEnum):
+    """What an organisation says to a proposal: 采纳, 列入计划, 不采纳. Planned is not done."""
+
+    ACCEPTED = "accepted"
+    PLANNED = "planned"
+    DECLINED = "declined"
 
 
 HIDDEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")

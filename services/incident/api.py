@@ -11,6 +11,7 @@ from services.incident.duplicates import api as duplicates
 from services.incident.feedback import api as feedback
 from services.incident.following import api as following
 from services.incident.intake import api as intake
+from services.incident.meetings import api as meetings
 from services.incident.merging import api as merging
 from services.incident.notes import api as notes
 from services.incident.questions import api as questions
@@ -35,6 +36,7 @@ ROOMS = (
     questions,
     following,
     withdrawing,
+    meetings,
 )
 
 routes = [route for room in ROOMS for route in room.router.routes]

@@ -10,11 +10,13 @@ from services.incident.decisions import handlers as decisions
 from services.incident.feedback import handlers as feedback
 from services.incident.following import handlers as following
 from services.incident.intake import handlers as intake
+from services.incident.meetings import handlers as meetings
 from services.incident.merging import handlers as merging
 from services.incident.notes import handlers as notes
 from services.incident.progress import handlers as progress
 from services.incident.questions import handlers as questions
 from services.incident.street_evaluations import handlers as street_evaluations
+from services.incident.units import handlers as units
 from services.incident.withdrawing import handlers as withdrawing
 
 router = EventRouter("incident")
@@ -32,6 +34,8 @@ ROOMS = (
     questions,
     following,
     withdrawing,
+    meetings,
+    units,
 )
 for room in ROOMS:
     router.include(room.router)

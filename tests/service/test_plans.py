@@ -35,7 +35,7 @@ SMALL = {
     "routing_rules": "a few a street",
     "calendar_days": "days on which a street differs: a few a year",
     "working_hours": "two rows a street",
-    "units": "the grid tree: about 1 000 a street",
+    "units": "the grid tree: about 1 000 a street, in dispatch and as incident knows it",
     "responsibilities": "the responsibility list: some hundred rows a street, and what imports have changed of them",
     "responsibility_versions": "imports of the list: a few a year",
     "categories": "the responsibility list as incident knows it",

@@ -17,7 +17,7 @@ from libs.contracts import cloudevents
 from libs.contracts.incident import CaseEvaluated, Receipt
 from tests.support.four_services import TENANT, FourServices
 from tests.support.scripted_joint import help_each_other
-from tests.support.scripted_reporters import speak
+from tests.support.scripted_reporters import meet, speak
 from tests.support.stage import stamped
 
 AUTOMATIC, ACCEPTED, VERIFIED = "11004", "11010", "12006"
@@ -145,6 +145,9 @@ class Life(FourServices):
             assert receipt is not None
             await self.at_rest()
             await speak(self, receipt, DESK, f"life-{n}")
+        before: str | None = None
+        for n in range(6):
+            before = await meet(self, f"{TENANT}201", AUTOMATIC, DESK, f"life-meeting-{n}", before, self.claimed)
         silent = await self.report(ACCEPTED, 410)
         assert silent is not None
         question = {"by_member": DESK, "question": "哪一盏？"}

@@ -8,7 +8,7 @@ import pytest
 
 from libs.contracts.dispatch import CancelCause, EscalationCause, HelpCause
 from libs.contracts.incident import EndReason, Grade
-from libs.contracts.values import Level, Stage
+from libs.contracts.values import Answer, Level, Stage
 from services.notify.audience.domain import RULES, Follower, Reporter
 from services.notify.wording.domain import RenderedMessage, Template, Wording, say
 from services.notify.wording.rendering import WORDINGS, render, tracking_link, values
@@ -22,6 +22,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "why": HelpCause,
     "end_reason": EndReason,
     "grade": Grade,
+    "answer": Answer,
 }
 
 

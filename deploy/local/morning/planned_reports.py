@@ -14,7 +14,7 @@ from deploy.local.linghe.grid_map import GridUnit, Point, outer_edges
 from deploy.local.linghe.street import LINGHE, Street
 
 Via = Literal["http", "nats"]
-RequestKind = Literal["snapshot", "service_order", "errand", "patrol", "referral"]
+RequestKind = Literal["snapshot", "service_order", "errand", "patrol", "referral", "proposal"]
 Lies = Literal["inside", "near", "far", "named", "unknown_name"]
 Outcome = Literal[
     "handled",

@@ -24,6 +24,7 @@ from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.commands import CheckOrder, HandInOrder
 from services.dispatch.orders.domain.offering import ANYBODY
 from services.dispatch.orders.domain.order import Decision, Order
+from services.dispatch.orders.domain.proposal import Answered
 from services.dispatch.orders.domain.question import running_again
 from services.dispatch.routing.domain import RoutedTo, RoutingRequest, Unrouted, route_all
 from services.dispatch.street import tables as street_tables
@@ -130,7 +131,8 @@ async def hand_in_and_check(commands: Batch[HandInOrder | CheckOrder], db: Datab
 async def _hand_in(db: Database, batch: OrderBatch, commands: Sequence[HandInOrder], now: datetime) -> list[Answer]:
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         order = running_again(order, street, now)
-        return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned, c.result)
+        said = Answered(c.result, c.answer, c.planned_for)
+        return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned, said)
 
     return await inspecting.check_handed_in(db, batch.carry_out(commands, decide), batch.streets, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
 from libs.contracts.reasons import ReasonView
-from libs.contracts.values import Documents, Level, Place, Reach, WithoutHidden
+from libs.contracts.values import Answer, Documents, Level, Place, Reach, WithoutHidden
 from services.dispatch.orders.domain.commands import (
     AssignOrder,
     CheckOrder,
@@ -92,6 +92,8 @@ class OrderView(BaseModel):
     in_kpis: bool
     rework_count: int
     result: str = Field(description="What was done, in words for the reporter.")
+    answer: Answer | None = Field(description="To a proposal, whose `result` says why.")
+    planned_for: date | None
     opening: int
     because: list[ReasonView]
     appointment_starts_at: datetime | None
@@ -125,6 +127,8 @@ class HandInBody(ByMember):
     photos: Photos = Field([])
     documents_returned: Documents = Field((), description="Every document of the order: the resident has them again.")
     result: Result = Field("", description="What was done, in words that the reporter reads.", examples=["灯已换新"])
+    answer: Answer | None = Field(None, description="To a proposal (采纳, 列入计划, 不采纳), with why in `result`.")
+    planned_for: date | None = Field(None, description="Where it is planned: the day by which.")
 
 
 class GiveBackBody(ByMember):
@@ -180,8 +184,8 @@ async def start(order_id: UUID, body: StartBody, commands: CommandsDep) -> Order
 async def hand_in(order_id: UUID, body: HandInBody, commands: CommandsDep) -> OrderView:
     """处置反馈. It is done, and waits to be checked."""
     photos, returned = tuple(body.photos), body.documents_returned
-    said = HandInOrder(body.tenant, order_id, body.member_id, body.note, photos, returned, body.result)
-    return view(await commands.send(said))
+    done = (body.note, photos, returned, body.result, body.answer, body.planned_for)
+    return view(await commands.send(HandInOrder(body.tenant, order_id, body.member_id, *done)))
 
 
 @router.post("/v1/orders/{order_id}/give-back")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, Interval, SmallInteger, text
+from sqlalchemy import Column, Date, Interval, SmallInteger, text
 from sqlmodel import Field
 
 from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.reasons import Reason
-from libs.contracts.values import Level, Place, Reach, RequestKind
+from libs.contracts.values import Answer, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
 from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.help import Help
@@ -78,6 +78,8 @@ class OrderRow(DispatchTable, table=True):
     paused_at: datetime | None = time_column(nullable=True)
     told_overdue: datetime | None = time_column(nullable=True)
     helpers: list[dict[str, Any]] = json_column()
+    answer: str | None = text_column(nullable=True)
+    planned_for: date | None = Field(default=None, sa_column=Column(Date))
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()
@@ -128,6 +130,7 @@ def order_of(row: Record) -> Order:
     values["helpers"] = _HELPERS.validate_python(values["helpers"])
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
     values |= {name: of(values[name]) for name, of in typed.items()}
+    values["answer"] = Answer(values["answer"]) if values["answer"] else None
     component = values["component"] and Named(**values["component"])
     place = Place.model_validate(values["place"])
     return Order(**{**values, "clocks": clocks, "place": place, "component": component})

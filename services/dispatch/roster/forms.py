@@ -101,6 +101,7 @@ REQUEST_KINDS: Mapping[str, str] = {
     RequestKind.ERRAND: "代办",
     RequestKind.PATROL: "巡查发现",
     RequestKind.REFERRAL: "转办",
+    RequestKind.PROPOSAL: "建议",
 }
 
 UNITS = Form(

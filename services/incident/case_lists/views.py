@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.chassis.db.database import Record
-from libs.contracts.values import Appointment, RequestKind
+from libs.contracts.values import Answer, Appointment, RequestKind
 from libs.street_time import local_minutes
 from services.incident.cases.domain.case import State, window
 from services.incident.cases.domain.history import Entry, standing_at
@@ -74,6 +74,10 @@ class StaffView(CaseLine):
     reported_by_member: str | None
     closed_at: datetime | None
     result: str = Field(description="What was done, as the reporter reads it.")
+    answer: Answer | None = Field(description="To a proposal; why stands in `result`.")
+    planned_for: date | None
+    carried_out_at: datetime | None = Field(description="Since then it is done as it was planned.")
+    meeting_id: UUID | None = Field(description="The meeting at which it was raised.")
     merged_into: str | None = Field(description="The case that survives, where this one was merged.")
     parent: str | None
     appointment: Appointment | None
@@ -114,6 +118,9 @@ def staff_view_at(case: Record, timeline: Sequence[Entry], as_of: datetime) -> S
         "handle_by": stood.promise.handle_by if stood.promise else None,
         "closed_at": stood.closing.at if stood.closing else None,
         "result": stood.closing.result if stood.closing else "",
+        "answer": stood.closing.answer if stood.closing else None,
+        "planned_for": stood.closing.planned_for if stood.closing else None,
+        "carried_out_at": stood.carried_out_at,
         "reopened_times": stood.reopened_times,
         "merged_into": stood.merged_into,
         "parent": stood.parent,

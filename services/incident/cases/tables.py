@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Float, SmallInteger, text
+from sqlalchemy import Column, Date, Float, SmallInteger, text
 from sqlmodel import Field
 
 from libs.chassis.db.columns import bytes_column, columns_of, json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
+from libs.contracts.values import Answer
 from services.incident.cases.domain.case import Closing, MoveStamp, Promise, Standing, State
 from services.incident.cases.domain.content import Content
 from services.incident.cases.domain.history import Entry, Head
@@ -50,6 +51,10 @@ class Case(IncidentTable, table=True):
     closed_by: UUID | None = None
     closed_order_id: UUID | None = None
     result: str = text_column()
+    answer: str | None = None
+    planned_for: date | None = Field(default=None, sa_column=Column(Date))
+    carried_out_at: datetime | None = time_column(nullable=True)
+    meeting_id: UUID | None = None
     promised_at: datetime | None = time_column(nullable=True)
     handle_by: datetime | None = time_column(nullable=True)
     reopened_times: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
@@ -115,7 +120,8 @@ TIMELINE = text(
 _LOCKED = """
     SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
         component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
-        closed_at, closed_by, closed_order_id, result, promised_at, handle_by, reopened_times, opened, merged_into,
+        closed_at, closed_by, closed_order_id, result, answer, planned_for, carried_out_at,
+        promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
         corrections, followers,
         timeline_length, timeline_hash, changed_at
@@ -192,6 +198,9 @@ async def move(db: Database, cases: Sequence[tuple[LockedCase, Standing, Head]])
             "closed_by": now.closing.by if now.closing else None,
             "closed_order_id": now.closing.order_id if now.closing else None,
             "result": now.closing.result if now.closing else "",
+            "answer": now.closing.answer if now.closing else None,
+            "planned_for": now.closing.planned_for if now.closing else None,
+            "carried_out_at": now.carried_out_at,
             "promised_at": now.promise.at if now.promise else None,
             "handle_by": now.promise.handle_by if now.promise else None,
             "reopened_times": now.reopened_times,
@@ -216,19 +225,25 @@ async def append(db: Database, entries: Sequence[tuple[Entry, bytes]]) -> None:
     await db.insert(TimelineEntry, [{**{f: getattr(e, f) for f in _ENTRY}, "hash": hash} for e, hash in entries])
 
 
+def _closing(row: Record) -> Closing:
+    answer = Answer(row["answer"]) if row["answer"] else None
+    return Closing(
+        row["closed_at"], row["closed_by"], row["closed_order_id"], row["result"], answer, row["planned_for"]
+    )
+
+
 def _locked(row: Record) -> LockedCase:
     standing = Standing(
         state=State(row["state"]),
         moved=MoveStamp(row["moved_at"], row["moved_rank"], row["moved_by"]) if row["moved_at"] else None,
-        closing=Closing(row["closed_at"], row["closed_by"], row["closed_order_id"], row["result"])
-        if row["closed_at"]
-        else None,
+        closing=_closing(row) if row["closed_at"] else None,
         promise=Promise(row["promised_at"], row["handle_by"]) if row["promised_at"] else None,
         reopened_times=row["reopened_times"],
         opened=row["opened"],
         merged_into=row["merged_into"],
         parent=row["parent"],
         settled_at=row["settled_at"],
+        carried_out_at=row["carried_out_at"],
     )
     return LockedCase(
         tenant=row["tenant"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
@@ -40,8 +42,13 @@ class NotTaken(Exception):
     """A report was neither new nor known: its tracking code is another's. Sent again, it gets a new one."""
 
 
-async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[Answer]:
-    """One answer for each report. Of several with the same key the first is stored, and its receipt answers all."""
+async def take(
+    reports: Sequence[Coded], now: datetime, db: Database, meetings: Mapping[Scope, UUID] = MappingProxyType({})
+) -> list[Answer]:
+    """One answer for each report. Of several with the same key the first is stored, and its receipt answers all.
+
+    `meetings`: at which of them a report was raised.
+    """
     policies = await category_tables.policies(db, ((r.tenant, r.category) for r, _ in reports))
     first: dict[Scope, Coded] = {}
     for report, code in reports:
@@ -50,7 +57,10 @@ async def take(reports: Sequence[Coded], now: datetime, db: Database) -> list[An
     numbers = case_numbers(now, await tables.next_numbers(db, len(first)))
     # Sorted, so that two groups with the same keys wait for one another instead of for ever.
     rows = {
-        key: _case_row(*first[key], number, policies[first[key][0].tenant, first[key][0].category], now)
+        key: {
+            **_case_row(*first[key], number, policies[first[key][0].tenant, first[key][0].category], now),
+            "meeting_id": meetings.get(key),
+        }
         for key, number in zip(sorted(first), numbers, strict=True)
     }
     entries = {row["case_id"]: _begin(row) for row in rows.values()}
@@ -146,6 +156,8 @@ def _begin(row: dict[str, Any]) -> list[tuple[Entry, bytes]]:
     """The first entries of the timeline with their hashes; the row is told where it ends."""
     tenant, case_id, at = row["tenant"], row["case_id"], row["reported_at"]
     details = {"sender": row["sender"], "state": row["state"]}
+    if row["meeting_id"] is not None:
+        details["meeting_id"] = str(row["meeting_id"])
     entry, head = history.append(history.no_entries(at), tenant, case_id, case_id, "reported", at, at, details)
     entries = [(entry, head.hash)]
     if row["state"] == State.REGISTERED:

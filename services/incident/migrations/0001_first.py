@@ -33,7 +33,7 @@ CREATE TABLE cases (
     idempotency_key text NOT NULL,
     fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
     request_kind text NOT NULL
-        CHECK (request_kind IN ('snapshot', 'service_order', 'errand', 'patrol', 'referral')),
+        CHECK (request_kind IN ('snapshot', 'service_order', 'errand', 'patrol', 'referral', 'proposal')),
     category text NOT NULL,
     category_name text NOT NULL,
     text text NOT NULL CHECK (text <> ''),
@@ -54,6 +54,10 @@ CREATE TABLE cases (
     closed_by uuid,
     closed_order_id uuid,
     result text NOT NULL DEFAULT '',
+    answer text CHECK (answer IN ('accepted', 'planned', 'declined')),
+    planned_for date,
+    carried_out_at timestamptz,
+    meeting_id uuid,
     promised_at timestamptz,
     handle_by timestamptz,
     reopened_times smallint NOT NULL DEFAULT 0 CHECK (reopened_times BETWEEN 0 AND 2),
@@ -84,12 +88,20 @@ CREATE TABLE cases (
     CHECK (state <> 'closed' OR closed_at IS NOT NULL),
     CHECK (reopened_times = 0 OR closed_at IS NOT NULL),
     CHECK ((state = 'merged') = (merged_into IS NOT NULL)),
-    CHECK (settled_at IS NULL OR state = 'closed')
+    CHECK (settled_at IS NULL OR state = 'closed'),
+    CHECK (answer IS NULL OR closed_at IS NOT NULL),
+    CHECK (coalesce(answer = 'planned', false) = (planned_for IS NOT NULL)),
+    CHECK (carried_out_at IS NULL OR state = 'closed')
 );
 CREATE INDEX cases_state ON cases (tenant, state, case_id DESC NULLS LAST);
 CREATE INDEX cases_under_way ON cases (tenant, category, reported_at)
     WHERE state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved');
 CREATE INDEX cases_merged_into ON cases (tenant, merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX cases_on_agenda ON cases (tenant, case_id)
+    WHERE request_kind = 'proposal' AND carried_out_at IS NULL AND (
+        state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved')
+        OR state = 'closed' AND answer = 'planned');
+CREATE INDEX cases_of_meeting ON cases (tenant, meeting_id) WHERE meeting_id IS NOT NULL;
 CREATE INDEX cases_parent ON cases (tenant, parent) WHERE parent IS NOT NULL;
 
 CREATE TABLE timeline (
@@ -131,6 +143,47 @@ CREATE TABLE questions (
     PRIMARY KEY (tenant, case_id, number)
 );
 CREATE UNIQUE INDEX questions_open ON questions (tenant, case_id) WHERE ended_at IS NULL;
+
+CREATE TABLE units (
+    tenant text,
+    code text,
+    parent text,
+    name text NOT NULL,
+    active boolean NOT NULL,
+    changed_at timestamptz NOT NULL,
+    changed_by uuid NOT NULL,
+    PRIMARY KEY (tenant, code)
+);
+
+CREATE TABLE meetings (
+    tenant text,
+    meeting_id uuid,
+    sender text NOT NULL,
+    idempotency_key text NOT NULL,
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
+    kind text NOT NULL CHECK (kind IN ('residents_speak', 'heart_to_heart', 'council')),
+    unit text NOT NULL,
+    held_at timestamptz NOT NULL,
+    longitude float8,
+    latitude float8,
+    place_name text,
+    by_member text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, meeting_id),
+    UNIQUE (tenant, sender, idempotency_key),
+    CHECK ((longitude IS NULL) = (latitude IS NULL)),
+    CHECK (longitude IS NOT NULL OR place_name IS NOT NULL)
+);
+CREATE INDEX meetings_of_unit ON meetings (tenant, unit, meeting_id DESC);
+
+CREATE TABLE standing_matters (
+    tenant text,
+    case_id uuid,
+    meeting_id uuid,
+    words text NOT NULL CHECK (length(words) BETWEEN 1 AND 2000),
+    PRIMARY KEY (tenant, case_id, meeting_id)
+);
+CREATE INDEX standing_matters_of_meeting ON standing_matters (tenant, meeting_id);
 
 CREATE TABLE evaluations (
     tenant text,

@@ -54,4 +54,6 @@ def _facts_of_order(case: LockedCase, before: Standing, now: Standing, fact: Ord
     said = {**facts.about(case, fact.occurred_at), "order_id": fact.order_id}
     if now.state is State.RESOLVED:
         return [CaseResolved(**said)]
-    return [CaseClosed(**said, result=now.closing.result if now.closing else "")]
+    assert now.closing is not None
+    said |= {name: getattr(now.closing, name) for name in ("result", "answer", "planned_for")}
+    return [CaseClosed(**said)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -12,13 +12,13 @@ from pydantic import BaseModel, Field
 from libs.chassis.db.database import Database, Record
 from libs.chassis.http import DatabaseDep, not_found
 from libs.contracts.incident import EndReason
-from libs.contracts.values import Appointment
+from libs.contracts.values import Answer, Appointment
 from services.incident.cases import tables as case_tables
 from services.incident.cases.domain.case import TRANSITIONS, Move, State, window
 from services.incident.cases.domain.history import Entry
 from services.incident.cases.domain.redaction import redact
 from services.incident.cases.domain.refusals import NO_SUCH_CODE
-from services.incident.cases.domain.words import REASON_WORDS, STATE_WORDS, STEP_WORDS, in_order
+from services.incident.cases.domain.words import ANSWER_WORDS, REASON_WORDS, STATE_WORDS, STEP_WORDS, in_order
 from services.incident.cases.requests import InWords, IssuedCode, case_or_404
 from services.incident.feedback import tables as feedback_tables
 from services.incident.feedback.domain import FEEDBACK_DAYS
@@ -50,6 +50,15 @@ class OpenQuestion(BaseModel):
     answer_by: datetime
 
 
+class PublicAnswer(InWords):
+    """What was said to a proposal; why stands in `result`."""
+
+    answer: Answer
+    planned_for: date | None = Field(description="Of a planned one: the day by which.")
+    carried_out_at: datetime | None
+    carried_out: str | None = Field(description="What was done as it was planned.")
+
+
 class PublicView(BaseModel):
     case_no: str
     category: InWords
@@ -60,6 +69,7 @@ class PublicView(BaseModel):
     joined: bool = Field(description="It goes on together with other reports of the same matter.")
     following: bool = Field(False, description="You follow it; somebody else has reported it.")
     result: str | None = Field(description="What was done, when it is closed.")
+    answer: PublicAnswer | None = Field(description="To a proposal, when it is closed.")
     question: OpenQuestion | None = Field(description="What you are asked for, until when.")
     reported_at: datetime
     handle_by: datetime | None = Field(description="Until when it shall be done.")
@@ -124,6 +134,7 @@ def public_view(
         note=redact(ended["note"]) if ended.get("note") else None,
         joined=joined,
         result=(state is State.CLOSED and followed.result) or None,
+        answer=_answer(followed, timeline) if state is State.CLOSED and followed.answer else None,
         question=OpenQuestion(number=question.number, question=question.question, answer_by=question.answer_by)
         if question is not None and question.ended_at is None and TRANSITIONS.get(State(case.state), Move.ANSWER)
         else None,
@@ -143,4 +154,16 @@ def public_view(
             until=until,
             satisfied=evaluation.satisfied if evaluation else None,
         ),
+    )
+
+
+def _answer(case: Record, timeline: Sequence[Entry]) -> PublicAnswer:
+    answer = Answer(case.answer)
+    done = [redact(entry.details["words"]) for entry in timeline if entry.step == "carried_out"]
+    return PublicAnswer(
+        **ANSWER_WORDS[answer],
+        answer=answer,
+        planned_for=case.planned_for,
+        carried_out_at=case.carried_out_at,
+        carried_out=done[-1] if case.carried_out_at else None,
     )

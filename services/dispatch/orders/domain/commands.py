@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
 from libs.contracts.dispatch import RaiseReason
+from libs.contracts.values import Answer
 
 
 class AboutOrder(Protocol):
@@ -43,6 +45,8 @@ class HandInOrder:
     photos: tuple[str, ...]
     documents_returned: tuple[str, ...] = ()
     result: str = ""
+    answer: Answer | None = None
+    planned_for: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

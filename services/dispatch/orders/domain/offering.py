@@ -131,7 +131,7 @@ def make(
         offers=0,
         lease_ends_at=None,
         given_back_by=(),
-        evidence=row.evidence if row else "note",
+        evidence="none" if case.request_kind is RequestKind.PROPOSAL else row.evidence if row else "note",
         points=row.points if row else 0,
         claim_by=claim_by,
         handle_by=handle_by,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from libs.contracts.message import Event
 from libs.contracts.reasons import Explanation
-from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind, Stage
+from libs.contracts.values import Answer, Appointment, Level, Place, Reach, RequestKind, Stage
 from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clocks, Running
@@ -185,6 +185,9 @@ class Order:
     """Those who help (协办), with what each is asked to do: the check waits for all of them."""
     component: Named | None = None
     """As it was when the order was made, whatever becomes of it in the inventory."""
+    answer: Answer | None = None
+    planned_for: date | None = None
+    """To a proposal, as it was handed in; why stands in `result`."""
 
     @property
     def appointment(self) -> Appointment | None:

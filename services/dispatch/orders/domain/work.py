@@ -24,6 +24,7 @@ from services.dispatch.orders.domain.helping import call_off, shares
 from services.dispatch.orders.domain.offering import candidates, choose, new_claim_by, offer
 from services.dispatch.orders.domain.order import (
     HELD,
+    MOVES,
     Changed,
     Decision,
     Move,
@@ -35,6 +36,7 @@ from services.dispatch.orders.domain.order import (
     not_yours,
     refuse,
 )
+from services.dispatch.orders.domain.proposal import NOTHING, Answered, unfit
 from services.dispatch.street.domain.authority import answers_for
 from services.dispatch.street.domain.street import Member, Street
 from services.dispatch.workload.domain import Workload
@@ -91,11 +93,11 @@ def hand_in(
     photos: int,
     now: datetime,
     returned: Collection[str] = (),
-    result: str = "",
+    said: Answered = NOTHING,
 ) -> Decision:
     """The member says it is done, with the evidence that the list asks for and with all papers given back.
 
-    `note` is for colleagues, `result` for the reporter.
+    `note` is for colleagues, `said` for the reporter: to a proposal an answer.
     """
     if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
         return Changed(order, ())
@@ -124,8 +126,19 @@ def hand_in(
             f"documents_returned 写了工单没有的材料：{'、'.join(strange)}",
             f"documents_returned names what the order does not have: {', '.join(strange)}",
         )
+    if (wrong := unfit(order.request_kind, said, now)) is not None:
+        return Refusal(wrong, MOVES.allowed(order.state))
     now = order.next_moment(now)
-    handled = order.begin(to, now, handled_at=now, result=result.strip(), paused_at=None, answered=order.asked)
+    handled = order.begin(
+        to,
+        now,
+        handled_at=now,
+        result=said.result.strip(),
+        answer=said.answer,
+        planned_for=said.planned_for,
+        paused_at=None,
+        answered=order.asked,
+    )
     fact = OrderHandled(
         **about(order, now),
         member_id=member.member_id,
@@ -134,6 +147,8 @@ def hand_in(
         on_time=now <= order.handle_by,
         documents_returned=order.documents,
         result=handled.result,
+        answer=handled.answer,
+        planned_for=handled.planned_for,
     )
     return Changed(handled, (fact,))
 
@@ -176,10 +191,12 @@ def check(
             "需要说明还缺什么，返工的成员才知道怎么做",
             "a note is needed: whoever has to do it again shall know what is missing",
         )
+    said = order.result if result is None else result.strip()
+    if passed and order.answer is not None and not said:
+        return refuse(order, "result 要向提出人说明理由", "result must say why, in words for whoever raised it")
     now = order.next_moment(now)
     assert order.member_id is not None
     assert order.handled_at is not None
-    said = order.result if result is None else result.strip()
     helped = shares(order, street)
     fact = OrderChecked(
         **about(order, now),
@@ -196,6 +213,8 @@ def check(
         in_kpis=order.in_kpis,
         note="" if passed else note.strip(),
         result=said if passed else "",
+        answer=order.answer if passed else None,
+        planned_for=order.planned_for if passed else None,
     )
     rework_count = order.rework_count + (not passed)
     return Changed(order.begin(to, now, rework_count=rework_count, result=said), (fact,))

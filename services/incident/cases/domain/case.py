@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from libs.contracts.dispatch import (
     OrderResumed,
 )
 from libs.contracts.message import OrderEvent
-from libs.contracts.values import Appointment, Registration
+from libs.contracts.values import Answer, Appointment, Registration
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.incident.cases.domain.redaction import redact
 
@@ -171,6 +171,9 @@ class Closing:
     order_id: UUID
     result: str = ""
     """What was done, in words for the reporter."""
+    answer: Answer | None = None
+    planned_for: date | None = None
+    """To a proposal; where it is planned, the day by which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ class Standing:
 
     `moved` is None until an order's fact moved it. `opened` counts how often it was given to dispatch. `merged_into`
     and `parent` are numbers of other cases. `settled_at`: the reporter's time to say something is over.
+    `carried_out_at`: what was planned for a proposal is done.
     """
 
     state: State
@@ -198,6 +202,7 @@ class Standing:
     merged_into: str | None = None
     parent: str | None = None
     settled_at: datetime | None = None
+    carried_out_at: datetime | None = None
 
     @property
     def opening(self) -> int | None:
@@ -245,7 +250,8 @@ def apply_order_fact(case: Standing, fact: OrderEvent) -> Standing:
         case OrderHandled():
             return _moved(case, Move.HANDLE, fact)
         case OrderChecked(passed=True):
-            closing = Closing(fact.occurred_at, fact.id, fact.order_id, redact(fact.result))
+            said = (redact(fact.result), fact.answer, fact.planned_for)
+            closing = Closing(fact.occurred_at, fact.id, fact.order_id, *said)
             return _moved(_closed(case, closing), Move.PASS, fact)
         case OrderChecked():
             return _moved(case, Move.FAIL, fact)
@@ -271,6 +277,7 @@ def reopen(case: Standing, at: datetime, by: UUID) -> Standing:
         moved=after_all(case, Move.REOPEN, at, by),
         reopened_times=case.reopened_times + 1,
         opened=case.opened + 1,
+        carried_out_at=None,
     )
 
 
@@ -292,7 +299,7 @@ def _moved(case: Standing, move: Move, fact: OrderEvent) -> Standing:
     moved = MoveStamp(fact.occurred_at, RANKS[move], fact.id)
     if transition is None or (case.moved is not None and moved <= case.moved):
         return case
-    return replace(case, state=transition.leads(case.state), moved=moved, settled_at=None)
+    return replace(case, state=transition.leads(case.state), moved=moved, settled_at=None, carried_out_at=None)
 
 
 def _closed(case: Standing, closing: Closing) -> Standing:

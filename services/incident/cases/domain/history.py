@@ -186,6 +186,8 @@ def apply_entry(case: Standing | None, entry: Entry) -> Standing:
             return replace(case, parent=parent)
         case "settled", _:
             return replace(case, settled_at=entry.happened_at)
+        case "carried_out", _:
+            return replace(case, carried_out_at=entry.happened_at)
         case _, {"move": move, **more}:
             decided = decide(replace(case, merged_into=more.get("into")), Move(move))
         case _:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from libs.contracts.incident import EndReason
+from libs.contracts.values import Answer
 from libs.transitions import Label
 from services.incident.cases.domain.case import State
 
@@ -56,8 +57,15 @@ STEP_WORDS: Mapping[str, Words] = {
     "handled": _words("已处置", "Handled"),
     "passed": _words("核查通过，已结案", "Checked and closed"),
     "failed": _words("核查未通过，继续处置", "Checked, to be done again"),
+    "discussed": _words("已在议事会上通报", "Reported on at a meeting"),
+    "carried_out": _words("所列计划已落实", "Carried out as planned"),
     "evaluated": _words("已评价", "Evaluated"),
     "reopened": _words("重新立案", "Reopened"),
+}
+ANSWER_WORDS: Mapping[Answer, Words] = {
+    Answer.ACCEPTED: _words("采纳", "Accepted"),
+    Answer.PLANNED: _words("列入计划", "Planned"),
+    Answer.DECLINED: _words("不采纳", "Declined"),
 }
 REASON_WORDS: Mapping[EndReason, Label] = {
     EndReason.NOT_OURS: Label("it is not for the street to deal with", "不属于街道受理范围"),
