@@ -70,7 +70,7 @@ async def past(both: Both, case: dict[str, str]) -> None:
 async def test_a_proposal_is_answered_and_not_repaired_and_whoever_raised_it_reads_why(both: Both) -> None:
     case = await proposed(both)
     order = await order_of(both, case)
-    assert (order["evidence"], order["unit"]) == ("none", MICRO_GRID)
+    assert (order["request_kind"], order["evidence"], order["unit"]) == ("proposal", "none", MICRO_GRID)
     await act(both.dispatch, order["order_id"], "claim", "M1")
     url = f"/v1/orders/{order['order_id']}/hand-in"
     bare = {"tenant": TENANT, "member_id": "M1", "note": "已回复"}

@@ -25,7 +25,7 @@ USUAL_CASES = 20
 FEW_ROWS = 1_000
 """So many rows may be read, however many there are."""
 
-IMPORT_ROWS = 4_000
+IMPORT_ROWS = 4_500
 """The street's 2 303 members and 1 001 units are told to the others, and those who live then are told something."""
 
 SMALL = {

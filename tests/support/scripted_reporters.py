@@ -44,8 +44,8 @@ async def meet(
     standing: str | None,
     claim: Callable[[str, Sequence[str]], Awaitable[str]],
 ) -> str:
-    """A meeting with two matters, one of which is planned, reported on and carried out; the number of that one."""
-    matters = [{"category": category, "text": "加一盏路灯", "contact": {"email": "p@mail.example"}}] * 2
+    """A meeting with a matter, which is planned, carried out, and reported on by the next one; its number."""
+    matters = [{"category": category, "text": "加一盏路灯"}]
     minutes: dict[str, Any] = {"kind": "council", "unit": unit, "place": {"name": "村委会"}, "matters": matters}
     minutes |= {"by_member": by, "held_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()}
     minutes |= {"standing": [{"case_no": standing, "words": "在办"}] if standing else []}

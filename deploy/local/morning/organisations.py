@@ -1,5 +1,5 @@
 """What organisations, the desk and residents do in a morning beside the work itself: void, merge, correct, ask, raise,
-send down, approve, supervise, follow, take back."""
+send down, approve, supervise, follow, take back, meet."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ Order = Mapping[str, Any]
 ABSENT, SUSPENDED_DAYS = timedelta(hours=3), 30
 STANDS_STILL_MINUTES = 20
 """Of domain time: how long a suspended order waits until its handler goes on."""
+AT_THE_MEETING = timedelta(seconds=30)
 
 ON_OFFER = (
     "voided",
@@ -206,6 +207,25 @@ class Organisations:
         if not (await self._incident.look(url))["following"]:
             raise Surprise(f"{report.receipt.case_no} is not followed")
         _expect(await self._reporter(report, "withdraw", {}), "taking back what others follow", 409)
+
+    async def carry_out(self, report: FollowedReport) -> None:
+        """A planned proposal is on the agenda, the next meeting hears of it, and the desk says that it is done."""
+        case_no, by = report.receipt.case_no, {"by_member": self._rng.choice(self._desk)}
+        agenda = await self._incident.look("/v1/meetings/agenda", unit=self._tenant, limit="500")
+        if case_no not in [each["case_no"] for each in agenda["items"]]:
+            raise Surprise(f"{case_no} is planned and on no agenda")
+        held_at = (self._clock.now() - AT_THE_MEETING).isoformat()
+        minutes: dict[str, Any] = {
+            "kind": "council",
+            "unit": self._tenant,
+            "held_at": held_at,
+            "place": {"name": "街道会议室"},
+        }
+        minutes |= {"standing": [{"case_no": case_no, "words": "长椅已到货。"}]}
+        key = {"Idempotency-Key": f"meeting-{report.plan.idempotency_key}"}
+        _expect(await self._incident.post("/v1/meetings", {**minutes, **by}, key), "a meeting", 201)
+        done = {**by, "words": "长椅已装好，欢迎来坐。"}
+        _expect(await self._incident.post(f"/v1/meetings/agenda/{case_no}/done", done), "carrying out")
 
     async def _reporter(self, report: FollowedReport, verb: str, body: Mapping[str, object]) -> httpx.Response:
         return await self._incident.post(f"/v1/track/{report.receipt.tracking_code}/{verb}", body)

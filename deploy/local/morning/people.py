@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from random import Random
 from typing import Any
@@ -25,6 +25,7 @@ from libs.contracts.values import Reach
 # Of domain time: how long people take for each step.
 CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)
 BUSY_MINUTES = (10, 30)
+PLANNED_WITHIN = timedelta(days=200)
 BELL_SECONDS = 0.5  # of real time
 CONTESTED = 0.15
 """Share of the offers that two or more claim at once."""
@@ -131,6 +132,8 @@ class People:
             said = {"satisfied": satisfied, "words": words, "closing": seen}
             answer = await self._incident.post(f"{url}/feedback", said)
             _expect(answer, "feedback")
+        if report.plan.outcome == "proposed":
+            await self._organisations.carry_out(report)
         if satisfied is not False:
             report.finished.set()
 
@@ -167,6 +170,9 @@ class People:
     async def _handle(self, order: Order) -> None:
         photos = ["photo-after"] if order["evidence"] == "photo" else []
         done = {"note": "已到现场处置完毕。", "photos": photos, "documents_returned": order["documents"]}
+        if order["request_kind"] == "proposal":
+            by = (self._clock.now() + PLANNED_WITHIN).date().isoformat()
+            done |= {"answer": "planned", "planned_for": by, "result": "已列入明年广场改造项目。"}
         await self._do(order, "hand-in", done, "handled")
         await self._pass(CHECK_MINUTES)
 

@@ -40,6 +40,7 @@ Outcome = Literal[
     "questioned",
     "withdrawn",
     "followed",
+    "proposed",
 ]
 
 Key = TypeVar("Key", bound=str)

@@ -10,13 +10,14 @@ from deploy.local.linghe.street import Street
 from deploy.local.morning.planned_reports import Outcome, PlannedReport
 from libs.transitions import Label
 
-LAMP, SEWER, RUBBISH, ROAD, PIPE, LEGAL_AID = "11001", "11003", "16001", "11007", "11002", "17003"
+LAMP, SEWER, RUBBISH, ROAD, PIPE, SQUARE, LEGAL_AID = "11001", "11003", "16001", "11007", "11002", "11005", "17003"
 WRITTEN: Mapping[str, str] = {
     LAMP: "东头的路灯连着两晚不亮，走夜路看不清。",
     SEWER: "后街下水道堵了，污水往外冒。",
     RUBBISH: "村口有一堆垃圾没人清，味道很大。",
     ROAD: "进村路坑坑洼洼，下雨全是水坑。",
     PIPE: "卫生室旁边自来水管爆了，水流到路上了。",
+    SQUARE: "文化广场能不能添几张带靠背的长椅，老人歇脚方便。",
     LEGAL_AID: "想了解法律援助怎么申请、要带什么材料。",
 }
 WRITTEN_AGAIN = "东头路灯又不亮了，这两晚走夜路都看不清。"
@@ -57,6 +58,7 @@ SCENARIOS: Mapping[Outcome, Scenario] = {
     "questioned": Scenario(Label("reporter asked, answered", "请补充后答复"), RUBBISH),
     "withdrawn": Scenario(Label("taken back", "撤回"), ROAD, None),
     "followed": Scenario(Label("followed by another", "他人关注"), PIPE),
+    "proposed": Scenario(Label("proposed, planned, done", "建议列入计划并落实"), SQUARE),
 }
 SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}
 """Whoever reports the one reports the same matter as who has reported the other just before."""
@@ -79,7 +81,7 @@ def with_scenarios(plans: Sequence[PlannedReport], street: Street, times: int) -
             outcome=outcome,
             category=SCENARIOS[outcome].category,
             text=WRITTEN[SCENARIOS[outcome].category],
-            request_kind="snapshot",
+            request_kind="proposal" if outcome == "proposed" else "snapshot",
             documents=(),
             satisfied=SCENARIOS[outcome].satisfied,
         )

@@ -13,7 +13,7 @@ from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
 from libs.contracts.reasons import ReasonView
-from libs.contracts.values import Answer, Documents, Level, Place, Reach, WithoutHidden
+from libs.contracts.values import Answer, Documents, Level, Place, Reach, RequestKind, WithoutHidden
 from services.dispatch.orders.domain.commands import (
     AssignOrder,
     CheckOrder,
@@ -71,6 +71,7 @@ class OrderView(BaseModel):
     case_no: str
     category: str
     category_name: str
+    request_kind: RequestKind = Field(description="A proposal is handed in with an answer.")
     summary: str
     place: Place
     component: ComponentNamed | None

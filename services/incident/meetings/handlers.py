@@ -48,8 +48,8 @@ async def record_meetings(meetings: Batch[RecordMeeting], db: Database) -> list[
     units = await unit_tables.names(db, ((m.tenant, m.unit) for m in meetings))
     in_use = await category_tables.policies(db, ((m.tenant, each.category) for m in meetings for each in m.matters))
     cases = await case_tables.lock_by_number(db, ((m.tenant, s.case_no) for m in meetings for s in m.standing))
-    refusals: dict[int, Refusal] = {}
     first: dict[Scope, RecordMeeting] = {}
+    refusals: dict[int, Refusal] = {}
     for meeting in meetings:
         kinds = {no: case.content.request_kind for (tenant, no), case in cases.items() if tenant == meeting.tenant}
         why = unfit(meeting, units.get((meeting.tenant, meeting.unit)), in_use, kinds, now)
@@ -57,14 +57,16 @@ async def record_meetings(meetings: Batch[RecordMeeting], db: Database) -> list[
             first.setdefault(meeting.scope, meeting)
         else:
             refusals[id(meeting)] = why
+    # Sorted, so that two groups with the same keys wait for one another instead of for ever.
     ids = {scope: new_id() for scope in sorted(first)}
     new = await tables.insert(db, [_row(first[scope], ids[scope], now) for scope in ids])
     recorded = [(first[scope], meeting_id) for scope, meeting_id in ids.items() if meeting_id in new]
     taken = await _take(db, recorded, units, now)
     await _report_standing(db, recorded, cases, now)
     mine = {id(meeting) for meeting, _ in recorded}
-    known = await tables.known(db, {m.scope for m in meetings if id(m) not in mine} or ())
-    receipts = await tables.receipts(db, {(scope[0], meeting_id) for scope, (_, meeting_id) in known.items()})
+    others = {meeting.scope for meeting in meetings if id(meeting) not in mine}
+    known = await tables.known(db, others) if others else {}
+    receipts = await tables.receipts(db, {(scope[0], id) for scope, (_, id) in known.items()}) if known else {}
     answers: list[Answer] = []
     for meeting in meetings:
         before = known.get(meeting.scope)
