@@ -15,6 +15,7 @@ from libs.contracts.values import (
     Appointment,
     ComponentCode,
     Documents,
+    Photos,
     Place,
     RequestKind,
     SealedContact,
@@ -219,6 +220,7 @@ class CaseAnswered(CaseEvent, fact="answered"):
     question: str
     asked_by: MemberId
     answer: str | None = None
+    photos: Photos = Field((), description="References to photos that came with the answer.")
     opening: int | None = Field(None, ge=0, description="Of its latest order; None: it was never registered.")
     reporter_id: UUID | None = None
 

@@ -60,6 +60,12 @@ ComponentCode = Annotated[str, StringConstraints(min_length=1, max_length=64), A
 """The street's own code of a component (部件), as it stands on the lamp or the manhole."""
 
 
+PhotoId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+"""A reference to a photo, whose bytes are elsewhere."""
+
+Photos = Annotated[tuple[PhotoId, ...], Field(max_length=9)]
+
+
 class Registration(StrEnum):
     """Whether a report of a category becomes a case at once, waits for an acceptor, or is verified."""
 

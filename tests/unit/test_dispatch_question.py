@@ -15,7 +15,7 @@ from libs.contracts.values import Appointment, Level
 from libs.street_time import STREET_ZONE
 from services.dispatch.orders.batch import clock_of
 from services.dispatch.orders.domain import escalation, suspension, work
-from services.dispatch.orders.domain.order import INSTANT, Order, State
+from services.dispatch.orders.domain.order import INSTANT, Order, ReporterAnswer, State
 from services.dispatch.orders.domain.question import go_on, pause, running_again
 from services.dispatch.workload.domain import Workload
 from tests.support.orders import M1, changed, claimed, handled, new_order
@@ -28,6 +28,7 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 
 
 UNTIL = at(27, 9)
+SAID = ReporterAnswer("哪一盏？", "东头", ("p1",))
 
 
 def paused(order: Order, now: datetime) -> Order:
@@ -49,7 +50,7 @@ def test_an_offered_order_has_what_was_left_of_the_time_to_claim() -> None:
     order = new_order()
     spent = STREET.calendar.elapsed(NOON, at(23, 15), order.clocks.claim.unit)
     left = STREET.calendar.elapsed(at(23, 15), order.claim_by, order.clocks.claim.unit)
-    after = go_on(paused(order, at(23, 15)), 1, "东头", STREET, at(25, 10)).order
+    after = go_on(paused(order, at(23, 15)), 1, SAID, STREET, at(25, 10)).order
     assert after.claim_by == STREET.calendar.after(at(25, 10), left, order.clocks.claim.unit)
     assert after.handle_by > order.handle_by
     assert after.check_by > order.check_by
@@ -60,7 +61,7 @@ def test_a_claimed_order_has_what_was_left_of_the_time_to_handle() -> None:
     order = claimed()
     unit = order.clocks.handle.unit
     left = STREET.calendar.elapsed(at(24, 9), order.handle_by, unit)
-    answered = go_on(paused(order, at(24, 9)), 1, "东头", STREET, at(26, 9))
+    answered = go_on(paused(order, at(24, 9)), 1, SAID, STREET, at(26, 9))
     assert answered.order.handle_by == STREET.calendar.after(at(26, 9), left, unit)
     assert answered.order.claim_by == order.claim_by
     assert answered.order.spent == STREET.calendar.elapsed(order.stage_began_at, at(24, 9), unit)
@@ -111,14 +112,14 @@ def test_handed_in_while_it_waits_it_is_in_time_if_it_was_when_the_clock_stopped
     done = changed(work.hand_in(running_again(order, STREET, far), M1, "好了", 0, far))
     assert (done.order.state, done.order.paused_at, done.order.answered) == (State.HANDLED, None, 1)
     assert done.facts[0].on_time  # type: ignore[attr-defined]
-    assert go_on(done.order, 1, "东头", STREET, far).facts == ()
+    assert go_on(done.order, 1, SAID, STREET, far).facts == ()
 
 
 def test_a_suspended_order_waits_for_both() -> None:
     order = replace(claimed(), state=State.SUSPENDED, suspended_at=at(24, 9), suspended_until=at(26, 9))
     order = paused(order, at(24, 15))
     assert order.due_at() == at(26, 9)
-    assert go_on(order, 1, "东头", STREET, at(25, 9)).order.suspended_until == at(26, 9)
+    assert go_on(order, 1, SAID, STREET, at(25, 9)).order.suspended_until == at(26, 9)
     going = suspension.time_up(order, STREET, at(26, 9)).order
     assert (going.state, going.paused_at, going.due_at()) == (State.HANDLING, at(26, 9), None)
     left = STREET.calendar.elapsed(at(26, 9), going.handle_by, order.clocks.handle.unit)
@@ -129,7 +130,7 @@ def test_a_suspended_order_waits_for_both() -> None:
 
 def test_nothing_is_paused_that_is_handed_in_or_was_answered_before() -> None:
     assert pause(handled(), 1, "哪一盏？", UNTIL, at(24, 9)).facts == ()
-    answered = go_on(new_order(), 1, "东头", STREET, at(24, 9))
+    answered = go_on(new_order(), 1, SAID, STREET, at(24, 9))
     assert answered.facts != ()
     assert pause(answered.order, 1, "哪一盏？", UNTIL, at(24, 8)).facts == ()
     assert pause(answered.order, 1, "哪一盏？", UNTIL, at(24, 8)).order == answered.order
@@ -143,15 +144,15 @@ def test_in_whatever_sequence_it_is_heard_it_runs_when_all_is_answered(sequence:
         if what == "ask":
             order = pause(order, int(number), "哪一盏？", UNTIL, at(24, 9)).order
         else:
-            order = go_on(order, int(number), "东头", STREET, at(24, 10)).order
+            order = go_on(order, int(number), SAID, STREET, at(24, 10)).order
     assert (order.paused_at, order.asked, order.answered) == (None, 2, 2)
 
 
 def test_an_answer_to_an_older_question_leaves_the_newer_open() -> None:
     order = pause(paused(claimed(), at(24, 9)), 2, "几点？", UNTIL, at(24, 10)).order
     assert order.paused_at == at(24, 9)
-    assert go_on(order, 1, "东头", STREET, at(24, 11)).order.paused_at == at(24, 9)
-    again = go_on(order, 2, "三点", STREET, at(24, 11))
+    assert go_on(order, 1, SAID, STREET, at(24, 11)).order.paused_at == at(24, 9)
+    again = go_on(order, 2, SAID, STREET, at(24, 11))
     assert again.order.paused_at is None
     assert again.facts[0].occurred_at == again.order.moved_at == at(24, 11)
 
@@ -159,3 +160,11 @@ def test_an_answer_to_an_older_question_leaves_the_newer_open() -> None:
 def test_a_question_from_before_the_last_move_comes_after_it_all_the_same() -> None:
     order = claimed()
     assert paused(order, NOON).moved_at == order.moved_at + INSTANT
+
+
+def test_what_was_answered_is_kept_once_and_silence_is_not() -> None:
+    order = paused(new_order(), at(23, 15))
+    answered = go_on(order, 1, SAID, STREET, at(24, 9)).order
+    assert answered.answers == (SAID,)
+    assert go_on(answered, 1, SAID, STREET, at(24, 10)).order.answers == (SAID,)
+    assert go_on(order, 1, None, STREET, at(24, 9)).order.answers == ()

@@ -63,6 +63,16 @@ class ComponentNamed(BaseModel):
     org_name: str | None
 
 
+class AnswerView(BaseModel):
+    """What the reporter said when the desk asked, without anything like a contact."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    question: str
+    words: str
+    photos: list[str] = Field(description="Ids of photos.")
+
+
 class OrderView(BaseModel):
     """An order as staff see it."""
 
@@ -90,6 +100,7 @@ class OrderView(BaseModel):
     extended_times: int
     suspended_until: datetime | None
     paused_at: datetime | None = Field(description="Since then the reporter is asked for more, and no clock runs.")
+    answers: list[AnswerView]
     in_kpis: bool
     rework_count: int
     result: str = Field(description="What was done, in words for the reporter.")

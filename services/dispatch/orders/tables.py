@@ -19,7 +19,7 @@ from libs.contracts.values import Answer, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
 from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.help import Help
-from services.dispatch.orders.domain.order import Order, State
+from services.dispatch.orders.domain.order import Order, ReporterAnswer, State
 from services.dispatch.table import DispatchTable
 
 
@@ -75,6 +75,7 @@ class OrderRow(DispatchTable, table=True):
     component: dict[str, Any] | None = json_column(nullable=True)
     asked: int = Field(sa_column=Column(SmallInteger, nullable=False))
     answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    answers: list[dict[str, Any]] = json_column()
     paused_at: datetime | None = time_column(nullable=True)
     told_overdue: datetime | None = time_column(nullable=True)
     helpers: list[dict[str, Any]] = json_column()
@@ -131,6 +132,9 @@ def order_of(row: Record) -> Order:
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
     values |= {name: of(values[name]) for name, of in typed.items()}
     values["answer"] = Answer(values["answer"]) if values["answer"] else None
+    values["answers"] = tuple(
+        ReporterAnswer(each["question"], each["words"], tuple(each["photos"])) for each in values["answers"]
+    )
     component = values["component"] and Named(**values["component"])
     place = Place.model_validate(values["place"])
     return Order(**{**values, "clocks": clocks, "place": place, "component": component})

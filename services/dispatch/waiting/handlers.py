@@ -9,7 +9,7 @@ from libs.chassis.handlers import Batch, EventRouter
 from libs.contracts.incident import CaseAnswered, CaseQuestioned
 from libs.contracts.message import Event
 from services.dispatch.orders.batch import change_orders_of_cases
-from services.dispatch.orders.domain.order import Changed, Order
+from services.dispatch.orders.domain.order import Changed, Order, ReporterAnswer
 from services.dispatch.orders.domain.question import go_on, pause
 from services.dispatch.street.domain.street import Street
 
@@ -26,7 +26,8 @@ async def wait_for_answers(facts: Batch[Fact], db: Database) -> list[Event]:
 def _after(fact: Fact, order: Order, street: Street) -> Changed:
     if isinstance(fact, CaseQuestioned):
         return pause(order, fact.number, fact.question, fact.answer_by, fact.occurred_at)
-    return go_on(order, fact.number, fact.answer, street, fact.occurred_at)
+    said = ReporterAnswer(fact.question, fact.answer, fact.photos) if fact.answer is not None else None
+    return go_on(order, fact.number, said, street, fact.occurred_at)
 
 
 for _fact in get_args(Fact):

@@ -139,6 +139,7 @@ CREATE TABLE questions (
     asked_at timestamptz NOT NULL,
     answer_by timestamptz NOT NULL CHECK (answer_by > asked_at),
     answer text CHECK (length(answer) BETWEEN 1 AND 2000),
+    photos jsonb NOT NULL DEFAULT '[]' CHECK (answer IS NOT NULL OR photos = '[]'),
     ended_at timestamptz CHECK (ended_at IS NOT NULL OR answer IS NULL),
     PRIMARY KEY (tenant, case_id, number)
 );

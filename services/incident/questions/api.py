@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.chassis.http import Body, CommandsDep
-from libs.contracts.values import Place, WithoutHidden
+from libs.contracts.values import Photos, Place, WithoutHidden
 from services.incident.cases.requests import ByMember, CaseNo, Decided, IssuedCode
 from services.incident.questions.domain import AnswerQuestion, AskReporter
 
@@ -33,6 +33,7 @@ class AnswerBody(Body):
         WithoutHidden,
     ]
     place: Place | None = Field(None, description="Where it is, if that was not right before.")
+    photos: Photos = Field((), description="Ids of photos, at most 9: 1 to 200 of A-Z a-z 0-9 . _ and -.")
 
 
 class AskedView(BaseModel):
@@ -53,4 +54,5 @@ async def ask(case_no: CaseNo, body: QuestionBody, commands: CommandsDep) -> Ask
 @router.post("/v1/track/{code}/answer", tags=["following"])
 async def answer(code: IssuedCode, body: AnswerBody, commands: CommandsDep) -> Decided:
     """Answer what you were asked. A place that is named here is where it is from now on."""
-    return Decided.model_validate(await commands.send(AnswerQuestion(code, body.number, body.words, body.place)))
+    said = AnswerQuestion(code, body.number, body.words, body.place, body.photos)
+    return Decided.model_validate(await commands.send(said))

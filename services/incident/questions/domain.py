@@ -20,7 +20,7 @@ LEAST, MOST = timedelta(hours=1), timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`answer` is None while nobody has answered; `ended_at`: it is answered, or too late to be."""
+    """`answer` is None while nobody has answered, `photos` are its; `ended_at`: it is answered, or too late to be."""
 
     tenant: str
     case_id: UUID
@@ -30,6 +30,7 @@ class Question:
     asked_at: datetime
     answer_by: datetime
     answer: str | None = None
+    photos: tuple[str, ...] = ()
     ended_at: datetime | None = None
 
 
@@ -52,6 +53,7 @@ class AnswerQuestion:
     number: int
     words: str
     place: Place | None
+    photos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def refuse_answer(case: Standing, question: Question | None, wish: AnswerQuestio
             404, Sentence(zh, f"There is no question {wish.number}, or a newer one: please open the link again.")
         )
     if question.answer is not None:
-        if question.answer == wish.words:
+        if (question.answer, question.photos) == (wish.words, wish.photos):
             return None
         return Refusal(409, Sentence("已经答复过，谢谢", "It was answered before, thank you."))
     if TRANSITIONS.get(case.state, Move.ANSWER) is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from libs.chassis.db.database import Database
@@ -113,8 +113,11 @@ async def take_answers(commands: Batch[AnswerQuestion], db: Database) -> list[An
             continue
         told: list[Event] = []
         if question.answer is None:
-            last[key] = ended[key] = replace(question, answer=command.words, ended_at=commands.now)
-            details = {"move": Move.ANSWER, "number": question.number, "words": command.words}
+            last[key] = ended[key] = replace(
+                question, answer=command.words, photos=command.photos, ended_at=commands.now
+            )
+            details: dict[str, Any] = {"move": Move.ANSWER, "number": question.number, "words": command.words}
+            details |= {"photos": list(command.photos)} if command.photos else {}
             batch.append_entry(case, standing, new_id(), "answered", commands.now, details)
             told.append(_answered(case, last[key], standing.opening, commands.now))
             right = {Corrected.PLACE: command.place} if command.place is not None else {}
@@ -192,5 +195,6 @@ def _answered(case: LockedCase, question: Question, opening: int | None, at: dat
         question=redact(question.question),
         asked_by=question.asked_by,
         answer=redact(question.answer) if question.answer else None,
+        photos=question.photos,
         opening=opening,
     )

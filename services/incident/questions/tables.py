@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Column, SmallInteger, text
 from sqlmodel import Field
 
-from libs.chassis.db.columns import columns_of, time_column
+from libs.chassis.db.columns import columns_of, json_column, time_column
 from libs.chassis.db.database import Database, Record
 from services.incident.questions.domain import Question
 from services.incident.table import IncidentTable
@@ -27,6 +27,7 @@ class QuestionRow(IncidentTable, table=True):
     asked_at: datetime = time_column()
     answer_by: datetime = time_column()
     answer: str | None = None
+    photos: list[str] = json_column()
     ended_at: datetime | None = time_column(nullable=True)
 
 
@@ -55,11 +56,11 @@ async def add(db: Database, questions: Sequence[Question]) -> None:
 async def end(db: Database, questions: Sequence[Question]) -> None:
     """Answered, or not in time."""
     rows = [
-        {name: getattr(each, name) for name in ("tenant", "case_id", "number", "answer", "ended_at")}
+        {name: getattr(each, name) for name in ("tenant", "case_id", "number", "answer", "photos", "ended_at")}
         for each in questions
     ]
     await db.update(QuestionRow, ["tenant", "case_id", "number"], rows)
 
 
 def _question(row: Record) -> Question:
-    return Question(**{name: row[name] for name in _FIELDS})
+    return Question(**{name: row[name] for name in _FIELDS} | {"photos": tuple(row.photos)})

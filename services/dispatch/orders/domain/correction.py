@@ -64,6 +64,7 @@ def correct(
         corrections=corrections,
         asked=order.asked,
         answered=order.answered,
+        answers=order.answers,
         paused_at=order.paused_at and now,
     )
     stay = again.unit == order.unit

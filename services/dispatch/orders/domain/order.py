@@ -123,6 +123,15 @@ STAGE_OF: Mapping[State, Stage] = {
 
 
 @dataclass(frozen=True, slots=True)
+class ReporterAnswer:
+    """What the reporter was asked, and said; `photos` are references."""
+
+    question: str
+    words: str
+    photos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     order_id: UUID
     tenant: str
@@ -175,6 +184,7 @@ class Order:
     asked: int = 0
     answered: int = 0
     """How many questions were put to the reporter, and how many of them are done with."""
+    answers: tuple[ReporterAnswer, ...] = ()
     paused_at: datetime | None = None
     """Since then a question is open, and the clock stands still."""
     told_overdue: datetime | None = None

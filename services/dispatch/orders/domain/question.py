@@ -9,7 +9,16 @@ from libs.contracts.dispatch import OrderContinued, OrderPaused
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.orders.domain import helping
 from services.dispatch.orders.domain.appointment import handle_deadline
-from services.dispatch.orders.domain.order import Changed, Move, Order, Refusal, State, about, move_to
+from services.dispatch.orders.domain.order import (
+    Changed,
+    Move,
+    Order,
+    Refusal,
+    ReporterAnswer,
+    State,
+    about,
+    move_to,
+)
 from services.dispatch.orders.domain.suspension import with_deadline
 from services.dispatch.street.domain.street import Street
 
@@ -30,11 +39,12 @@ def pause(order: Order, number: int, question: str, answer_by: datetime, now: da
     return Changed(replace(order, asked=number, paused_at=order.paused_at or now, moved_at=now), (fact,))
 
 
-def go_on(order: Order, number: int, answer: str | None, street: Street, now: datetime) -> Changed:
-    """The question of this number is answered, or was not in time: the clock runs again with what was left of it."""
+def go_on(order: Order, number: int, answer: ReporterAnswer | None, street: Street, now: datetime) -> Changed:
+    """The question of this number is answered, or was not in time (None): the clock runs again with what was left."""
     if number <= order.answered:
         return Changed(order, ())
-    after = replace(order, asked=max(order.asked, number), answered=number)
+    answers = (*order.answers, answer) if answer is not None else order.answers
+    after = replace(order, asked=max(order.asked, number), answered=number, answers=answers)
     if after.answered < after.asked or isinstance(move_to(order, Move.CONTINUE), Refusal):
         return Changed(after, ())
     now = order.next_moment(now)
@@ -42,7 +52,7 @@ def go_on(order: Order, number: int, answer: str | None, street: Street, now: da
     fact = OrderContinued(
         **about(order, now),
         case_no=order.case_no,
-        answer=answer,
+        answer=answer.words if answer is not None else None,
         org_id=order.org_id,
         member_ids=order.people,
         claim_by=after.claim_by,
