@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import structlog
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from faststream.nats import NatsBroker
 from opentelemetry.sdk.trace.export import SpanExporter
 from starlette.routing import BaseRoute
@@ -118,7 +119,9 @@ class Service:
     def _app(self, routes: Sequence[BaseRoute], body_bytes: Mapping[str, int]) -> FastAPI:
         # Routes and not routers: for each request FastAPI would ask every router that is included, a tenth of its time.
         answered = [*routes, *health.router(self).routes]
-        app = FastAPI(title=f"Wangge {self.name}", version="1", lifespan=self._lifespan, routes=answered)
+        title = f"Wangge {self.name}"
+        # Without /redoc, whose script loads a picture from another site.
+        app = FastAPIOffline(title=title, version="1", lifespan=self._lifespan, routes=answered, redoc_url=None)
         app.state.engine, app.state.commands, app.state.telemetry = self.engine, self.commands, self.telemetry
         app.state.clock, app.state.settings = self.clock, self.settings
         http.install(app, self.name, body_bytes, self.settings.request_seconds, self.failures)

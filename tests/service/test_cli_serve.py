@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -116,3 +117,17 @@ def test_it_starts_while_what_it_needs_is_away_and_says_so(environment: dict[str
     assert process.wait(PATIENCE_SECONDS) == 0
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+def test_docs_load_nothing_from_another_site(environment: dict[str, str]) -> None:
+    with serving(environment) as (_, address):
+        page = httpx.get(f"{address}/docs").text
+        assets = re.findall(r"""(?:src|href)=["']([^"']+)["']""", page)
+        loaded = {path: httpx.get(address + path) for path in [*assets, "/openapi.json"]}
+        assert httpx.get(f"{address}/redoc").status_code == 404
+    assert "//" not in page.replace("<!-- `SwaggerUIBundle` is now available on the page -->", "")
+    assert sorted(path.rpartition(".")[2] for path in assets) == ["css", "js", "png"]
+    assert all(answer.status_code == 200 and answer.content for answer in loaded.values())
+    style = next(answer.text for path, answer in loaded.items() if path.endswith(".css"))
+    assert {url.strip("\"'")[:5] for url in re.findall(r"url\(([^)]{6})", style)} == {"data:"}
+    assert "@import" not in style
