@@ -7,6 +7,14 @@ PARALLEL = -n auto --dist loadfile --no-loadscope-reorder
 QUICK = tests/unit tests/contracts tests/chaos/test_schedule.py tests/chaos/test_tools.py \
 	tests/service/test_notify_calls.py tests/service/test_notify_channels.py
 LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
+# Of what pip says: a line for every twenty packages, so that who waits sees how far it is, and everything from its first error on.
+COUNTED = { all=$$(grep -c '==' requirements-dev.lock); seen=0; wrong=; while read -r word rest; do case $$word in \
+	Collecting|Processing|Ignoring|Requirement) seen=$$((seen + 1)); \
+		if [ $$((seen % 20)) -eq 0 ] || [ $$seen -eq $$all ]; then echo "        $$seen of $$all looked at and fetched"; fi;; \
+	Installing) echo '        installing them';; \
+	ERROR:) wrong=yes;; \
+	FAILED) exit 1;; esac; \
+	[ -z "$$wrong" ] || echo "$$word $$rest" >&2; done; }
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-quick test-again check check-code check-types check-documents format bench chaos mutants lock clean
@@ -70,9 +78,13 @@ $(READY): requirements-dev.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON) here. Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: make PYTHON=/path/to/python3.12" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make environments. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
-	@echo 'Making .venv with what requirements-dev.lock names; this takes a minute, once.'
+	@echo 'Making .venv with what requirements-dev.lock names; this takes a minute or more, once.'
+	@echo '1 of 4: an empty environment'
 	@.venv/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@$(RUN) pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
+	@echo '2 of 4: the packages'
+	@{ $(RUN) pip install --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock 2>&1 || echo FAILED; } | $(COUNTED)
+	@echo '3 of 4: wangge itself'
 	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo '4 of 4: compiling, so that nothing waits for it later'
 	@$(RUN) compileall -q -j 0 .venv/lib
 	@touch $@
