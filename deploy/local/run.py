@@ -51,4 +51,6 @@ def show(local: LocalSystem) -> None:
     print(f"    -d '{json.dumps(REPORT, ensure_ascii=False)}'")
     print("\nFollow it, with the tracking code of the answer:\n")
     print(f"  curl -s {incident}/v1/track/THE-TRACKING-CODE")
+    print("\nLook at it with wangge, in another terminal:\n")
+    print(f"  . {FOLDER / 'env'} && .venv/bin/wangge case show THE-CASE-NUMBER --tenant {TENANT}")
     print("\nCtrl-C ends everything.")

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import http.client
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -23,9 +24,10 @@ from sqlalchemy import text
 
 from deploy.local.linghe import street
 from deploy.local.servers.guarded_process import EndedAtStart, Process
-from deploy.local.servers.machine import LocalServerFailure, explained_system_errors, free_port, hold, is_free
+from deploy.local.servers.machine import LocalServerFailure, explained_system_errors, hold, usual_port
 from deploy.local.servers.mail_sink import MailSink
-from deploy.local.servers.nats_and_postgres import CLUSTER_SECONDS, Servers
+from deploy.local.servers.nats_and_postgres import CLUSTER_SECONDS, USUAL_PORTS, Servers
+from deploy.local.servers.server import Server
 from libs import sealing
 from libs.chassis.clock import Clock
 from libs.chassis.db import migrations
@@ -90,10 +92,11 @@ class LocalSystem:
         servers: Servers | None = None,
         say: Say = lambda sentence: None,
     ) -> None:
-        """`settings` are environment variables for the services; `usual_ports` prefers 8000 and those after it."""
+        """`settings` are environment variables for the services; `usual_ports` prefers 4222, 5432, 8000 and
+        those after it, and says where one of them is taken."""
         self.folder = folder.resolve()
         self.clock = clock or Clock()
-        self.servers = servers or Servers(folder, durable=durable)
+        self.servers = servers or Servers(folder, usual_ports=usual_ports, durable=durable)
         self.mail = MailSink(self.folder / "mail")
         self.services: dict[str, ServiceProcess] = {}
         self.environment: dict[str, str] = {}
@@ -115,7 +118,10 @@ class LocalSystem:
             with explained_system_errors(self.folder):
                 running.enter_context(self.mail)
                 self.define_services()
+                self._write_env()
             running.callback(self._stop_services)
+            self._tell_unusual_ports()
+            running.callback(self.env_file.unlink, missing_ok=True)
             self._say("Making the databases and the streams …")
             asyncio.run(self._prepare())
             for service in self.services.values():
@@ -164,8 +170,28 @@ class LocalSystem:
         }
 
     def _port(self, number: int) -> int:
-        usual = FIRST_PORT + number
-        return usual if self._usual_ports and is_free(usual) else free_port()
+        return usual_port(FIRST_PORT + number if self._usual_ports else None)
+
+    def _tell_unusual_ports(self) -> None:
+        if not self._usual_ports:
+            return
+        usual = {name: FIRST_PORT + number for number, name in enumerate(SERVICES)} | USUAL_PORTS
+        started: list[Server | ServiceProcess] = [self.servers.nats, self.servers.postgres, *self.services.values()]
+        for each in started:
+            if each.port != usual[each.name]:
+                self._say(f"Port {usual[each.name]} is taken by another program: {each.name} listens on {each.port}.")
+
+    @property
+    def env_file(self) -> Path:
+        """The addresses as a file that a shell can read, so that `wangge` works beside what runs; there as long as it
+        runs."""
+        return self.folder / "env"
+
+    def _write_env(self) -> None:
+        names = [f"WANGGE_{name.upper()}_DATABASE_URL" for name in SERVICES]
+        names += ["WANGGE_NATS_URL", "WANGGE_NOTIFY_PUBLIC_KEY", "WANGGE_PUBLIC_URL"]
+        lines = [f"export {name}={shlex.quote(self.environment[name])}\n" for name in names]
+        self.env_file.write_text("".join(lines), encoding="utf-8")
 
     async def _prepare(self) -> None:
         for name in SERVICES:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -107,6 +108,22 @@ def test_a_demonstration_ends_by_any_of_them_at_any_moment(number: signal.Signal
         assert running.process.wait(PATIENCE_SECONDS) == 130, running.output
         assert "Traceback" not in running.output
         assert psutil.wait_procs(started, timeout=5)[1] == []
+
+
+def test_a_taken_port_is_told_and_wangge_works_beside_the_run() -> None:
+    with ExitStack() as taken, tempfile.TemporaryDirectory() as folder:
+        for port in (4222, 8001):
+            with suppress(OSError):  # somebody else has it, which is as good
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+        with ended(Run(Path(folder))) as running:
+            running.wait_until_open()
+            assert "Port 4222 is taken by another program: NATS listens on" in running.output
+            assert "Port 8001 is taken by another program: dispatch listens on" in running.output
+            for command in ("dlq list", "topology apply"):
+                beside = f". .wangge/env && exec {sys.executable} -m wangge {command}"
+                environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+                assert subprocess.run(["sh", "-c", beside], cwd=folder, env=environment, check=False).returncode == 0
+        assert not (Path(folder) / ".wangge" / "env").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused_in_a_sentence(run: Run) -> None:

@@ -79,3 +79,8 @@ def free_port() -> int:
     port = next(port for port in ports if port not in _handed_out and is_free(port))
     _handed_out.add(port)
     return port
+
+
+def usual_port(port: int | None) -> int:
+    """That port where there is one and it is free, else another."""
+    return port if port is not None and is_free(port) else free_port()

@@ -14,16 +14,17 @@ from deploy.local.servers.guarded_process import EndedAtStart
 from deploy.local.servers.machine import (
     LocalServerFailure,
     explained_system_errors,
-    free_port,
     hold,
     is_free,
     refuse_full_disk,
+    usual_port,
 )
 from deploy.local.servers.nats_server import Nats, Node
 from deploy.local.servers.postgres_server import Postgres, postgres_user
 from deploy.local.servers.server import Server, explained, find_binaries
 
 CLUSTER_SECONDS = 60.0
+USUAL_PORTS = {"NATS": 4222, "PostgreSQL": 5432}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,14 @@ class Servers:
         *,
         nats_port: int | None = None,
         postgres_port: int | None = None,
+        usual_ports: bool = False,
         durable: bool = True,
         cluster: Sequence[Node] = (),
         postgres_data: Path | None = None,
         postgres_settings: Mapping[str, object] | None = None,
     ) -> None:
-        """`durable=False` is for servers that are thrown away: nothing is forced to the disk.
+        """`durable=False` is for servers that are thrown away: nothing is forced to the disk. `usual_ports`: where
+        no port is given, the one that everybody knows, as long as it is free.
 
         With `cluster` NATS is these nodes, at their ports, instead of one server.
         """
@@ -74,6 +77,7 @@ class Servers:
         )
         self._wanted_ports = {node.name: node.node.port if node.node else nats_port for node in self.nodes}
         self._wanted_ports[self.postgres.name] = postgres_port
+        self._usual_ports = USUAL_PORTS if usual_ports else {}
         self._running = ExitStack()
 
     @property
@@ -136,7 +140,7 @@ class Servers:
                 f"Port {wanted}, wanted for {server.name}, is taken by another program. "
                 "Stop that program, or give another port, or give none and a free one is chosen."
             )
-        server.listen_on(wanted or free_port())
+        server.listen_on(wanted or usual_port(self._usual_ports.get(server.name)))
 
     def _wait_for(self, server: Server) -> None:
         """Somebody may take the chosen port between the choice and the start: then another is chosen."""
