@@ -18,7 +18,7 @@ from sqlalchemy import TextClause
 from libs.chassis.db.database import Database, Engine, Record, transaction
 from libs.chassis.handlers import Refused
 from libs.chassis.http import RefusedRequest
-from libs.sentences import Sentence
+from libs.sentences import Language, Sentence
 from libs.sheets.workbook import FORMULA
 
 T = TypeVar("T")
@@ -100,25 +100,44 @@ def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
+def heads(columns: Mapping[str, str], language: Language) -> list[str]:
+    """Of a file: for Chinese readers the titles, for others the names, by which programs read it."""
+    return list(columns.values() if language is Language.ZH else columns)
+
+
+def word(words: Mapping[Any, str], code: str, language: Language) -> str:
+    """A code as whoever reads the file says it."""
+    return words[code] if language is Language.ZH else code.replace("_", " ")
+
+
+def csv_headers(name: str, language: Language) -> dict[str, str]:
+    attached = f'attachment; filename="{name}.csv"'
+    return {"content-disposition": attached, "content-language": str(language), "vary": "accept-language"}
+
+
 def as_csv(
     engine: Engine,
     statement: TextClause,
     parameters: dict[str, Any],
-    columns: Sequence[str],
+    columns: Mapping[str, str],
     view: Callable[[Record], Sequence[Any]],
     name: str,
+    language: Language,
 ) -> StreamingResponse:
-    """Streams every row of a statement from one snapshot, a few hundred at a time."""
+    """Streams every row of a statement from one snapshot, a few hundred at a time.
+
+    `columns`: Chinese titles by name.
+    """
 
     async def content() -> AsyncIterator[str]:
         # A byte order mark: without it spreadsheets do not read the file as UTF-8.
-        yield "\ufeff" + csv_lines([columns])
+        yield "\ufeff" + csv_lines([heads(columns, language)])
         async with transaction(engine) as db:
             async for rows in db.chunks(statement, ROWS_AT_ONCE, parameters):
                 yield csv_lines([view(row) for row in rows])
 
-    disposition = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(content(), media_type="text/csv; charset=utf-8", headers=disposition)
+    headers = csv_headers(name, language)
+    return StreamingResponse(content(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def feature(point: tuple[float, float], properties: Mapping[str, Any]) -> str:

@@ -32,6 +32,16 @@ class Answer(StrEnum):
     DECLINED = "declined"
 
 
+REQUEST_KINDS: Mapping[str, str] = {
+    RequestKind.SNAPSHOT: "随手拍",
+    RequestKind.SERVICE_ORDER: "点单",
+    RequestKind.ERRAND: "代办",
+    RequestKind.PATROL: "巡查发现",
+    RequestKind.REFERRAL: "转办",
+    RequestKind.PROPOSAL: "建议",
+}
+
+
 HIDDEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """What turns the direction of a line, or is there and cannot be seen. Joiners of emoji and of scripts stay."""
 

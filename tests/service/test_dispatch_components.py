@@ -216,6 +216,17 @@ async def test_what_is_taken_away_imports_again_to_no_change(dispatch: Stage, su
     assert await everything(dispatch) == before
 
 
+async def test_the_file_in_chinese_imports_again_to_no_change_too(dispatch: Stage) -> None:
+    await put(dispatch, table(LAMP, LID, BENCH))
+    await put(dispatch, table(LAMP, BENCH), replace=True)
+    chinese = {"Accept-Language": "zh"}
+    answer = await dispatch.http.get(COMPONENTS + ".csv", params={"tenant": TENANT}, headers=chinese)
+    assert "停用" in answer.text
+    change = await put(dispatch, answer.content, replace=True)
+    assert counts(change) == (2, 0, 0, 0, 3, 0)
+    assert change["remarks"] == ["columns passed over: 类别名称, 网格代码, 网格, 组织名称"]
+
+
 async def test_a_map_of_nothing_is_a_map(dispatch: Stage) -> None:
     assert json.loads((await get(dispatch, ".geojson")).content) == {"type": "FeatureCollection", "features": []}
 

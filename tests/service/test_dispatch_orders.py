@@ -276,8 +276,12 @@ async def test_orders_are_looked_for_by_unit_category_and_deadline_and_exported(
     far, past = (datetime.now(UTC) + timedelta(days=99)).isoformat(), "2020-01-01T00:00:00Z"
     assert [await count(due_before=time) for time in (far, past)] == [3, 0]
     assert [await count(state=state) for state in ("offered", "checked")] == [3, 0]
-    file = await dispatch.http.get("/v1/orders.csv", params={"tenant": TENANT, "state": "offered"})
-    assert len(file.text.splitlines()) == 4
+    asked = {"tenant": TENANT, "state": "offered"}
+    file = await dispatch.http.get("/v1/orders.csv", params=asked, headers={"Accept-Language": "zh"})
+    lines = list(csv.DictReader(file.text.removeprefix("\ufeff").splitlines()))
+    assert [(line["状态"], line["状态代码"], line["网格"]) for line in lines] == [
+        ("已派单", "offered", "凌河村一微")
+    ] * 3
     refused = await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "after": "no cursor"})
     assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
 

@@ -138,6 +138,14 @@ async def test_coverage_and_what_was_missed_are_shown_and_exported(dispatch: Sta
     header, line = table.content.decode("utf-8-sig").splitlines()
     assert header.startswith("day,unit,unit_name,level,planned")
     assert line == f"{day},{TENANT}01,一社区,community,3,1,0,2,0,33.33"
+    asked |= {"format": "csv"}
+    chinese = {"Accept-Language": "zh"}
+    table = await dispatch.http.get("/v1/patrols/coverage", params=asked, headers=chinese)
+    header, line = table.content.decode("utf-8-sig").splitlines()
+    assert header == "日期,网格代码,网格,层级,应巡,已巡,逾期巡查,漏巡,未到期,覆盖率（%）"
+    assert line == f"{day},{TENANT}01,一社区,社区,3,1,0,2,0,33.33"
+    table = await dispatch.http.get("/v1/patrols/missed", params=asked, headers=chinese)
+    assert table.content.decode("utf-8-sig").startswith("日期,网格代码,网格,组织编号,成员编号,专项行动编号")
     far = await dispatch.http.get("/v1/patrols/missed", params={**asked, "last": "2099-01-01"})
     assert far.status_code == 422
 

@@ -78,8 +78,22 @@ async def test_a_file_has_every_case_and_no_formula(incident: Stage, monkeypatch
     assert [row["case_no"] for row in rows[:4]] == cases
     assert rows[4]["place_name"].startswith("'=")
     assert rows[4]["summary"] == "'=1+1 打…"
+    assert (rows[0]["state"], rows[0]["state_name"], rows[0]["request_kind_name"]) == (
+        "registered",
+        "registered",
+        "snapshot",
+    )
     only = await incident.http.get("/v1/cases.csv", params={"tenant": TENANT, "state": "closed"})
     assert len(only.text.splitlines()) == 1
+
+
+async def test_who_reads_chinese_gets_a_file_in_chinese_with_codes_beside_the_words(incident: Stage) -> None:
+    case_no = (await report(incident)).case_no
+    answer = await incident.http.get("/v1/cases.csv", params={"tenant": TENANT}, headers={"Accept-Language": "zh-CN"})
+    assert (answer.headers["content-language"], answer.headers["vary"]) == ("zh", "accept-language")
+    [row] = csv.DictReader(StringIO(answer.text.removeprefix("\ufeff")))
+    assert (row["案件编号"], row["状态"], row["状态代码"]) == (case_no, "已立案", "registered")
+    assert (row["上报方式"], row["上报方式代码"]) == ("随手拍", "snapshot")
 
 
 async def test_a_decision_on_many_cases_answers_for_each(incident: Stage) -> None:

@@ -112,12 +112,14 @@ async def list_components(
 
 
 @router.get(f"{PATH}.csv", response_class=StreamingResponse, responses=CSV_ANSWER)
-async def components_as_csv(request: Request, db: DatabaseDep, tenant: OfStreet) -> StreamingResponse:
+async def components_as_csv(
+    request: Request, db: DatabaseDep, tenant: OfStreet, language: LanguageDep
+) -> StreamingResponse:
     """All of them, as a file that can be imported again."""
     street = await street_or_404(db, tenant)
-    wanted, view = Wanted(tenant).parameters(), partial(csv_line, street=street)
+    wanted, view = Wanted(tenant).parameters(), partial(csv_line, street=street, language=language)
     engine, name = request.app.state.engine, f"components-{tenant}"
-    return as_csv(engine, component_tables.EXPORT, wanted, CSV_COLUMNS, view, name)
+    return as_csv(engine, component_tables.EXPORT, wanted, CSV_COLUMNS, view, name, language)
 
 
 @router.get(f"{PATH}.geojson", response_class=StreamingResponse, responses=GEOJSON_ANSWER)

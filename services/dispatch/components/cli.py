@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from libs.chassis.db.database import Database, Record
-from libs.chassis.pages import ROWS_AT_ONCE, csv_lines, feature_collection
+from libs.chassis.pages import ROWS_AT_ONCE, csv_lines, feature_collection, heads
 from libs.cli.database import opened
 from libs.cli.options import OneSheet, Tenant, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
@@ -85,9 +85,9 @@ async def _export(url: str, file: Path, tenant: str, written: Written) -> None:
 
 
 async def _csv(db: Database, street: Street) -> AsyncIterator[str]:
-    yield "\ufeff" + csv_lines([CSV_COLUMNS])
+    yield "\ufeff" + csv_lines([heads(CSV_COLUMNS, language())])
     async for rows in _rows(db, street):
-        yield csv_lines([csv_line(row, street) for row in rows])
+        yield csv_lines([csv_line(row, street, language()) for row in rows])
 
 
 def _map(db: Database, street: Street) -> AsyncIterator[str]:

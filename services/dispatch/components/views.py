@@ -11,7 +11,9 @@ from libs.chassis.db.database import Record
 from libs.chassis.pages import feature
 from libs.contracts.values import Point
 from libs.map_links import map_link
+from libs.sentences import Language
 from services.dispatch.components.domain.inventory import State
+from services.dispatch.components.forms import FORM, STATES
 from services.dispatch.street.domain.street import Street
 
 
@@ -80,23 +82,19 @@ def _plain(row: Record, street: Street) -> dict[str, Any]:
     }
 
 
-CSV_COLUMNS = (
-    "code",
-    "kind",
-    "kind_name",
-    "name",
-    "longitude",
-    "latitude",
-    "unit",
-    "unit_name",
-    "org_id",
-    "org_name",
-    "state",
-)
+CSV_COLUMNS = {name: column.zh for name, column in FORM.columns.items()} | {
+    "kind_name": "类别名称",
+    "unit": "网格代码",
+    "unit_name": "网格",
+    "org_name": "组织名称",
+}
+"""Chinese titles by name; either can be imported again."""
 
 
-def csv_line(row: Record, street: Street) -> list[Any]:
+def csv_line(row: Record, street: Street, language: Language) -> list[Any]:
     plain = _plain(row, street)
+    if language is Language.ZH:
+        plain["state"] = STATES[row.state]
     return [plain[name] if name in plain else row[name] for name in CSV_COLUMNS]
 
 

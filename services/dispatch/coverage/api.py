@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Database, Record
 from libs.chassis.handlers import Refused
-from libs.chassis.http import DatabaseDep, RefusedRequest, not_found
-from libs.chassis.pages import csv_lines
+from libs.chassis.http import DatabaseDep, LanguageDep, RefusedRequest, not_found
+from libs.chassis.pages import csv_headers, csv_lines, heads
 from libs.contracts.message import GridCode, Tenant
-from libs.contracts.values import Level
-from libs.sentences import Sentence, none_in_street
+from libs.contracts.values import LEVELS_ZH, Level
+from libs.sentences import Language, Sentence, none_in_street
 from libs.street_time import local_minutes
 from services.dispatch.coverage import tables
 from services.dispatch.coverage.domain import level_below, roll_up
@@ -29,6 +29,28 @@ router = APIRouter(tags=["patrols"])
 
 DAYS_AT_MOST = 31
 AS_TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
+TITLES = {
+    "day": "日期",
+    "unit": "网格代码",
+    "unit_name": "网格",
+    "level": "层级",
+    "planned": "应巡",
+    "visited": "已巡",
+    "late": "逾期巡查",
+    "missed": "漏巡",
+    "open": "未到期",
+    "percent": "覆盖率（%）",
+    "org_id": "组织编号",
+    "member_id": "成员编号",
+    "campaign_id": "专项行动编号",
+    "name_zh": "专项行动",
+    "name_en": "英文名称",
+    "planned_at": "计划时间",
+    "visit_by": "巡查时限",
+}
+"""Of the columns of a table, for Chinese readers."""
 
 
 class CoverageView(BaseModel):
@@ -81,22 +103,22 @@ class CoverageAsked(Days):
 
 
 @router.get("/v1/patrols/coverage", response_model=list[CoverageView], responses=AS_TABLE)
-async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: DatabaseDep) -> Response:
+async def show_coverage(asked: Annotated[CoverageAsked, Query()], db: DatabaseDep, language: LanguageDep) -> Response:
     """覆盖率: visited of planned, by day, rolled up the grid tree."""
     street, under = await _where(db, asked)
     level = asked.level or level_below(street.units[under].level)
     counts = await tables.coverage(db, asked.tenant, asked.first, asked.until(), asked.campaign_id)
     covered = [CoverageView(**asdict(each), percent=each.percent) for each in roll_up(counts, street, under, level)]
-    return _table(covered, CoverageView, asked.format, "coverage")
+    return _table(covered, CoverageView, asked.format, "coverage", language)
 
 
 @router.get("/v1/patrols/missed", response_model=list[MissedView], responses=AS_TABLE)
-async def list_missed(asked: DaysAsked, db: DatabaseDep) -> Response:
+async def list_missed(asked: DaysAsked, db: DatabaseDep, language: LanguageDep) -> Response:
     """Every task that nobody has visited when its time was over."""
     street, under = await _where(db, asked)
     rows = await tables.missed(db, asked.tenant, asked.first, asked.until(), asked.campaign_id)
     views = [_missed(row, street) for row in rows if street.is_below(row.unit, under)]
-    return _table(views, MissedView, asked.format, "missed")
+    return _table(views, MissedView, asked.format, "missed", language)
 
 
 async def _where(db: Database, asked: Days) -> tuple[Street, str]:
@@ -112,17 +134,20 @@ async def _where(db: Database, asked: Days) -> tuple[Street, str]:
     return street, under
 
 
-def _table(rows: Sequence[BaseModel], kind: type[BaseModel], format: str, name: str) -> Response:
+def _table(rows: Sequence[BaseModel], kind: type[BaseModel], format: str, name: str, language: Language) -> Response:
     """As JSON, or as CSV that a spreadsheet opens: with a byte order mark, and times of the street."""
     if format == "json":
         return JSONResponse([row.model_dump(mode="json") for row in rows])
-    lines = csv_lines([list(kind.model_fields), *(_cells(row.model_dump().values()) for row in rows)])
-    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return Response(lines.encode("utf-8-sig"), headers=headers, media_type="text/csv; charset=utf-8")
+    titles = heads({column: TITLES[column] for column in kind.model_fields}, language)
+    lines = csv_lines([titles, *(_cells(row.model_dump().values(), language) for row in rows)])
+    return Response(
+        lines.encode("utf-8-sig"), headers=csv_headers(name, language), media_type="text/csv; charset=utf-8"
+    )
 
 
-def _cells(values: Iterable[Any]) -> list[Any]:
-    return [local_minutes(v) if isinstance(v, datetime) else v for v in values]
+def _cells(values: Iterable[Any], language: Language) -> list[Any]:
+    told = [LEVELS_ZH[v] if isinstance(v, Level) and language is Language.ZH else v for v in values]
+    return [local_minutes(v) if isinstance(v, datetime) else v for v in told]
 
 
 def _missed(row: Record, street: Street) -> MissedView:

@@ -14,18 +14,18 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import made_at
-from libs.chassis.http import DatabaseDep, OfStreet, not_found
-from libs.chassis.pages import CSV_ANSWER, Page, Total, as_csv, decode_cursor
+from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
+from libs.chassis.pages import CSV_ANSWER, Page, Total, as_csv, decode_cursor, word
 from libs.contracts.message import CategoryCode, GridCode, MemberId
 from libs.contracts.values import Level, Place
-from libs.sentences import none_in_street
+from libs.sentences import Language, none_in_street
 from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
 from services.dispatch.order_lists import tables as list_tables
 from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.api import ComponentNamed, OrderView, view
 from services.dispatch.orders.domain.escalation import within_community
-from services.dispatch.orders.domain.order import Order, State
+from services.dispatch.orders.domain.order import MOVES, Order, State
 from services.dispatch.street.domain.street import Street
 from services.dispatch.street.lookup import street_or_404
 
@@ -111,13 +111,16 @@ async def orders_as_csv(
     unit: InUnit = None,
     due_before: DueBefore = None,
     appointment_before: AppointmentBefore = None,
+    *,
+    language: LanguageDep,
 ) -> StreamingResponse:
     """The same as a file for spreadsheets, all of them."""
     street, serving = await street_or_404(db, tenant), request.app.state
     units = _units(street, unit)
     wanted = list_tables.Wanted(tenant, state or tuple(State), None, category, units, due_before, appointment_before)
-    line = partial(_csv_line, street=street, template=serving.settings.map_link)
-    return as_csv(serving.engine, list_tables.EXPORT, wanted.parameters(), CSV_COLUMNS, line, f"orders-{tenant}")
+    line = partial(_csv_line, street=street, template=serving.settings.map_link, language=language)
+    asked, name = wanted.parameters(), f"orders-{tenant}"
+    return as_csv(serving.engine, list_tables.EXPORT, asked, CSV_COLUMNS, line, name, language)
 
 
 @router.get("/v1/orders/ended-by-level")
@@ -171,41 +174,44 @@ def _units(street: Street, unit: str | None) -> list[str] | None:
     return [code for code in street.units if any(above.code == unit for above in street.ancestors(code))]
 
 
-CSV_COLUMNS = (
-    "case_no",
-    "state",
-    "category",
-    "category_name",
-    "summary",
-    "unit",
-    "unit_name",
-    "place_name",
-    "longitude",
-    "latitude",
-    "map_link",
-    "component",
-    "component_kind",
-    "component_kind_name",
-    "component_name",
-    "org_id",
-    "org_name",
-    "member_id",
-    "member_name",
-    "claim_by",
-    "handle_by",
-    "check_by",
-    "handled_at",
-    "rework_count",
-    "appointment_starts_at",
-    "appointment_ends_at",
-)
+CSV_COLUMNS = {
+    "case_no": "案件编号",
+    "state": "状态代码",
+    "state_name": "状态",
+    "category": "类别代码",
+    "category_name": "类别",
+    "summary": "内容摘要",
+    "unit": "网格代码",
+    "unit_name": "网格",
+    "place_name": "地点",
+    "longitude": "经度",
+    "latitude": "纬度",
+    "map_link": "地图",
+    "component": "部件编号",
+    "component_kind": "部件类别代码",
+    "component_kind_name": "部件类别",
+    "component_name": "部件名称",
+    "org_id": "组织编号",
+    "org_name": "组织",
+    "member_id": "成员编号",
+    "member_name": "成员",
+    "claim_by": "接单时限",
+    "handle_by": "处置时限",
+    "check_by": "核查时限",
+    "handled_at": "处置时间",
+    "rework_count": "返工次数",
+    "appointment_starts_at": "预约开始",
+    "appointment_ends_at": "预约结束",
+}
+"""Chinese titles by name."""
 
 
-def _csv_line(row: Record, street: Street, template: str) -> list[object]:
-    """Times as the street reads them."""
+def _csv_line(row: Record, street: Street, template: str, language: Language) -> list[object]:
+    """The state in words beside its code; times as the street reads them."""
     place, component = Place.model_validate(row.place), row.component or {}
     point = place.point
     named = {
+        "state_name": word(MOVES.states, row.state, language),
         "unit_name": street.units[row.unit].name,
         "place_name": place.name,
         "longitude": point and point.longitude,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import time
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -12,7 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from shapely.geometry import mapping
 
 from libs.contracts.message import GridCode, MemberId, OrgId
-from libs.contracts.values import LEVELS_ZH, Level, MemberKind, OrgKind, RequestKind
+from libs.contracts.values import LEVELS_ZH, REQUEST_KINDS, Level, MemberKind, OrgKind
 from libs.sentences import Sentence, Unfit
 from libs.sheets.cells import FIRST_YEAR, LAST_YEAR, IfAny, Name, Names, Text, Words, day_or
 from libs.sheets.forms import Column, Form, SheetLine, one_of
@@ -94,14 +93,6 @@ MEMBER_KINDS = {
     "retired_cadre": "离退休干部",
     "liaison": "包村干部",
     "lead": "街道班子成员",
-}
-REQUEST_KINDS: Mapping[str, str] = {
-    RequestKind.SNAPSHOT: "随手拍",
-    RequestKind.SERVICE_ORDER: "点单",
-    RequestKind.ERRAND: "代办",
-    RequestKind.PATROL: "巡查发现",
-    RequestKind.REFERRAL: "转办",
-    RequestKind.PROPOSAL: "建议",
 }
 
 UNITS = Form(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from libs.chassis.http import DatabaseDep, OfStreet, not_found
+from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, decode_cursor, slice_page
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.values import RequestKind
@@ -60,15 +61,18 @@ async def cases(wanted: Annotated[WantedPage, Query()], db: DatabaseDep) -> Page
 
 
 @router.get("/v1/cases.csv", response_class=StreamingResponse, responses=CSV_ANSWER)
-async def cases_as_csv(wanted: Annotated[Wanted, Query()], request: Request) -> StreamingResponse:
+async def cases_as_csv(
+    wanted: Annotated[Wanted, Query()], request: Request, language: LanguageDep
+) -> StreamingResponse:
     """The same as a file for spreadsheets, all of them, from the oldest on."""
     return as_csv(
         request.app.state.engine,
         tables.EXPORT,
         wanted.parameters(),
         CSV_COLUMNS,
-        views.csv_line,
+        partial(views.csv_line, language=language),
         f"cases-{wanted.tenant}",
+        language,
     )
 
 

@@ -10,28 +10,33 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.chassis.db.database import Record
-from libs.contracts.values import Answer, Appointment, RequestKind
+from libs.chassis.pages import word
+from libs.contracts.values import REQUEST_KINDS, Answer, Appointment, RequestKind
+from libs.sentences import Language
 from libs.street_time import local_minutes
-from services.incident.cases.domain.case import State, window
+from services.incident.cases.domain.case import TRANSITIONS, State, window
 from services.incident.cases.domain.history import Entry, standing_at
 from services.incident.cases.domain.redaction import summarise
 from services.incident.cases.domain.words import in_order
 from services.incident.street_evaluations.api import StreetEvaluated
 
-CSV_COLUMNS = (
-    "case_no",
-    "state",
-    "request_kind",
-    "category",
-    "category_name",
-    "place_name",
-    "component",
-    "reported_at",
-    "handle_by",
-    "reopened_times",
-    "followers",
-    "summary",
-)
+CSV_COLUMNS = {
+    "case_no": "案件编号",
+    "state": "状态代码",
+    "state_name": "状态",
+    "request_kind": "上报方式代码",
+    "request_kind_name": "上报方式",
+    "category": "类别代码",
+    "category_name": "类别",
+    "place_name": "地点",
+    "component": "部件编号",
+    "reported_at": "上报时间",
+    "handle_by": "处置时限",
+    "reopened_times": "重新立案次数",
+    "followers": "关注人数",
+    "summary": "内容摘要",
+}
+"""Chinese titles by name."""
 
 
 class ChildView(BaseModel):
@@ -89,10 +94,15 @@ class StaffView(CaseLine):
     timeline: list[Step]
 
 
-def csv_line(row: Record) -> list[Any]:
-    """Times as the street reads them; what the reporter wrote, without anything that looks like a contact."""
+def csv_line(row: Record, language: Language) -> list[Any]:
+    """States and kinds in words beside their codes; times as the street reads them; what the reporter wrote, without
+    anything that looks like a contact."""
     times = {name: _in_the_street(getattr(row, name)) for name in ("reported_at", "handle_by")}
-    shown = {**row, **times, "summary": summarise(row.text)}
+    words = {
+        "state_name": word(TRANSITIONS.states, row.state, language),
+        "request_kind_name": word(REQUEST_KINDS, row.request_kind, language),
+    }
+    shown = {**row, **times, **words, "summary": summarise(row.text)}
     return [shown[name] for name in CSV_COLUMNS]
 
 
