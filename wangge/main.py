@@ -15,11 +15,13 @@ from typer.core import TyperGroup
 from libs.cli.running import asked_at, report_errors, run
 from libs.contracts.services import SERVICES, Service
 
+VERSION = "0.1.0"
+
 app = typer.Typer(
-    help="Wangge: report once, and the right people hear of it, do it and are credited.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
@@ -34,7 +36,10 @@ def _commands_of(module: str) -> type[TyperGroup]:
             return self._imported().get_command(ctx, cmd_name)
 
         def _imported(self) -> TyperGroup:
-            return typer.main.get_group(importlib.import_module(module).commands)
+            commands = importlib.import_module(module).commands
+            # Rich's boxes break choices and commands inside a word on a terminal of 80 columns.
+            commands.rich_markup_mode = None
+            return typer.main.get_group(commands)
 
     return Group
 
@@ -56,6 +61,21 @@ key_commands = typer.Typer(help="Keys that contacts are sealed with.", no_args_i
 app.add_typer(key_commands, name="keys")
 document_commands = typer.Typer(help="The generated part of docs/.", no_args_is_help=True)
 app.add_typer(document_commands, name="docs")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"wangge {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def wangge(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    """Wangge: report once, and the right people hear of it, do it and are credited."""
 
 
 @app.command()

@@ -262,7 +262,10 @@ def test_replay_wants_ids_or_all(url: str) -> None:
 def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Servers) -> None:
     url = run(fresh_database(servers.addresses.admin_url, "incident", "cli_case"))
     head, case_id, entries = no_entries(NOON), new_id(), []
-    for step, details in (("reported", {"state": "registered"}), ("registered", {"category": "11001"})):
+    for step, details in (
+        ("reported", {"state": "registered", "followed": True, "nobody": None}),
+        ("registered", {"category": "11001", "order_id": str(case_id), "members": ["M1", "M2"]}),
+    ):
         entry, head = append(head, TENANT, case_id, new_id(), step, NOON, NOON, details)
         entries.append((entry, head.hash))
     case = {"case_id": case_id, "tenant": TENANT, "at": NOON, "length": head.length, "hash": head.hash}
@@ -276,14 +279,22 @@ def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Se
         await db.execute(text("UPDATE timeline SET happened_at = happened_at - interval '1 day' WHERE position = 2"))
 
     in_database(url, write)
-    environment = {"WANGGE_INCIDENT_DATABASE_URL": url}
+    environment = {"WANGGE_INCIDENT_DATABASE_URL": url, "LC_ALL": "C"}
     shown = wangge("case", "show", "20261123-000017", "--tenant", TENANT, **environment).stdout
     assert "路灯[/不亮]�[31m" in shown
-    assert "已立案" in shown
+    assert "registered  Registered" in shown
     assert "2026-11-23 12:00" in shown
     assert "category 11001" in shown
+    assert "  followed yes\n" in shown
+    assert f"  order_id {case_id}\n" in shown
+    assert "  members M1, M2\n" in shown
+    chinese = {**environment, "LC_ALL": "zh_CN.UTF-8", "COLUMNS": "20"}
+    narrow = wangge("case", "show", "20261123-000017", "--tenant", TENANT, **chinese).stdout
+    assert f"  order_id {case_id}\n" in narrow
+    assert "state        registered 已立案\n" in narrow
+    assert not any(sign in shown for sign in ("True", "None", "['", "{'"))
     verified = wangge("case", "verify", **environment)
-    assert verified.stdout == "1 cases with 2 entries: every link holds.\n"
+    assert verified.stdout == "1 case with 2 entries: every link holds.\n"
     assert wangge("case", "verify", "20261123-000018", **environment).exit_code == 1
     in_database(url, tamper)
     broken = wangge("case", "verify", "--tenant", TENANT, **environment)

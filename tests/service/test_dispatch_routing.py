@@ -164,6 +164,6 @@ async def test_a_replay_says_what_other_rules_would_have_made_of_past_cases(
     command = ("routing", "replay", str(tmp_path), "--tenant", TENANT, "--days", "1")
     result = await asyncio.to_thread(wangge, *command)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("5 cases of 1 days, 2 of which would go elsewhere.\n")
+    assert result.stdout.startswith("5 cases of 1 day, 2 of which would go elsewhere.\n")
     assert f"11011: {UTILITY} → {WEST_RULIN}" in result.stdout
     assert len(await dispatch.said(OrderDispatched)) == 5

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.cli.database import opened
-from libs.cli.options import Tenant, check_tenant, language
+from libs.cli.options import Tenant, check_tenant, counted, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.contracts.reasons import told
@@ -64,7 +64,8 @@ async def _replay(url: str, tenant: str, wanted: Street, since: datetime, shown:
 
 def _show(replayed: Replayed, days: int) -> None:
     console = Console(markup=False, highlight=False)
-    console.print(f"{replayed.cases} cases of {days} days, {replayed.differing} of which would go elsewhere.")
+    looked_at = f"{counted(replayed.cases, 'case')} of {counted(days, 'day')}"
+    console.print(f"{looked_at}, {replayed.differing} of which would go elsewhere.")
     if replayed.differing:
         console.print(_moves("level", replayed.levels.most_common()))
         console.print(_moves("unit", replayed.units.most_common(UNITS_AT_MOST)))

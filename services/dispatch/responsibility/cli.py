@@ -14,7 +14,7 @@ from rich.table import Table
 from libs.chassis.db.database import Database
 from libs.chassis.messaging import outbox
 from libs.cli.database import opened
-from libs.cli.options import OneSheet, Tenant, language
+from libs.cli.options import OneSheet, Tenant, counted, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.sentences import Sentence, joined
@@ -75,7 +75,7 @@ def export_file(
         raise WrongUse(f"{file}: the name must end with .csv or .xlsx.")
     rows = run(_rows(OperatorSettings().database_url("dispatch"), tenant))
     file.write_bytes(write(rows, chinese=chinese))
-    print(f"{len(rows)} rows are in {file}.")
+    print(f"{counted(len(rows), 'row')} in {file}.")
 
 
 async def _rows(url: str, tenant: str) -> list[Responsibility]:

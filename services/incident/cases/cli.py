@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from libs.chassis.db.database import Record
 from libs.cli.database import opened
-from libs.cli.options import Tenant, language
+from libs.cli.options import Tenant, counted, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.sentences import Sentence
+from libs.contracts.values import REQUEST_KINDS
+from libs.sentences import Language, Sentence
 from libs.street_time import local_minutes
 from services.incident.cases import audit, tables
+from services.incident.cases.domain.case import TRANSITIONS
 from services.incident.cases.domain.history import broken
 from services.incident.cases.domain.refusals import no_case
-from services.incident.cases.domain.words import STATE_WORDS, STEP_WORDS, in_order
+from services.incident.cases.domain.words import STEP_WORDS, in_order
 
 NAMED_AT_MOST = 100
+NAME_COLUMNS = 13
 commands = typer.Typer()
 
 
@@ -48,24 +52,57 @@ async def _show(url: str, tenant: str, case_no: str) -> None:
             raise Refusal(no_case(tenant, case_no).told(language()))
         steps = in_order(await tables.timeline(db, case))
 
-    about = Table(show_header=False, box=None)
-    about.add_row("case", case.case_no)
-    about.add_row("state", f"{case.state} {STATE_WORDS[case.state]['zh']}")
-    about.add_row("category", f"{case.category} {case.category_name} ({case.category_name_en or ''})")
-    about.add_row("kind", case.request_kind)
-    about.add_row("place", _plain(case.place_name or f"{case.longitude}, {case.latitude}"))
-    about.add_row("component", _plain(case.component or ""))
-    about.add_row("text", _plain(case.text))
-    about.add_row("reported at", _at(case.reported_at))
-    about.add_row("handle by", _at(case.handle_by))
-    about.add_row("reopened", str(case.reopened_times))
-    timeline = Table("at", "step", "", "details")
+    # Whatever is longer than a line of the terminal goes on in the next one: an id that is cut is no id.
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    for name, value in _about(case, language()):
+        console.print(f"{name:{NAME_COLUMNS}}{_plain(value)}")
     for each in steps:
-        words = STEP_WORDS.get(each.step, {}).get("zh", "")
-        timeline.add_row(
-            _at(each.happened_at), each.step, words, _plain(", ".join(f"{k} {v}" for k, v in each.details.items()))
-        )
-    Console(markup=False, highlight=False).print(about, timeline)
+        words = STEP_WORDS.get(each.step, {}).get(language(), "")
+        console.print(f"\n{_at(each.happened_at)}  {each.step}  {words}".rstrip())
+        for name, value in each.details.items():
+            if said := _said(value):
+                console.print(f"  {name} {_plain(said)}")
+
+
+def _about(case: Record, language: Language) -> Iterator[tuple[str, str]]:
+    names = (case.category_name, case.category_name_en)
+    yield "case", case.case_no
+    yield "state", _named(case.state, TRANSITIONS.states[case.state], language)
+    yield "category", _named(case.category, (names[0] if language is Language.ZH else names[1]) or names[0])
+    yield "kind", _named(case.request_kind, REQUEST_KINDS[case.request_kind], language)
+    yield "place", case.place_name or ""
+    if case.longitude is not None:
+        yield "point", f"{case.longitude}, {case.latitude}"
+    if case.component:
+        yield "component", case.component
+    yield "text", case.text
+    yield "sender", case.sender
+    yield "reported at", _at(case.reported_at)
+    yield "handle by", _at(case.handle_by)
+    if case.closed_at:
+        yield "closed at", _at(case.closed_at)
+    if case.reopened_times:
+        yield "reopened", counted(case.reopened_times, "time")
+
+
+def _named(code: str, name: str, language: Language = Language.ZH) -> str:
+    """A code with its name; an English code says what it is by itself."""
+    return f"{code} {name}" if language is Language.ZH else code
+
+
+def _said(value: Any) -> str:
+    """A detail of a step as a person writes it; nothing for what is not known."""
+    match value:
+        case None | "" | [] | {}:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(filter(None, map(_said, value)))
+        case dict():
+            return "; ".join(f"{name} {said}" for name, each in value.items() if (said := _said(each)))
+        case _:
+            return str(value)
 
 
 async def _verify(url: str, tenant: str | None, case_no: str | None) -> None:
@@ -82,7 +119,7 @@ async def _verify(url: str, tenant: str | None, case_no: str | None) -> None:
         raise Refusal(Sentence(f"没有案件 {case_no}。", f"There is no case {case_no}.").told(language()))
     if wrong:
         raise Refusal("\n".join(wrong))
-    print(f"{cases} cases with {entries} entries: every link holds.")
+    print(f"{counted(cases, 'case')} with {counted(entries, 'entry')}: every link holds.")
 
 
 def _at(time: datetime | None) -> str:
