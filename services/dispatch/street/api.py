@@ -1,4 +1,4 @@
-"""The street's calendar and the names of its places, looked up over HTTP."""
+"""The street's calendar, the names of its places, and who its ids and codes are, looked up over HTTP."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from libs.chassis.http import DatabaseDep, OfStreet
+from libs.chassis.http import DatabaseDep, OfStreet, not_found
+from libs.contracts.message import GridCode, MemberId, OrgId
 from libs.contracts.reasons import ReasonView
+from libs.contracts.values import Level, MemberKind, OrgKind
+from libs.sentences import none_in_street
 from services.dispatch.grid.domain.gazetteer import Candidate
+from services.dispatch.street.domain.street import Street
 from services.dispatch.street.lookup import street_or_404
 
 router = APIRouter(tags=["street"])
@@ -70,3 +74,76 @@ async def places(
 
 def candidate_view(candidate: Candidate) -> CandidateView:
     return CandidateView.model_validate(candidate, from_attributes=True)
+
+
+class MemberNamed(BaseModel):
+    """Who a member is; how to reach them, notify alone knows."""
+
+    member_id: str = Field(examples=["M0415"])
+    name: str
+    kind: MemberKind
+    unit: str
+    unit_name: str
+    org_id: str
+    org_name: str
+
+
+class OrganisationNamed(BaseModel):
+    """An organisation, and the unit that it answers for."""
+
+    org_id: str
+    name: str
+    kind: OrgKind
+    unit: str
+    unit_name: str
+
+
+class UnitNamed(BaseModel):
+    """A unit of the grid tree, the one above it, and who answers for it."""
+
+    code: str
+    name: str
+    level: Level
+    parent: str | None = Field(description="Null for the street.")
+    path: list[str] = Field(description="Names from the street down to it.")
+    org_id: str
+    org_name: str
+
+
+@router.get("/v1/members/{member_id}")
+async def member(member_id: MemberId, tenant: OfStreet, db: DatabaseDep) -> MemberNamed:
+    """Who a member is that facts and lists name by id."""
+    street = await street_or_404(db, tenant)
+    found = street.members.get(member_id)
+    if found is None:
+        raise not_found(none_in_street(tenant, f"成员 {member_id}", f"member {member_id}"))
+    names = {"unit_name": _unit_name(street, found.unit), "org_name": street.org_names.get(found.org_id, found.org_id)}
+    same = ("member_id", "name", "kind", "unit", "org_id")
+    return MemberNamed(**{name: getattr(found, name) for name in same}, **names)
+
+
+@router.get("/v1/organisations/{org_id}")
+async def organisation(org_id: OrgId, tenant: OfStreet, db: DatabaseDep) -> OrganisationNamed:
+    """Which organisation it is that facts and lists name by id."""
+    street = await street_or_404(db, tenant)
+    unit = next((each for each in street.units.values() if each.org_id == org_id), None)
+    if unit is None:
+        raise not_found(none_in_street(tenant, f"组织 {org_id}", f"organisation {org_id}"))
+    return OrganisationNamed(org_id=org_id, name=unit.org_name, kind=unit.org_kind, unit=unit.code, unit_name=unit.name)
+
+
+@router.get("/v1/units/{code}")
+async def unit(code: GridCode, tenant: OfStreet, db: DatabaseDep) -> UnitNamed:
+    """Which unit of the street it is that facts and lists name by code."""
+    street = await street_or_404(db, tenant)
+    found = street.units.get(code)
+    if found is None:
+        raise not_found(none_in_street(tenant, f"网格单元 {code}", f"unit {code}"))
+    path = [above.name for above in street.ancestors(code)]
+    same = ("code", "name", "level", "parent", "org_id", "org_name")
+    return UnitNamed(**{name: getattr(found, name) for name in same}, path=path[::-1])
+
+
+def _unit_name(street: Street, code: str) -> str:
+    found = street.units.get(code)
+    return found.name if found is not None else code

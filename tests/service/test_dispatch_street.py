@@ -1,0 +1,56 @@
+"""Who the ids and codes are that facts and lists name, on real PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.dispatch import TENANT
+from tests.support.stage import Stage
+
+
+async def test_ids_and_codes_are_looked_up_without_a_contact(dispatch: Stage) -> None:
+    async def get(path: str) -> object:
+        answer = await dispatch.http.get(f"/v1/{path}", params={"tenant": TENANT})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert await get("members/M1") == {
+        "member_id": "M1",
+        "name": "成员1",
+        "kind": "volunteer",
+        "unit": "37078400420101",
+        "unit_name": "凌河村一微",
+        "org_id": "P4",
+        "org_name": "一组",
+    }
+    assert await get("organisations/P3") == {
+        "org_id": "P3",
+        "name": "凌河村支部",
+        "kind": "branch",
+        "unit": "370784004201",
+        "unit_name": "凌河村",
+    }
+    assert await get("units/37078400401") == {
+        "code": "37078400401",
+        "name": "一社区",
+        "level": "community",
+        "parent": TENANT,
+        "path": ["凌河街道", "一社区"],
+        "org_id": "P2",
+        "org_name": "一社区党委",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("members/M9999", "member M9999"),
+        ("organisations/P9999", "organisation P9999"),
+        ("units/37078400499", "unit 37078400499"),
+    ],
+)
+async def test_what_the_street_does_not_have_is_named(dispatch: Stage, path: str, named: str) -> None:
+    answer = await dispatch.http.get(f"/v1/{path}", params={"tenant": TENANT})
+    assert (answer.status_code, answer.json()["detail"]) == (404, f"Street {TENANT} has no {named}.")
+    elsewhere = await dispatch.http.get(f"/v1/{path}", params={"tenant": "370784999"})
+    assert elsewhere.json()["detail"] == "There is no street 370784999 here."
