@@ -30,7 +30,7 @@ from services.dispatch.orders.domain.correction import correct
 from services.dispatch.orders.domain.help import Help, HelpState
 from services.dispatch.orders.domain.helping import due, shares, units_named
 from services.dispatch.orders.domain.offering import NewCase
-from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, State
+from services.dispatch.orders.domain.order import Changed, Decision, Order, Refusal, ReporterAnswer, State
 from services.dispatch.routing.domain import RoutingRequest, route_all
 from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, changed, claimed, handled, new_order
@@ -40,6 +40,7 @@ M2, M3, M4, M5 = (STREET.members[m] for m in ("M2", "M3", "M4", "M5"))
 GRID, NEXT, COMMUNITY = f"{ROOT}20101", f"{ROOT}20201", f"{ROOT}01"
 WISH = HelpWish(NEXT, "出动清障车", 20)
 SOON = LATER + timedelta(hours=1)
+SAID = ReporterAnswer("哪一盏？", "东头")
 
 
 def asked(order: Order, wish: HelpWish = WISH, now: datetime = LATER) -> Order:
@@ -198,12 +199,12 @@ def test_while_the_reporter_is_asked_a_helper_has_time_too() -> None:
     waiting = question.pause(order, 1, "哪一盏？", SOON + timedelta(days=2), LATER).order
     assert help_clocks_of(waiting) == []
     back = LATER + timedelta(days=2)
-    going = question.go_on(waiting, 1, "东头", STREET, back).order
+    going = question.go_on(waiting, 1, SAID, STREET, back).order
     left = STREET.calendar.elapsed(LATER, SOON, order.clocks.handle.unit)
     assert due(going, going.helpers[0]) == STREET.calendar.after(back, left, order.clocks.handle.unit)
     together = asked(claimed())
     going = question.go_on(
-        question.pause(together, 1, "哪一盏？", SOON + timedelta(days=2), LATER).order, 1, "东头", STREET, back
+        question.pause(together, 1, "哪一盏？", SOON + timedelta(days=2), LATER).order, 1, SAID, STREET, back
     ).order
     assert due(going, going.helpers[0]) == going.handle_by
 
