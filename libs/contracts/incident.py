@@ -251,7 +251,7 @@ class CaseClosed(CaseEvent, fact="closed"):
     order_id: UUID
     reporter_id: UUID | None = None
     result: str = Field("", description="What was done, in words for the reporter, without anything like a contact.")
-    answer: Answer | None = Field(None, description="To a proposal; why stands in `result`.")
+    proposal_answer: Answer | None = Field(None, description="Why stands in `result`.")
     planned_for: date | None = Field(None, description="Of a planned one: the day by which.")
 
 

@@ -22,7 +22,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "why": HelpCause,
     "end_reason": EndReason,
     "grade": Grade,
-    "answer": Answer,
+    "proposal_answer": Answer,
 }
 
 
@@ -82,11 +82,11 @@ def test_where_it_is_opens_a_map() -> None:
 
 
 def test_the_answer_to_a_proposal_is_said_in_words_and_nothing_of_it_to_others() -> None:
-    answer = {"answer": "planned", "planned_for": "2027-06-30", "result": "已报入明年项目"}
+    answer = {"proposal_answer": "planned", "planned_for": "2027-06-30", "result": "已报入明年项目"}
     said = {"case_no": "20261123-000001", "link": "x", **answer}
     assert "答复：列入计划\n计划落实日期：2027-06-30\n办理结果：已报入明年项目\n" in render("zh", "closed", said).text
     assert "proposal: planned\nPlanned for: 2027-06-30\n" in render("en", "closed", said).text
-    nothing = said | {"answer": "", "planned_for": ""}
+    nothing = said | {"proposal_answer": "", "planned_for": ""}
     assert "答复" not in render("zh", "closed", nothing).text
     assert "proposal" not in render("en", "closed", nothing).text
 

@@ -55,5 +55,6 @@ def _facts_of_order(case: LockedCase, before: Standing, now: Standing, fact: Ord
     if now.state is State.RESOLVED:
         return [CaseResolved(**said)]
     assert now.closing is not None
-    said |= {name: getattr(now.closing, name) for name in ("result", "answer", "planned_for")}
+    said |= {name: getattr(now.closing, name) for name in ("result", "planned_for")}
+    said["proposal_answer"] = now.closing.answer
     return [CaseClosed(**said)]

@@ -129,7 +129,7 @@ RULES: Mapping[type[Event], Rule] = {
         "inspection_raised", Orgs(("org_id",)), ("kind", "case_no", "category_name", "unit_name", "summary", "place")
     ),
     InspectionCancelled: Rule("inspection_cancelled", Members("member_id"), ("kind", "case_no")),
-    CaseClosed: Rule("closed", Reporter(), ("case_no", "result", "answer", "planned_for")),
+    CaseClosed: Rule("closed", Reporter(), ("case_no", "result", "proposal_answer", "planned_for")),
     CaseCarriedOut: Rule("carried_out", Reporter(), ("case_no", "category_name", "words")),
     CaseReopened: Rule("reopened", Reporter(), ("case_no",)),
     CaseStreetEvaluated: Rule("street_evaluated", Orgs(("org_id",)), ("grade",)),
