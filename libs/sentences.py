@@ -69,6 +69,10 @@ def none_in_street(tenant: str, zh: str, en: str) -> Sentence:
     return Sentence(f"街道 {tenant} 没有{zh}。", f"Street {tenant} has no {en}.")
 
 
+def unknown_street(tenant: str) -> Sentence:
+    return Sentence(f"这里没有街道 {tenant}。", f"There is no street {tenant} here.")
+
+
 class Unfit(ValueError):
     """Raised by a validator: the value cannot be taken, and this is why, in both languages."""
 

@@ -246,7 +246,7 @@ class LocalSystem:
             rows = sum(1 for _ in csv.DictReader(file))
         give_up = time.monotonic() + 60
         url = f"{self.urls['incident']}/v1/categories"
-        while len(httpx.get(url, params={"tenant": TENANT}).json()) < rows:
+        while (known := httpx.get(url, params={"tenant": TENANT})).status_code == 404 or len(known.json()) < rows:
             if time.monotonic() > give_up:
                 raise LocalServerFailure(
                     f"The {rows} categories did not reach incident. See the logs in {self.folder}."

@@ -261,6 +261,10 @@ async def test_orders_are_listed_for_a_member_and_counted(dispatch: Stage) -> No
     assert (await dispatch.http.get("/v1/orders/counts", params={"tenant": TENANT})).json() == {"offered": 3}
     missing = await dispatch.http.get(f"/v1/orders/{new_id()}", params={"tenant": TENANT})
     assert missing.status_code == 404
+    period = {"since": "2020-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"}
+    for what, more in (("", {}), (".csv", {}), ("/counts", {}), ("/ended-by-level", period)):
+        elsewhere = await dispatch.http.get(f"/v1/orders{what}", params={"tenant": "999999999", **more})
+        assert (elsewhere.status_code, elsewhere.json()["detail"]) == (404, "There is no street 999999999 here.")
 
 
 async def test_orders_are_looked_for_by_unit_category_and_deadline_and_exported(dispatch: Stage) -> None:
@@ -271,7 +275,9 @@ async def test_orders_are_looked_for_by_unit_category_and_deadline_and_exported(
         assert answer.status_code == 200, answer.text
         return int(answer.json()["total"]["count"])
 
-    assert [await count(unit=unit) for unit in (TENANT, "37078400401", "370784004201", "370784004999")] == [3, 3, 3, 0]
+    assert [await count(unit=unit) for unit in (TENANT, "37078400401", "370784004201")] == [3, 3, 3]
+    nowhere = await dispatch.http.get("/v1/orders", params={"tenant": TENANT, "unit": "370784004999"})
+    assert (nowhere.status_code, nowhere.json()["detail"]) == (404, f"Street {TENANT} has no unit 370784004999.")
     assert [await count(category=category) for category in ("11001", "11002")] == [3, 0]
     far, past = (datetime.now(UTC) + timedelta(days=99)).isoformat(), "2020-01-01T00:00:00Z"
     assert [await count(due_before=time) for time in (far, past)] == [3, 0]

@@ -115,3 +115,9 @@ async def test_a_decision_on_many_cases_answers_for_each(incident: Stage) -> Non
     rejecting = {**body, "case_nos": more, "move": "reject", "reason": "not_ours"}
     assert {a["status"] for a in (await incident.http.post("/v1/cases/moves", json=rejecting)).json()} == {200}
     assert len(await incident.said(CaseRejected)) == 2
+
+
+@pytest.mark.parametrize("what", ["cases", "cases.csv", "cases/counts", "categories"])
+async def test_a_street_that_is_not_here_is_named_in_every_list(incident: Stage, what: str) -> None:
+    answer = await incident.http.get(f"/v1/{what}", params={"tenant": "999999999"}, headers={"accept-language": "zh"})
+    assert (answer.status_code, answer.json()["detail"]) == (404, "这里没有街道 999999999。")

@@ -10,7 +10,7 @@ from uuid import UUID
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused, Timer, not_in_street
 from libs.chassis.handling import timers
-from libs.sentences import Sentence, joined
+from libs.sentences import Sentence, joined, unknown_street
 from libs.transitions import Impossible
 from services.dispatch.campaigns import tables as campaign_tables
 from services.dispatch.campaigns.domain import campaign
@@ -18,7 +18,6 @@ from services.dispatch.campaigns.domain.campaign import Campaign, Wrong
 from services.dispatch.campaigns.domain.commands import BeginCampaign, MoveCampaign
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
-from services.dispatch.street.lookup import unknown_street
 
 router = EventRouter("dispatch")
 

@@ -126,6 +126,7 @@ async def orders_as_csv(
 @router.get("/v1/orders/ended-by-level")
 async def ended_by_level(db: DatabaseDep, tenant: OfStreet, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
     """小事不出社区，大事不出街道: at which level orders ended that passed their check in [since, until)."""
+    await street_or_404(db, tenant)
     ended = await list_tables.ended_by_level(db, tenant, since, until)
     return EndedByLevel(ended=ended, within_community=within_community(ended))
 
@@ -133,6 +134,7 @@ async def ended_by_level(db: DatabaseDep, tenant: OfStreet, since: AwareDatetime
 @router.get("/v1/orders/counts")
 async def counts(db: DatabaseDep, tenant: OfStreet) -> dict[str, int]:
     """How many orders are in each state."""
+    await street_or_404(db, tenant)
     return await list_tables.count_orders(db, tenant)
 
 
@@ -168,9 +170,11 @@ def _of_component(order: Order, street: Street) -> OfComponent:
 
 
 def _units(street: Street, unit: str | None) -> list[str] | None:
-    """The codes of the unit and of all below it; none for a unit that the street does not have."""
+    """The codes of the unit and of all below it. Raises RefusedRequest (404) for one that the street does not have."""
     if unit is None:
         return None
+    if unit not in street.units:
+        raise not_found(none_in_street(street.tenant, f"网格单元 {unit}", f"unit {unit}"))
     return [code for code in street.units if any(above.code == unit for above in street.ancestors(code))]
 
 

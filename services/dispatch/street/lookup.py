@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from libs.chassis.db.database import Database
 from libs.chassis.http import not_found
-from libs.sentences import Sentence
+from libs.sentences import unknown_street
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
-
-
-def unknown_street(tenant: str) -> Sentence:
-    return Sentence(f"这里没有街道 {tenant}。", f"There is no street {tenant} here.")
 
 
 async def street_or_404(db: Database, tenant: str) -> Street:

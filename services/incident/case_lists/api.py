@@ -19,6 +19,7 @@ from services.incident.case_lists.views import CSV_COLUMNS, CaseLine, ChildView,
 from services.incident.cases import tables as case_tables
 from services.incident.cases.domain.case import State
 from services.incident.cases.requests import CaseNo, case_or_404
+from services.incident.categories.requests import street_or_404
 from services.incident.street_evaluations import tables as evaluation_tables
 from services.incident.street_evaluations.api import StreetEvaluated
 
@@ -52,6 +53,7 @@ class WantedPage(Wanted):
 @router.get("/v1/cases")
 async def cases(wanted: Annotated[WantedPage, Query()], db: DatabaseDep) -> Page[CaseLine]:
     """Cases of a street, a page at a time, by when they were reported."""
+    await street_or_404(db, wanted.tenant)
     after, asked = decode_cursor(wanted.after), wanted.parameters()
     newest = wanted.sort == "newest"
     rows = await tables.cases(db, asked, after, wanted.limit, newest=newest)
@@ -62,9 +64,10 @@ async def cases(wanted: Annotated[WantedPage, Query()], db: DatabaseDep) -> Page
 
 @router.get("/v1/cases.csv", response_class=StreamingResponse, responses=CSV_ANSWER)
 async def cases_as_csv(
-    wanted: Annotated[Wanted, Query()], request: Request, language: LanguageDep
+    wanted: Annotated[Wanted, Query()], request: Request, language: LanguageDep, db: DatabaseDep
 ) -> StreamingResponse:
     """The same as a file for spreadsheets, all of them, from the oldest on."""
+    await street_or_404(db, wanted.tenant)
     return as_csv(
         request.app.state.engine,
         tables.EXPORT,
@@ -79,6 +82,7 @@ async def cases_as_csv(
 @router.get("/v1/cases/counts")
 async def case_counts(tenant: OfStreet, db: DatabaseDep) -> dict[State, int]:
     """How many cases of a street are in each state."""
+    await street_or_404(db, tenant)
     counted = await tables.counts(db, tenant)
     return {state: counted.get(state, 0) for state in State}
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from libs.chassis.http import DatabaseDep, OfStreet
 from libs.contracts.values import Registration
 from services.incident.categories import tables
+from services.incident.categories.requests import street_or_404
 
 router = APIRouter(tags=["reporting"])
 
@@ -23,4 +24,5 @@ class CategoryView(BaseModel):
 @router.get("/v1/categories")
 async def categories(tenant: OfStreet, db: DatabaseDep) -> list[CategoryView]:
     """What can be reported in a street (类别)."""
+    await street_or_404(db, tenant)
     return [CategoryView(**row) for row in await tables.categories(db, tenant)]
