@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy.local.reconciliation import databases
 from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import (
+    HelpDone,
     MemberAbsent,
     OrderContinued,
     OrderEscalated,
@@ -57,6 +58,7 @@ HAPPENED: tuple[type[Message], ...] = (
     CaseFollowed,
     CaseReopened,
     CaseVoided,
+    HelpDone,
     MemberAbsent,
     OrderContinued,
     OrderEscalated,

@@ -60,6 +60,7 @@ DEEDS: tuple[Outcome, ...] = (
     "suspended",
     "supervised",
     "absent",
+    "helped",
 )
 DEEDS_SHARE = 0.4
 """Of the reports that are handled as usual, in which something else happens besides."""

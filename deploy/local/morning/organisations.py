@@ -40,7 +40,7 @@ ON_OFFER = (
     "withdrawn",
     "followed",
 )
-ON_CLAIM = ("raised", "extended", "suspended", "supervised")
+ON_CLAIM = ("raised", "extended", "suspended", "supervised", "helped")
 """Outcomes in which an organisation acts when the order is offered, and when it is claimed."""
 
 
@@ -59,8 +59,10 @@ class Organisations:
         self._tenant, self._incident, self._dispatch, self._clock = tenant, incident, dispatch, clock
         self._rng = Random(2)
         self._members: dict[str, list[str]] = defaultdict(list)
+        self._posted: dict[str, list[str]] = defaultdict(list)
         for member in street.members:
             self._members[member.org_id].append(member.member_id)
+            self._posted[member.unit].append(member.member_id)
         self._desk = [member.member_id for member in street.members if member.unit == tenant]
         self._places = PlaceChoice(street)
         self._below: dict[str, list[str]] = defaultdict(list)
@@ -141,7 +143,20 @@ class Organisations:
             case "supervised":
                 wish = {"member_id": self._rng.choice(self._desk), "note": "请今天内处置并反馈。"}
                 await self._ask(order, "supervise", wish)
+            case "helped":
+                await self._have_helped(order)
         return True
+
+    async def _have_helped(self, order: Order) -> None:
+        """Another community helps: one of its members has the task, and is done before the order is handed in."""
+        others = [code for code in self._below[self._tenant] if code != order["unit"] and self._posted[code]]
+        community = self._rng.choice(others)
+        wish = {"member_id": self._somebody(order["org_id"]), "unit": community, "task": "出动吸污车，配合疏通。"}
+        asked = (await self._ask(order, "helpers", wish)).json()["helpers"][-1]
+        helper = next(m for m in self._posted[community] if m != order["member_id"])
+        url = f"helpers/{asked['help_id']}"
+        await self._ask(order, f"{url}/assign", {"member_id": helper, "to_member": helper})
+        await self._ask(order, f"{url}/finish", {"member_id": helper, "note": "吸污车已到场，管道已疏通。"})
 
     async def _merge(self, report: FollowedReport, *, taken_out: bool) -> None:
         """The desk finds the other report among the candidates; taken out again, it gets an order of its own."""
@@ -215,13 +230,8 @@ class Organisations:
         if case_no not in [each["case_no"] for each in agenda["items"]]:
             raise Surprise(f"{case_no} is planned and on no agenda")
         held_at = (self._clock.now() - AT_THE_MEETING).isoformat()
-        minutes: dict[str, Any] = {
-            "kind": "council",
-            "unit": self._tenant,
-            "held_at": held_at,
-            "place": {"name": "街道会议室"},
-        }
-        minutes |= {"standing": [{"case_no": case_no, "words": "长椅已到货。"}]}
+        standing, place = [{"case_no": case_no, "words": "长椅已到货。"}], {"name": "街道会议室"}
+        minutes = {"kind": "council", "unit": self._tenant, "held_at": held_at, "place": place, "standing": standing}
         key = {"Idempotency-Key": f"meeting-{report.plan.idempotency_key}"}
         _expect(await self._incident.post("/v1/meetings", {**minutes, **by}, key), "a meeting", 201)
         done = {**by, "words": "长椅已装好，欢迎来坐。"}

@@ -40,6 +40,7 @@ Outcome = Literal[
     "questioned",
     "withdrawn",
     "followed",
+    "helped",
     "proposed",
 ]
 

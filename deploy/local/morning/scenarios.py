@@ -58,6 +58,7 @@ SCENARIOS: Mapping[Outcome, Scenario] = {
     "questioned": Scenario(Label("reporter asked, answered", "请补充后答复"), RUBBISH),
     "withdrawn": Scenario(Label("taken back", "撤回"), ROAD, None),
     "followed": Scenario(Label("followed by another", "他人关注"), PIPE),
+    "helped": Scenario(Label("helped by others", "主办协办"), SEWER),
     "proposed": Scenario(Label("proposed, planned, done", "建议列入计划并落实"), SQUARE),
 }
 SAME_AS: Mapping[Outcome, Outcome] = {"merged": "survives", "unmerged": "takes_wrongly"}

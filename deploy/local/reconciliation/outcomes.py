@@ -67,6 +67,7 @@ AS_PLANNED: Mapping[Outcome, Callable[[CaseHistory], bool]] = {
     "withdrawn": lambda life: life.state == "void" and not life.steps["handled"],
     "followed": lambda life: life.closed and life.steps["followed"] == 1,
     "proposed": lambda life: life.closed and life.steps["discussed"] == life.steps["carried_out"] == 1,
+    "helped": lambda life: life.closed and life.steps["help_asked"] == life.steps["help_done"] == 1,
     "dissatisfied_twice": lambda life: life.closed and life.steps["reopened"] == 2 and life.levels[-1:] == ["street"],
 }
 """Whether a case with this planned outcome has had it."""

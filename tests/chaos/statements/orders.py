@@ -18,6 +18,11 @@ from libs.contracts.dispatch import (
     ApprovalRefused,
     DeadlineNear,
     EscalationCause,
+    HelpAsked,
+    HelpAssigned,
+    HelpCalledOff,
+    HelpDone,
+    HelpOverdue,
     OrderAssigned,
     OrderCancelled,
     OrderChecked,
@@ -43,6 +48,7 @@ from libs.contracts.dispatch import (
 from libs.contracts.incident import CaseCorrected, CaseRegistered
 from libs.contracts.message import OrderEvent
 from libs.contracts.values import Place, Stage
+from services.dispatch.orders.domain.help import OPEN
 from tests.chaos.evidence import Evidence, by_id
 
 LEGAL = "every order went a legal way"
@@ -78,6 +84,11 @@ STAYS: Mapping[type[OrderEvent], tuple[str, ...]] = {
     OrderCorrected: ("offered", "claimed", "handling", "suspended"),
     OrderPaused: ("offered", "claimed", "handling", "suspended"),
     OrderContinued: ("offered", "claimed", "handling", "suspended"),
+    HelpAsked: ("offered", "claimed", "handling"),
+    HelpAssigned: ("offered", "claimed", "handling", "suspended", "handled"),
+    HelpDone: ("offered", "claimed", "handling", "suspended", "handled"),
+    HelpOverdue: ("offered", "claimed", "handling", "suspended", "handled"),
+    HelpCalledOff: ("offered", "claimed", "handling", "suspended", "handled", "cancelled"),
 }
 """Where the facts may happen that leave an order where it is."""
 
@@ -227,6 +238,10 @@ def _clocks_missing(
         if row["paused_at"] is not None and stage is not None:
             if str(order_id) in timers:
                 wrong.append(f"order {order_id} waits for its reporter, and its clock goes on")
+            continue
+        if stage == Stage.CHECK and any(help["state"] in OPEN for help in json.loads(row["helpers"])):
+            if str(order_id) in timers:
+                wrong.append(f"order {order_id} waits for its helpers, and its clock goes on")
             continue
         due_at, timer = row[column], timers.get(str(order_id))
         lapsed = (OrderOverdue, due_at) in paths[order_id].told

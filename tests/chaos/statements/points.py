@@ -69,6 +69,9 @@ def _earnings(evidence: Evidence, rules: Mapping[str, Mapping[str, Any]]) -> lis
         holds = {"passed": check.passed, "on_time": check.on_time, "own_report": check.own_report}
         earners = {"handler": (check.member_id, check.org_id), "checker": (check.checked_by, check.checked_by_org)}
         found += _by_rules(rules, check, holds, earners, check.points)
+        for share in check.helped:
+            holds = {"passed": check.passed, "on_time": share.on_time, "own_report": share.own_report}
+            found += _by_rules(rules, check, holds, {"helper": (share.member_id, share.org_id)}, share.points)
     for evaluation in evidence.of(CaseEvaluated):
         if (done := passed.get(evaluation.order_id)) is not None:
             holds = {"satisfied": evaluation.satisfied, "on_time": done.on_time, "own_report": done.own_report}
@@ -92,7 +95,9 @@ def _by_rules(
 ) -> list[Earning]:
     found = []
     for name, rule in rules.items():
-        if rule["event"] == fact.type_name() and all(holds[what] is wanted for what, wanted in rule["when"].items()):
+        if rule["event"] != fact.type_name() or rule["who"] not in earners:
+            continue
+        if all(holds[what] is wanted for what, wanted in rule["when"].items()):
             member_id, org_id = earners[rule["who"]]
             points = of_category if rule["points"] == "category" else rule["points"]
             if points:
