@@ -57,7 +57,7 @@ _MORE: Mapping[str, Mapping[str, str]] = {
     "scoring": {
         "transactions": "SELECT * FROM transactions WHERE tenant = $1",
         "known_orders": "SELECT * FROM orders WHERE tenant = $1",
-        "members": "SELECT member_id, name, unit, org_id, active FROM members WHERE tenant = $1",
+        "members": "SELECT member_id, name, org_id, active FROM members WHERE tenant = $1",
         "orgs": "SELECT org_id, name, active FROM orgs WHERE tenant = $1",
         "strangers": "SELECT 'transaction ' || id AS what FROM transactions WHERE tenant <> $1",
     },

@@ -215,11 +215,9 @@ def _orders_wrong(evidence: Evidence) -> list[str]:
 def _people_wrong(evidence: Evidence) -> list[str]:
     members = {f.member_id: f for f in sorted(evidence.of(MemberChanged), key=lambda f: (f.occurred_at, f.id))}
     orgs = {f.org_id: f for f in sorted(evidence.of(UnitChanged), key=lambda f: (f.occurred_at, f.id))}
-    known = {
-        r["member_id"]: (r["name"], r["unit"], r["org_id"], r["active"]) for r in evidence.found["scoring"]["members"]
-    }
+    known = {r["member_id"]: (r["name"], r["org_id"], r["active"]) for r in evidence.found["scoring"]["members"]}
     known_orgs = {r["org_id"]: (r["name"], r["active"]) for r in evidence.found["scoring"]["orgs"]}
     return [
-        *(f"member {m}" for m, f in members.items() if known.get(m) != (f.member_name, f.unit, f.org_id, f.active)),
+        *(f"member {m}" for m, f in members.items() if known.get(m) != (f.member_name, f.org_id, f.active)),
         *(f"organisation {o}" for o, f in orgs.items() if known_orgs.get(o) != (f.org_name, f.active)),
     ]
