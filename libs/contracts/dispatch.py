@@ -431,10 +431,14 @@ class HelpDone(HelpEvent, fact="help_done"):
 
 
 class HelpOverdue(HelpEvent, fact="help_overdue"):
-    """The helper is late, which is the helper's: `org_id`, and `above_org` over it. The order's clock goes on."""
+    """The helper is late, which is the helper's: `org_id`, and `above_org` over it. The order's clock goes on.
+
+    `asked_by_org` answers for the order, whose check waits: it may do without.
+    """
 
     org_id: OrgId
     above_org: OrgId
+    asked_by_org: OrgId
     member_ids: tuple[MemberId, ...]
     due_at: AwareDatetime
 

@@ -187,6 +187,7 @@ def test_a_late_helper_is_told_once_and_nothing_of_the_order_moves() -> None:
     [told] = late.facts
     assert isinstance(told, HelpOverdue)
     assert (told.member_ids, told.org_id, told.above_org) == (("M4",), f"P{NEXT}", f"P{ROOT}202")
+    assert told.asked_by_org == order.org_id
     assert (late.order.unit, late.order.due_at(), help_clocks_of(late.order)) == (order.unit, order.due_at(), [])
     assert joint.lapse(late.order, late.order.helpers[0], STREET, SOON).facts == ()
     [done] = finished(late.order, now=SOON + timedelta(minutes=5)).facts

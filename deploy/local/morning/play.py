@@ -13,6 +13,7 @@ import nats
 
 from deploy.local.linghe.street import Street
 from deploy.local.morning.fact_listener import FactListener
+from deploy.local.morning.lists import hand_in_lists
 from deploy.local.morning.patrols import Patrols
 from deploy.local.morning.people import People
 from deploy.local.morning.planned_reports import PlannedReport
@@ -69,6 +70,7 @@ async def play_morning(
         try:
             await patrols.begin()
             simulation.accompany(patrols.walk())
+            simulation.accompany(hand_in_lists(dispatch))
             for plan in plans:
                 simulation.begin(plan, begun + plan.at_fraction * seconds)
             await simulation.finish(patience_seconds, tick)

@@ -81,6 +81,16 @@ class ServiceClient:
         """One attempt."""
         return await self._client.post(self._anywhere() + path, json=body, headers=headers)
 
+    async def put_file(self, path: str, content: bytes) -> httpx.Response:
+        """The answer to a file, whatever it says, but for "not taken now"."""
+
+        async def attempt() -> httpx.Response | None:
+            street = street_of(path, self.tenant)
+            answer = await self._client.put(self._anywhere() + path, params=street, content=content)
+            return None if self.is_for_later(answer) else answer
+
+        return await until_answered(attempt, path, self.patience_seconds)
+
     def is_for_later(self, answer: httpx.Response) -> bool:
         """Whether the answer says "not taken now"."""
         return answer.status_code == 503

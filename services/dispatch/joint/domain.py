@@ -241,6 +241,7 @@ def lapse(order: Order, help: Help, street: Street, now: datetime) -> Changed:
         unit=help.unit,
         task=help.task,
         org_id=here.org_id,
+        asked_by_org=order.org_id,
         above_org=street.units[here.parent].org_id if here.parent else here.org_id,
         member_ids=(help.member_id,) if help.member_id else (),
         due_at=until,

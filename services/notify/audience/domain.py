@@ -192,7 +192,9 @@ RULES: Mapping[type[Event], Rule] = {
     ),
     HelpDone: Rule("help_done", Members("member_ids"), ("case_no", "task", "note")),
     HelpOverdue: Rule(
-        "help_overdue", (Members("member_ids"), Orgs(("org_id", "above_org"))), ("case_no", "task", "due_at")
+        "help_overdue",
+        (Members("member_ids"), Orgs(("org_id", "above_org", "asked_by_org"))),
+        ("case_no", "task", "due_at"),
     ),
     HelpCalledOff: Rule(
         "help_called_off", (Members("member_ids"), Orgs(("org_id",))), ("case_no", "task", "why", "reason")
