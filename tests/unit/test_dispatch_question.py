@@ -98,6 +98,20 @@ def test_what_was_told_to_be_overdue_is_not_told_again_when_the_clock_goes_on(ma
     assert clock_of(going, STREET) is None
 
 
+def test_what_was_told_to_be_near_is_not_told_again_when_the_clock_goes_on_until_the_same_time() -> None:
+    """As by night, in which no working time is spent."""
+    order = claimed()
+    first = clock_of(order, STREET)
+    assert first is not None
+    assert first.due_at < first.stage_ends_at
+    night = at(23, 22)
+    going = go_on(paused(order, night), 1, SAID, STREET, night + timedelta(hours=1)).order
+    assert clock_of(going, STREET) == first
+    warned = escalation.warn(order, night).order
+    going = go_on(paused(warned, night), 1, SAID, STREET, night + timedelta(hours=1)).order
+    assert clock_of(going, STREET) == first.model_copy(update={"due_at": first.stage_ends_at})
+
+
 def test_before_an_appointment_nothing_of_the_time_is_spent() -> None:
     visit = Appointment(starts_at=at(25, 9), ends_at=at(25, 11))
     order = replace(claimed(), appointment_starts_at=visit.starts_at, appointment_ends_at=visit.ends_at)

@@ -31,7 +31,9 @@ async def watch_orders(clocks: Batch[OrderClock], db: Database) -> list[Event]:
             facts += resumed.facts
             continue
         if clock.due_at < clock.stage_ends_at:
-            facts += escalation.warn(order, clocks.now, sent.get(order.order_id)).facts
+            warned = escalation.warn(order, clocks.now, sent.get(order.order_id))
+            batch.keep(warned.order)
+            facts += warned.facts
             batch.next_clocks.append(clock.model_copy(update={"due_at": clock.stage_ends_at}))
             continue
         workload = batch.workload.get(order.tenant, Workload())

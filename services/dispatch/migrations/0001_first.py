@@ -250,6 +250,7 @@ CREATE TABLE orders (
     answered smallint NOT NULL DEFAULT 0 CHECK (answered BETWEEN 0 AND asked),
     answers jsonb NOT NULL DEFAULT '[]',
     paused_at timestamptz CHECK (paused_at IS NULL OR state NOT IN ('handled', 'checked', 'cancelled')),
+    told_near timestamptz,
     told_overdue timestamptz,
     helpers jsonb NOT NULL DEFAULT '[]',
     component jsonb CHECK (component ? 'code'),

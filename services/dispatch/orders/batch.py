@@ -48,7 +48,7 @@ def clock_of(order: Order, street: Street) -> OrderClock | None:
     due_at, running = order.due_at(), order.running
     if due_at is None or (running and due_at == order.told_overdue):
         return None
-    next_at = running.amber_at(street.calendar) if running else due_at
+    next_at = running.amber_at(street.calendar) if running and order.told_near != due_at else due_at
     return OrderClock(
         tenant=order.tenant, due_at=next_at, order_id=order.order_id, stage=order.stage, stage_ends_at=due_at
     )

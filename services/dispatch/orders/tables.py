@@ -77,6 +77,7 @@ class OrderRow(DispatchTable, table=True):
     answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
     answers: list[dict[str, Any]] = json_column()
     paused_at: datetime | None = time_column(nullable=True)
+    told_near: datetime | None = time_column(nullable=True)
     told_overdue: datetime | None = time_column(nullable=True)
     helpers: list[dict[str, Any]] = json_column()
     answer: str | None = text_column(nullable=True)

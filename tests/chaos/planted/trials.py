@@ -42,7 +42,8 @@ SETTINGS = {"WANGGE_SWEEP_SECONDS": "0.1", "WANGGE_RELAY_POLL_SECONDS": "0.1", "
 IDLE_SECONDS = 3.0
 AT_MOST_SECONDS, DRAIN_SECONDS = 12.0, 5.0
 """Of a trial with a bug, which may keep the life from its end and the rest from coming."""
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
+"""Of one without a bug, which ends sooner wherever it may."""
 BUSY = 4.0
 """So many times as long a second trial takes: on a busy machine the first may end before the bug has done its harm."""
 

@@ -163,7 +163,7 @@ def warn(order: Order, now: datetime, people: Sequence[str] | None = None) -> Ch
         org_id=order.org_id,
         member_ids=order.people if people is None else tuple(people),
     )
-    return Changed(order, (fact,))
+    return Changed(replace(order, told_near=running.due_at), (fact,))
 
 
 def lapse(

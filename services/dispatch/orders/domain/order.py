@@ -187,8 +187,9 @@ class Order:
     answers: tuple[ReporterAnswer, ...] = ()
     paused_at: datetime | None = None
     """Since then a question is open, and the clock stands still."""
+    told_near: datetime | None = None
     told_overdue: datetime | None = None
-    """The deadline of this stage that was told to be over: it is told once, also where the clock stood still since."""
+    """The deadlines of this stage that were told to be near, and to be over: each is told once."""
     result: str = ""
     """What was done, in words for the reporter: the member's, or those of who checked it."""
     helpers: tuple[Help, ...] = ()
@@ -248,6 +249,7 @@ class Order:
             spent=timedelta(0),
             moved_at=now,
             lease_ends_at=None,
+            told_near=None,
             told_overdue=None,
             **changes,
         )
