@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import typer
 from typer.core import TyperGroup
 
-from tests.support.cli import wangge
+from tests.support.cli import commands, wangge
 from wangge.main import app
-
-
-def commands(group: TyperGroup, *path: str) -> Iterator[tuple[str, ...]]:
-    """Every command of `wangge`, as it is typed."""
-    context = typer.Context(group)
-    for name in group.list_commands(context):
-        found = group.get_command(context, name)
-        if isinstance(found, TyperGroup):
-            yield from commands(found, *path, name)
-        else:
-            yield *path, name
 
 
 def test_help_fits_80_columns_and_breaks_no_word() -> None:

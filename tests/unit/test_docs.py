@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from typer.core import TyperGroup
 
 from libs.contracts.services import SERVICES
-from tests.unit.test_cli_help import commands
+from tests.support.cli import commands
 from wangge.main import app
 
 PROJECT = Path(__file__).resolve().parents[2]
