@@ -10,8 +10,8 @@ from uuid import UUID
 from libs.contracts.dispatch import HelpAssigned, HelpCause, HelpDone, HelpOverdue
 from libs.transitions import Impossible
 from services.dispatch.orders.domain.help import MOVES, SHARES_AT_MOST, Help, HelpMove, HelpState
-from services.dispatch.orders.domain.helping import asked_for, call_off, check_begins, due, told_asked
-from services.dispatch.orders.domain.order import Changed, Decision, Move, Order, Refusal, about, move_to, refuse
+from services.dispatch.orders.domain.helping import about_help, asked_for, call_off, check_begins, due, told_asked
+from services.dispatch.orders.domain.order import Changed, Decision, Move, Order, Refusal, move_to, refuse
 from services.dispatch.street.domain.authority import answers_for
 from services.dispatch.street.domain.responsibility import HELPERS_AT_MOST
 from services.dispatch.street.domain.street import Member, Street
@@ -145,15 +145,10 @@ def assign(
         return refuse(order, "主办人不能同时协办", "who has the order does not help with it besides")
     now = order.next_moment(now)
     fact = HelpAssigned(
-        **about(order, now),
-        case_no=order.case_no,
+        **about_help(order, help, street, now),
         category_name=order.category_name,
         summary=order.summary,
         place=order.place,
-        help_id=help.help_id,
-        unit=help.unit,
-        org_id=street.units[help.unit].org_id,
-        task=help.task,
         member_id=member.member_id,
         taken_from=help.member_id,
         assigned_by=by.member_id,
@@ -191,12 +186,7 @@ def finish(order: Order, help: Help, member: Member | None, note: str, street: S
     held_by = order.held_by if help.member_id == member.member_id else (*order.held_by, member.member_id)
     after = check_begins(replace(_with(order, done), held_by=held_by, moved_at=now), street, now)
     fact = HelpDone(
-        **about(order, now),
-        case_no=order.case_no,
-        help_id=help.help_id,
-        unit=help.unit,
-        org_id=street.units[help.unit].org_id,
-        task=help.task,
+        **about_help(order, help, street, now),
         member_id=member.member_id,
         on_time=done.on_time,
         note=done.note,
@@ -235,12 +225,7 @@ def lapse(order: Order, help: Help, street: Street, now: datetime) -> Changed:
     now = order.next_moment(now)
     here = street.units[help.unit]
     fact = HelpOverdue(
-        **about(order, now),
-        case_no=order.case_no,
-        help_id=help.help_id,
-        unit=help.unit,
-        task=help.task,
-        org_id=here.org_id,
+        **about_help(order, help, street, now),
         asked_by_org=order.org_id,
         above_org=street.units[here.parent].org_id if here.parent else here.org_id,
         member_ids=(help.member_id,) if help.member_id else (),

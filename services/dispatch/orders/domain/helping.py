@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from libs.contracts.dispatch import HelpAsked, HelpCalledOff, HelpCause, HelpShare
@@ -38,20 +39,27 @@ def due(order: Order, help: Help) -> datetime:
     return help.due_at or order.handle_by
 
 
+def about_help(order: Order, help: Help, street: Street, now: datetime) -> dict[str, Any]:
+    """What every fact about a helper says."""
+    return {
+        **about(order, now),
+        "case_no": order.case_no,
+        "help_id": help.help_id,
+        "unit": help.unit,
+        "org_id": street.units[help.unit].org_id,
+        "task": help.task,
+    }
+
+
 def told_asked(order: Order, helpers: Sequence[Help], street: Street, now: datetime) -> tuple[HelpAsked, ...]:
     return tuple(
         HelpAsked(
-            **about(order, now),
-            case_no=order.case_no,
+            **about_help(order, help, street, now),
             category_name=order.category_name,
             summary=order.summary,
             place=order.place,
-            help_id=help.help_id,
-            unit=help.unit,
-            org_id=street.units[help.unit].org_id,
             asked_by=help.asked_by,
             asked_by_org=order.org_id,
-            task=help.task,
             share=help.share,
             due_at=due(order, help),
         )
@@ -67,13 +75,8 @@ def call_off(
     left = tuple(replace(h, state=HelpState.CALLED_OFF) if h.help_id in ids else h for h in order.helpers)
     facts = tuple(
         HelpCalledOff(
-            **about(order, now),
-            case_no=order.case_no,
-            help_id=help.help_id,
-            unit=help.unit,
-            org_id=street.units[help.unit].org_id,
+            **about_help(order, help, street, now),
             member_ids=(help.member_id,) if help.member_id else (),
-            task=help.task,
             why=why,
             reason=reason,
         )
