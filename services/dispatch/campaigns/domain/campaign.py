@@ -160,21 +160,19 @@ def what_is_wrong(plan: Plan, street: Street, now: datetime) -> list[Wrong]:
 
 def _wrong_units(plan: Plan, street: Street) -> Iterator[Wrong]:
     unknown = [code for code in plan.areas if code not in street.units]
-    for code in unknown:
+    named = [("areas", code) for code in unknown]
+    named += [("helpers", code) for code in plan.helpers if code not in street.units]
+    for field, code in named:
         zh = f"街道 {street.tenant} 没有 {code}；网格单元用代码表示"
-        yield _wrong("areas", zh, f"the street {street.tenant} has no unit {code}; units are named by their codes")
-    for code in plan.helpers:
-        if code not in street.units:
-            en = f"the street {street.tenant} has no unit {code}; units are named by their codes"
-            yield _wrong("helpers", f"街道 {street.tenant} 没有 {code}；网格单元用代码表示", en)
+        yield _wrong(field, zh, f"the street {street.tenant} has no unit {code}; units are named by their codes")
     above = [c for c in plan.areas if c not in unknown and DEPTH[street.units[c].level] > DEPTH[plan.level]]
     for code in above:
         level = street.units[code].level
         en = f"{code} is a {level}, in which there is no {plan.level}"
         yield _wrong("level", f"{code} 是 {level}，其中没有 {plan.level}", en)
     if not unknown and not above and not units_of(plan, street):
-        named = ", ".join(plan.areas)
-        yield _wrong("level", f"{named} 中没有 {plan.level}", f"there is no {plan.level} in {named}")
+        areas = ", ".join(plan.areas)
+        yield _wrong("level", f"{areas} 中没有 {plan.level}", f"there is no {plan.level} in {areas}")
 
 
 def _wrong_times(plan: Plan, now: datetime) -> Iterator[Wrong]:
