@@ -122,9 +122,22 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
         )
         time.sleep(0.1)
     members = [member for order in orders for member in order["offered_to"]]
+    units = [order["unit"] for order in orders]
+    campaign = {
+        "name_zh": "消防巡查",
+        "name_en": "Fire patrol",
+        "areas": [TENANT],
+        "category": CATEGORIES[0],
+        "begins_at": "2036-01-01T00:00:00+08:00",
+        "recurrence": "FREQ=DAILY",
+        "window_minutes": 60,
+    }
+    begun = httpx.post(f"{addresses['dispatch']}/v1/campaigns", json={**street, **campaign})
     return {
         "tenant": [TENANT],
-        "code": codes,
+        "code": [*codes, *units],
+        "campaign_id": [begun.json()["campaign_id"]],
+        "org_id": [order["org_id"] for order in orders],
         "case_no": [case["case_no"] for case in cases],
         "into": [case["case_no"] for case in cases],
         "order_id": [order["order_id"] for order in orders],
@@ -135,7 +148,7 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
         "by_member": members,
         "category": list(CATEGORIES),
         "recipient_id": [f"member:{member}" for member in members],
-        "unit": [order["unit"] for order in orders],
+        "unit": units,
         "rules": [[{"number": 1, "category": CATEGORIES[0], "to_unit": TENANT, "note": "都归街道"}]],
         "places": [[]],
     }

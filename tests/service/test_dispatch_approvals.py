@@ -114,7 +114,8 @@ async def test_a_refused_request_says_why_and_what_is_possible_is_listed(dispatc
     assert refused.status_code == 409
     assert "weather, materials" in refused.json()["detail"]
     actions = {move["action"] for move in refused.json()["allowed"]}
-    assert {"start", "hand-in", "give-back", "assign", "raise", "send-down", "approvals", "supervise"} == actions
+    possible = {"start", "hand-in", "give-back", "assign", "raise", "send-down", "approvals", "supervise", "helpers"}
+    assert possible == actions
     moves = [move["move"] for move in refused.json()["allowed"]]
     assert len(moves) == len(set(moves))
     assert {"extend", "suspend", "appeal"} <= set(moves)

@@ -9,10 +9,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from libs.chassis.db.ids import new_id
+from libs.chassis.handling import timers
 from libs.contracts.dispatch import CategoryChanged, HelpAsked
 from libs.contracts.incident import CaseRegistered, CaseReported
 from libs.contracts.values import Registration, RequestKind
 from services.dispatch.findings import tables as finding_tables
+from services.dispatch.orders.batch import HelpWithCase
 from tests.support.patrols import TENANT, post, round_now, visit_of
 from tests.support.stage import MakeStage, Stage, until
 
@@ -100,14 +103,7 @@ async def test_the_helpers_of_a_campaign_are_asked_for_the_order_of_each_finding
     told = await round_now(dispatch, helpers=[f"{TENANT}01"])
     answer = await post(dispatch, visit_of(told, findings=[FINDING]))
     [found] = await findings_of(dispatch, answer, "reported")
-    # As long as the case has no order, nobody is asked, and it is looked at again.
-    await dispatch.fire_timers()
-    assert await dispatch.said(HelpAsked) == []
-    async with dispatch.database() as db:
-        [again] = await db.rows(text("SELECT body FROM timers WHERE name = 'HelpWithCase'"))
-    assert again.body["tries"] >= 1
-    [reported] = await incident.said(CaseRegistered)
-    await dispatch.hear(reported)
+    await dispatch.hear(*await incident.said(CaseRegistered))
     async with dispatch.database() as db:
         await db.execute(text("UPDATE timers SET due_at = now() WHERE name = 'HelpWithCase'"))
     await dispatch.fire_timers()
@@ -118,6 +114,21 @@ async def test_the_helpers_of_a_campaign_are_asked_for_the_order_of_each_finding
         "冬季消防巡查",
         None,
     )
+
+
+async def test_a_case_that_has_no_order_yet_is_looked_at_again(dispatch: Stage) -> None:
+    case_id = new_id()
+    wanted = HelpWithCase(
+        tenant=TENANT, case_id=case_id, due_at=datetime.now(UTC), units=(f"{TENANT}01",), task="冬季消防巡查"
+    )
+    async with dispatch.database() as db:
+        await timers.schedule(db, [wanted])
+    await dispatch.fire_timers()
+    async with dispatch.database() as db:
+        [again] = await db.rows(text("SELECT body, due_at FROM timers WHERE name = 'HelpWithCase'"))
+    assert (again.body["case_id"], again.body["tries"]) == (str(case_id), 1)
+    assert again.due_at > wanted.due_at
+    assert await dispatch.said(HelpAsked) == []
 
 
 async def test_a_finding_that_incident_refuses_keeps_the_reason(dispatch: Stage, stage: MakeStage) -> None:

@@ -98,7 +98,7 @@ async def test_the_ledger_proves_that_it_adds_up(scoring: Stage) -> None:
 
 async def test_the_rules_are_shown_as_the_file_has_them(scoring: Stage) -> None:
     shown = (await scoring.http.get("/v1/rules")).json()
-    assert (shown["version"], len(shown["dimensions"]), len(shown["rules"])) == (1, 5, 6)
+    assert (shown["version"], len(shown["dimensions"]), len(shown["rules"])) == (1, 5, 7)
     assert shown["rules"][0] == {
         "name": "handled_and_checked",
         "event": "wangge.dispatch.checked.v1",
