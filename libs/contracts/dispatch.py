@@ -20,6 +20,7 @@ from libs.contracts.values import (
     Place,
     Reach,
     Registration,
+    RequestKind,
     SealedContact,
     Stage,
     Unanswered,
@@ -54,10 +55,11 @@ class ApprovalKind(StrEnum):
 
 
 class InspectionKind(StrEnum):
-    """核实: is the report true? 核查: is it really fixed?"""
+    """核实: is the report true? 核查: is it really fixed? 审阅: does the answer to a proposal answer it?"""
 
     VERIFY = "verify"
     CHECK = "check"
+    REVIEW = "review"
 
 
 class OrderDispatched(OrderEvent, fact="dispatched"):
@@ -78,10 +80,10 @@ class OrderDispatched(OrderEvent, fact="dispatched"):
     )
 
 
-class OrderOffered(OrderEvent, fact="offered"):
-    """Members may claim the order, and the first who does gets it.
+class OrderDescribed(OrderEvent):
+    """A fact for whoever shall handle the order: what it is about, where, when, and with which papers.
 
-    `offered_to`: all who may claim it from now on; `newly_asked`: those of them whom it was not offered to before.
+    `component`: code, name and kind of what the report names, in words.
     """
 
     case_no: str
@@ -89,12 +91,22 @@ class OrderOffered(OrderEvent, fact="offered"):
     unit_name: str
     summary: str
     place: Place
+    request_kind: RequestKind
+    component: str | None = None
+    appointment: Appointment | None = None
+    documents: Documents = ()
+
+
+class OrderOffered(OrderDescribed, fact="offered"):
+    """Members may claim the order, and the first who does gets it.
+
+    `offered_to`: all who may claim it from now on; `newly_asked`: those of them whom it was not offered to before.
+    """
+
     reach: Reach
     offered_to: tuple[MemberId, ...]
     newly_asked: tuple[MemberId, ...]
     claim_by: AwareDatetime
-    appointment: Appointment | None = None
-    documents: Documents = ()
 
 
 class OrderClaimed(OrderEvent, fact="claimed"):
@@ -106,14 +118,9 @@ class OrderClaimed(OrderEvent, fact="claimed"):
     handle_by: AwareDatetime
 
 
-class OrderAssigned(OrderEvent, fact="assigned"):
+class OrderAssigned(OrderDescribed, fact="assigned"):
     """A responsible organisation has given the order to a member."""
 
-    case_no: str
-    category_name: str
-    unit_name: str
-    summary: str
-    place: Place
     member_id: MemberId
     org_id: OrgId
     taken_from: MemberId | None
@@ -121,8 +128,6 @@ class OrderAssigned(OrderEvent, fact="assigned"):
     assigned_by_org: OrgId
     reason: str
     handle_by: AwareDatetime
-    appointment: Appointment | None = None
-    documents: Documents = ()
 
 
 class OrderReturned(OrderEvent, fact="returned"):

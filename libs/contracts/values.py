@@ -60,13 +60,15 @@ Documents = Annotated[tuple[Document, ...], Field(max_length=20)]
 """The papers that the resident hands over, or that the member must bring."""
 
 
-def _visible(code: str) -> str:
+def _fit_code(code: str) -> str:
     if " " in code or not code.isprintable():
         raise Unfit("含有空格或看不见的字符", "has a space, or a character that cannot be seen")
+    if code == "nearest" or code.endswith("/orders"):
+        raise Unfit("与接口地址相同，请换一个编码", "is part of an address of the API: take another code")
     return code
 
 
-ComponentCode = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_visible)]
+ComponentCode = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_fit_code)]
 """The street's own code of a component (部件), as it stands on the lamp or the manhole."""
 
 

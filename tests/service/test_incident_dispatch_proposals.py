@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from libs.contracts.dispatch import OrderChecked, OrderHandled
+from libs.contracts.dispatch import InspectionAssigned, InspectionKind, OrderChecked, OrderHandled, OrderOffered
 from libs.contracts.incident import CaseCarriedOut, CaseClosed, CaseRegistered, CaseReported
+from libs.contracts.values import RequestKind
 from libs.street_time import local_day
 from tests.support.both import Both, make_both
 from tests.support.dispatch import TENANT, act
@@ -71,6 +72,8 @@ async def test_a_proposal_is_answered_and_not_repaired_and_whoever_raised_it_rea
     case = await proposed(both)
     order = await order_of(both, case)
     assert (order["request_kind"], order["evidence"], order["unit"]) == ("proposal", "none", MICRO_GRID)
+    [offered] = await both.dispatch.said(OrderOffered)
+    assert offered.request_kind is RequestKind.PROPOSAL
     await act(both.dispatch, order["order_id"], "claim", "M1")
     url = f"/v1/orders/{order['order_id']}/hand-in"
     bare = {"tenant": TENANT, "member_id": "M1", "note": "已回复"}
@@ -80,6 +83,8 @@ async def test_a_proposal_is_answered_and_not_repaired_and_whoever_raised_it_rea
     assert (view["answer"], view["planned_for"]) == ("planned", IN_MAY)
     await both.settled()
     assert (await tracked(both, case))["answer"] is None
+    [sent] = await both.dispatch.said(InspectionAssigned)
+    assert sent.kind is InspectionKind.REVIEW
     await act(both.dispatch, order["order_id"], "check", "M2", passed=True)
     await both.settled()
     [handled], [checked], [closed] = (

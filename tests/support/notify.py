@@ -83,6 +83,7 @@ def offered(*members: str) -> OrderOffered:
         unit_name="儒林一微",
         summary="路灯不亮",
         place=Place(point=Point(longitude=119.2131, latitude=36.4312), name="村东头"),
+        request_kind=RequestKind.SNAPSHOT,
         reach=Reach.NEAREST,
         offered_to=members or ("M0001",),
         newly_asked=members or ("M0001",),

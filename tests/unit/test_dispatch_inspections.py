@@ -82,6 +82,12 @@ def test_the_nearest_who_has_not_done_it_is_asked_to_check() -> None:
     assert (fact.kind, fact.member_id, fact.order_id) == ("check", "M2", order.order_id)
 
 
+def test_an_answer_to_a_proposal_is_read_and_nobody_is_sent_to_its_place() -> None:
+    asked = to_check(replace(handled(), request_kind=RequestKind.PROPOSAL))
+    assert asked.inspection.kind is InspectionKind.REVIEW
+    assert [fact.kind for fact in asked.facts if isinstance(fact, InspectionAssigned)] == [InspectionKind.REVIEW]
+
+
 def test_neither_the_reporter_nor_who_has_had_the_order_is_asked() -> None:
     order = changed(work.claim(new_order(reported_by="M2"), M1, 0, STREET, LATER)).order
     order = changed(work.assign(order, M5, M3, "离现场最近", STREET, FREE, LATER)).order

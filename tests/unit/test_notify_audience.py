@@ -47,6 +47,7 @@ OFFERED = OrderOffered(
     unit_name="儒林",
     summary="路灯不亮",
     place=Place(point=Point(longitude=119.2131, latitude=36.4312), name="村东头"),
+    request_kind=RequestKind.SNAPSHOT,
     reach=Reach.GRID,
     offered_to=("M0003", "M0002", "M0001"),
     newly_asked=("M0002", "M0001", "M0002"),

@@ -8,7 +8,7 @@ import pytest
 
 from libs.contracts.dispatch import CancelCause, EscalationCause, HelpCause
 from libs.contracts.incident import EndReason, Grade
-from libs.contracts.values import Answer, Level, Stage
+from libs.contracts.values import Answer, Level, RequestKind, Stage
 from services.notify.audience.domain import RULES, Follower, Reporter
 from services.notify.wording.domain import RenderedMessage, Template, Wording, say
 from services.notify.wording.rendering import WORDINGS, render, tracking_link, values
@@ -23,6 +23,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "end_reason": EndReason,
     "grade": Grade,
     "proposal_answer": Answer,
+    "request_kind": RequestKind,
 }
 
 
@@ -89,6 +90,20 @@ def test_the_answer_to_a_proposal_is_said_in_words_and_nothing_of_it_to_others()
     nothing = said | {"proposal_answer": "", "planned_for": ""}
     assert "答复" not in render("zh", "closed", nothing).text
     assert "proposal" not in render("en", "closed", nothing).text
+
+
+def test_who_reviews_an_answer_is_not_sent_to_a_place() -> None:
+    said = {"case_no": "1", "category_name": "路灯", "unit_name": "儒林", "due_at": "2026-11-24 08:00"}
+    assert "到现场核查" in render("zh", "inspection_assigned", {**said, "kind": "check"}).text
+    review = render("zh", "inspection_assigned", {**said, "kind": "review"})
+    assert "请在 2026-11-24 08:00 前审阅对建议的答复" in review.text
+    assert "现场" not in review.subject + review.text
+
+
+def test_an_offer_says_that_it_is_a_proposal_and_which_component_it_is_about() -> None:
+    text = render("en", "offered", {"request_kind": "proposal", "component": "LD-1 (lamp 1)"}).text
+    assert "Kind: proposal: please accept, plan or decline it, and say why\n" in text
+    assert "Component: LD-1 (lamp 1)\n" in text
 
 
 def test_an_unknown_language_is_told_in_chinese() -> None:

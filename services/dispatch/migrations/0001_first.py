@@ -387,7 +387,7 @@ CREATE INDEX approvals_pending ON approvals (tenant, org_id, approval_id) WHERE 
 CREATE TABLE inspections (
     inspection_id uuid PRIMARY KEY,
     tenant text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('verify', 'check')),
+    kind text NOT NULL CHECK (kind IN ('verify', 'check', 'review')),
     state text NOT NULL CHECK (state IN ('assigned', 'raised', 'done', 'cancelled')),
     case_id uuid NOT NULL,
     case_no text NOT NULL,
@@ -411,7 +411,7 @@ CREATE TABLE inspections (
     holds boolean,
     note text NOT NULL,
     photos jsonb NOT NULL,
-    CHECK ((kind = 'check') = (order_id IS NOT NULL)),
+    CHECK ((kind = 'verify') = (order_id IS NULL)),
     CHECK ((state = 'assigned') <= (member_id IS NOT NULL)),
     CHECK ((state = 'raised') <= (member_id IS NULL)),
     CHECK ((state = 'done') = (done_by IS NOT NULL)),

@@ -106,6 +106,19 @@ class Rule:
     channels: frozenset[Channel] = frozenset(Channel)
 
 
+DESCRIBED = (
+    "case_no",
+    "category_name",
+    "unit_name",
+    "summary",
+    "place",
+    "request_kind",
+    "component",
+    "appointment",
+    "documents",
+)
+"""What whoever shall handle an order is told of it."""
+
 RULES: Mapping[type[Event], Rule] = {
     CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name", "appointment", "documents")),
     CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "end_reason", "note")),
@@ -115,7 +128,7 @@ RULES: Mapping[type[Event], Rule] = {
     OrderOffered: Rule(
         "offered",
         Members("newly_asked"),
-        ("case_no", "category_name", "unit_name", "summary", "place", "claim_by", "appointment", "documents"),
+        (*DESCRIBED, "claim_by"),
     ),
     OrderClaimed: Rule("claimed", Reporter(), ("handle_by",)),
     OrderChecked: Rule("rework", Members("member_id", unless="passed"), ("note",)),
@@ -137,17 +150,7 @@ RULES: Mapping[type[Event], Rule] = {
     OrderAssigned: Rule(
         "assigned",
         Members("member_id"),
-        (
-            "case_no",
-            "category_name",
-            "unit_name",
-            "summary",
-            "place",
-            "reason",
-            "handle_by",
-            "appointment",
-            "documents",
-        ),
+        (*DESCRIBED, "reason", "handle_by"),
     ),
     MemberAbsent: Rule("member_absent", Orgs(("org_id",)), ("member_id", "until", "case_nos")),
     DeadlineNear: Rule("deadline_near", Members("member_ids"), ("stage", "due_at")),

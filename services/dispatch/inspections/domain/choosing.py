@@ -11,6 +11,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import InspectionAssigned, InspectionKind, InspectionLapsed, InspectionRaised
 from libs.contracts.incident import CaseCorrected, VerifyAsked
+from libs.contracts.values import RequestKind
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.inspections.domain.inspection import Inspected, Inspection, State, about, cancel
 from services.dispatch.orders.domain.offering import ANYBODY, DESK_CLOCKS, candidates
@@ -31,7 +32,7 @@ def ask_to_check(
     new = Inspection(
         inspection_id=inspection_id,
         tenant=order.tenant,
-        kind=InspectionKind.CHECK,
+        kind=InspectionKind.REVIEW if order.request_kind is RequestKind.PROPOSAL else InspectionKind.CHECK,
         state=State.ASSIGNED,
         case_id=order.case_id,
         case_no=order.case_no,

@@ -16,7 +16,7 @@ from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit, deadline,
 from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.appointment import claim_deadline, explained, handle_deadline
 from services.dispatch.orders.domain.helping import asked_for, told_asked
-from services.dispatch.orders.domain.order import Changed, Order, State, about
+from services.dispatch.orders.domain.order import Changed, Order, State, about, described
 from services.dispatch.routing.domain import RoutedTo, Unrouted
 from services.dispatch.street.domain.street import Street
 from services.dispatch.workload.domain import Workload
@@ -239,18 +239,11 @@ def _offered(order: Order, members: Sequence[str], reach: Reach, street: Street,
     else:
         offered = replace(offered, lease_ends_at=None)
     fact = OrderOffered(
-        **about(order, now),
-        case_no=order.case_no,
-        category_name=order.category_name,
-        unit_name=street.units[order.unit].name,
-        summary=order.summary,
-        place=order.place,
+        **described(order, street, now),
         reach=reach,
         offered_to=offered.offered_to,
         newly_asked=tuple(m for m in members if m not in order.offered_to),
         claim_by=order.claim_by,
-        appointment=order.appointment,
-        documents=order.documents,
     )
     return Changed(offered, (fact,))
 

@@ -17,6 +17,7 @@ from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clocks, Running
 from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain.help import Help
+from services.dispatch.street.domain.street import Street
 
 INSTANT = timedelta(microseconds=1)
 """What PostgreSQL and JSON tell apart."""
@@ -305,3 +306,19 @@ def not_yours(order: Order) -> Refusal:
 def about(order: Order, now: datetime) -> dict[str, Any]:
     """What every fact about the order says."""
     return {"tenant": order.tenant, "occurred_at": now, "case_id": order.case_id, "order_id": order.order_id}
+
+
+def described(order: Order, street: Street, now: datetime) -> dict[str, Any]:
+    """What a fact says to whoever shall handle the order."""
+    return {
+        **about(order, now),
+        "case_no": order.case_no,
+        "category_name": order.category_name,
+        "unit_name": street.units[order.unit].name,
+        "summary": order.summary,
+        "place": order.place,
+        "request_kind": order.request_kind,
+        "component": order.component.words if order.component else None,
+        "appointment": order.appointment,
+        "documents": order.documents,
+    }

@@ -32,6 +32,7 @@ from services.dispatch.orders.domain.order import (
     Refusal,
     State,
     about,
+    described,
     move_to,
     not_yours,
     refuse,
@@ -286,12 +287,7 @@ def assign(
     else:
         assigned = replace(order, member_id=member.member_id, held_by=held_by, moved_at=now)
     fact = OrderAssigned(
-        **about(order, now),
-        case_no=order.case_no,
-        category_name=order.category_name,
-        unit_name=street.units[order.unit].name,
-        summary=order.summary,
-        place=order.place,
+        **described(order, street, now),
         member_id=member.member_id,
         org_id=member.org_id,
         taken_from=order.member_id,
@@ -299,8 +295,6 @@ def assign(
         assigned_by_org=organiser.org_id,
         reason=reason.strip(),
         handle_by=order.handle_by,
-        appointment=order.appointment,
-        documents=order.documents,
     )
     return Changed(assigned, (fact,))
 
