@@ -13,7 +13,7 @@ from libs.sentences import Language, Sentence
 
 
 class Why(StrEnum):
-    """The names of the reasons that an order goes where it goes, and to whom."""
+    """The names of the reasons that an order goes where it goes, and to whom, or that two cases may be the same."""
 
     POINT_INSIDE = "point_inside"
     POINT_NEAR = "point_near"
@@ -53,6 +53,11 @@ class Why(StrEnum):
     COMPONENT_PLACES = "component_places"
     COMPONENT_RETIRED = "component_retired"
     COMPONENT_KEEPER = "component_keeper"
+    SAME_PLACE = "same_place"
+    METRES_AWAY = "metres_away"
+    HOURS_APART = "hours_apart"
+    DAYS_APART = "days_apart"
+    TEXT_ALIKE = "text_alike"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +172,9 @@ WORDS: Mapping[str, Sentence] = {
         "{year} 年节假日尚未公布，周一至周五按工作日计算",
         "the public holidays of {year} are not published yet: Monday to Friday count as working days",
     ),
+    Why.SAME_PLACE: Sentence("地点相同：{place}", "the same place: {place}"),
+    Why.METRES_AWAY: Sentence("相距 {metres} 米", "{metres} m away"),
+    Why.HOURS_APART: Sentence("相隔 {hours} 小时", "{hours} h apart"),
+    Why.DAYS_APART: Sentence("相隔 {days} 天", "{days} days apart"),
+    Why.TEXT_ALIKE: Sentence("内容 {percent}% 相同", "{percent}% of the text alike"),
 }

@@ -145,7 +145,7 @@ async def test_a_case_that_may_be_known_is_shown_to_staff_with_reasons_and_to_it
     url = f"/v1/cases/{case.case_no}/candidates"
     [candidate] = (await incident.http.get(url, params={"tenant": TENANT})).json()
     assert (candidate["case_no"], candidate["score"], candidate["state"]) == (known.case_no, 1.0, "in_progress")
-    assert candidate["because"] == ["0 m away", "0 h apart", "100% of the text alike"]
+    assert [why["en"] for why in candidate["because"]] == ["0 m away", "0 h apart", "100% of the text alike"]
     answer = await incident.http.get(f"/v1/track/{case.tracking_code}/known")
     [shown] = answer.json()
     assert shown["state_in_words"]["zh"] == "处置中"

@@ -120,7 +120,7 @@ def test_half_a_point_is_none_and_the_name_of_the_place_decides(half: Sighting) 
     for one, other in ((LAMP, half), (half, LAMP)):
         found = compare(one, other)
         assert found is not None
-        assert found.because[0] == "the same place: 儒林"
+        assert found.because[0].en == "the same place: 儒林"
     elsewhere = replace(half, place_name="大儒林")
     assert compare(LAMP, elsewhere) is None
 
@@ -134,7 +134,7 @@ def test_two_places_without_name_and_point_are_not_the_same() -> None:
 def test_from_two_days_on_days_are_counted(hours: int, said: str) -> None:
     found = compare(LAMP, replace(LAMP, case_no="2", reported_at=NOON - timedelta(hours=hours)))
     assert found is not None
-    assert found.because[1] == said
+    assert found.because[1].en == said
 
 
 @pytest.mark.parametrize("text", ["", "亮"])
@@ -142,7 +142,7 @@ def test_a_text_without_pairs_is_like_no_other(text: str) -> None:
     for mine, its in ((text, "路灯不亮"), ("路灯不亮", text), (text, text)):
         found = compare(replace(LAMP, text=mine), replace(LAMP, case_no="2", text=its))
         assert found is not None
-        assert found.because[2] == "0% of the text alike"
+        assert found.because[2].en == "0% of the text alike"
 
 
 def test_a_window_has_both_ends_or_is_none() -> None:
@@ -205,7 +205,7 @@ def test_steps_are_shown_by_their_time_and_at_one_instant_as_a_case_goes() -> No
 def test_days_apart_are_days_of_twenty_four_hours() -> None:
     found = compare(LAMP, replace(LAMP, case_no="2", reported_at=NOON - timedelta(days=13)))
     assert found is not None
-    assert "13 days apart" in found.because
+    assert "13 days apart" in [why.en for why in found.because]
 
 
 def test_a_case_that_is_not_here_is_named_with_its_street() -> None:

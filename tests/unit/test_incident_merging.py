@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.contracts.reasons import told
+from libs.sentences import Language
 from libs.transitions import Impossible
 from services.incident.cases.domain.case import TRANSITIONS, Move, MoveStamp, Standing, State, unmerge
 from services.incident.duplicates.domain import (
@@ -86,7 +88,8 @@ FAR = replace(SAME, longitude=119.21)
 def test_the_same_lamp_is_found_with_its_reasons() -> None:
     [found] = candidates(LAMP, [LAMP, SAME, FAR])
     assert found.case_no == SAME.case_no
-    assert found.because == ("0 m away", "3 h apart", "60% of the text alike")
+    assert told(found.because, Language.EN) == "0 m away; 3 h apart; 60% of the text alike"
+    assert told(found.because, Language.ZH) == "相距 0 米；相隔 3 小时；内容 60% 相同"
     assert found.score > 0.85
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Record
 from libs.chassis.http import DatabaseDep, OfStreet
+from libs.contracts.reasons import ReasonView
 from services.incident.cases.domain.case import State
 from services.incident.cases.domain.words import STATE_WORDS
 from services.incident.cases.requests import CaseNo, InWords, IssuedCode, case_or_404, tracked_or_404
@@ -28,7 +29,7 @@ class CandidateView(BaseModel):
     reported_at: datetime
     text: str
     score: float = Field(description="0 to 1: how likely it is the same.")
-    because: list[str]
+    because: list[ReasonView]
 
 
 class KnownView(BaseModel):
@@ -56,7 +57,8 @@ async def candidates(case_no: CaseNo, tenant: OfStreet, db: DatabaseDep) -> list
 
 
 def _candidate_view(case: Record, candidate: Candidate) -> CandidateView:
-    return CandidateView.model_validate({**case, "score": candidate.score, "because": list(candidate.because)})
+    because = [ReasonView.model_validate(each, from_attributes=True) for each in candidate.because]
+    return CandidateView.model_validate({**case, "score": candidate.score, "because": because})
 
 
 def _known_view(case: Record) -> KnownView:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from math import cos, hypot, radians
 
+from libs.contracts.reasons import Explanation, Reason, Why
+
 NEAR_METRES = 300.0
 LATELY = timedelta(days=14)
 LIKELY = 0.5
@@ -33,7 +35,7 @@ class Sighting:
 class Candidate:
     case_no: str
     score: float
-    because: tuple[str, ...]
+    because: Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +76,26 @@ def metres_between(longitude: float, latitude: float, other_longitude: float, ot
     return METRES_PER_DEGREE * hypot(east, other_latitude - latitude)
 
 
-def _place(of: Sighting, other: Sighting) -> tuple[float, str]:
+def _place(of: Sighting, other: Sighting) -> tuple[float, Reason]:
     if of.longitude is None or of.latitude is None or other.longitude is None or other.latitude is None:
         same = of.place_name is not None and of.place_name == other.place_name
-        return (1.0, f"the same place: {of.place_name}") if same else (0.0, "")
+        return float(same), Reason(Why.SAME_PLACE, {"place": of.place_name or ""})
     metres = metres_between(of.longitude, of.latitude, other.longitude, other.latitude)
-    return 1 - metres / NEAR_METRES, f"{metres:.0f} m away"
+    return 1 - metres / NEAR_METRES, Reason(Why.METRES_AWAY, {"metres": round(metres)})
 
 
-def _time(of: Sighting, other: Sighting) -> tuple[float, str]:
+def _time(of: Sighting, other: Sighting) -> tuple[float, Reason]:
     apart = abs(of.reported_at - other.reported_at)
     hours = apart / timedelta(hours=1)
-    return 1 - apart / LATELY, f"{hours:.0f} h apart" if hours < 48 else f"{hours / 24:.0f} days apart"
+    days = Reason(Why.DAYS_APART, {"days": round(hours / 24)})
+    return 1 - apart / LATELY, Reason(Why.HOURS_APART, {"hours": round(hours)}) if hours < 48 else days
 
 
-def _text(of: Sighting, other: Sighting) -> tuple[float, str]:
+def _text(of: Sighting, other: Sighting) -> tuple[float, Reason]:
     """Dice's coefficient of the two texts' pairs of neighbouring characters, which needs no words to be told apart."""
     mine, its = _pairs(of.text), _pairs(other.text)
     alike = 2 * len(mine & its) / (len(mine) + len(its)) if mine and its else 0.0
-    return alike, f"{alike:.0%} of the text alike"
+    return alike, Reason(Why.TEXT_ALIKE, {"percent": round(alike * 100)})
 
 
 def _pairs(text: str) -> set[str]:
