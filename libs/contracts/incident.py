@@ -26,6 +26,7 @@ from libs.sentences import Unfit
 TEXT_MAX_LENGTH = 5000
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX_LENGTH), WithoutHidden]
+Sender = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 
 
@@ -52,7 +53,17 @@ class Grade(StrEnum):
     POOR = "poor"
 
 
-class CaseReported(CaseEvent, fact="reported"):
+class CaseFact(CaseEvent):
+    """What every fact about a case says of who sent the report: a system or a page, never a person.
+
+    The sender's own key is in no fact: with it and the words of a short report, anybody who listens could ask for the
+    receipt again, and with that for the tracking code.
+    """
+
+    sender: Sender | None = None
+
+
+class CaseReported(CaseFact, fact="reported"):
     """A report was stored. The reporter's contact is sealed."""
 
     case_no: str
@@ -62,7 +73,7 @@ class CaseReported(CaseEvent, fact="reported"):
     sealed_contact: SealedContact | None = None
 
 
-class CaseSummary(CaseEvent):
+class CaseSummary(CaseFact):
     """What goes on from a case. `summary` is shortened, and has nothing that looks like a contact.
 
     `component` is as it was reported, known or not. A case that is nowhere else has its code as the name of its place.
@@ -86,7 +97,7 @@ class CaseContent(CaseSummary):
     documents: Documents = ()
 
 
-class CaseFollowed(CaseEvent, fact="followed"):
+class CaseFollowed(CaseFact, fact="followed"):
     """Another resident wants to hear of the case, and need not report it again. The contact is sealed.
 
     `followers`: how many there are now.
@@ -99,7 +110,7 @@ class CaseFollowed(CaseEvent, fact="followed"):
     sealed_contact: SealedContact | None = None
 
 
-class CaseUnfollowed(CaseEvent, fact="unfollowed"):
+class CaseUnfollowed(CaseFact, fact="unfollowed"):
     """A resident who followed the case does not want to hear of it any more."""
 
     case_no: str
@@ -123,7 +134,7 @@ class CaseRegistered(CaseOpened, fact="registered"):
     verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
-class CaseRejected(CaseEvent, fact="rejected"):
+class CaseRejected(CaseFact, fact="rejected"):
     """The report does not become a case. The reporter is told the reason."""
 
     case_no: str
@@ -134,7 +145,7 @@ class CaseRejected(CaseEvent, fact="rejected"):
     verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
-class CaseVoided(CaseEvent, fact="voided"):
+class CaseVoided(CaseFact, fact="voided"):
     """The case should not have been one. The order of its opening `opening` is cancelled."""
 
     case_no: str
@@ -146,7 +157,7 @@ class CaseVoided(CaseEvent, fact="voided"):
     verify_asked: bool = Field(False, description="A verification on site was asked for, and is not needed any more.")
 
 
-class CaseMerged(CaseEvent, fact="merged"):
+class CaseMerged(CaseFact, fact="merged"):
     """The case is a duplicate of another: its order is cancelled, and its reporter is told about the other case."""
 
     case_no: str
@@ -197,7 +208,7 @@ class CaseCorrected(CaseContent, fact="corrected"):
     verify_asked: bool = Field(False, description="Somebody was sent to verify it, and has not answered yet.")
 
 
-class CaseQuestioned(CaseEvent, fact="questioned"):
+class CaseQuestioned(CaseFact, fact="questioned"):
     """The reporter is asked for more, and the clock of the order stands still until an answer, or `answer_by`.
 
     `number` counts the questions of the case, of which one is open at a time.
@@ -212,7 +223,7 @@ class CaseQuestioned(CaseEvent, fact="questioned"):
     reporter_id: UUID | None = None
 
 
-class CaseAnswered(CaseEvent, fact="answered"):
+class CaseAnswered(CaseFact, fact="answered"):
     """The reporter has answered, or let the time pass (`answer` None), and the case goes on."""
 
     case_no: str
@@ -225,7 +236,7 @@ class CaseAnswered(CaseEvent, fact="answered"):
     reporter_id: UUID | None = None
 
 
-class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):
+class CaseAppointmentChanged(CaseFact, fact="appointment_changed"):
     """The resident has another appointment. `changes` counts the changes: the highest number is the valid one."""
 
     case_no: str
@@ -236,7 +247,7 @@ class CaseAppointmentChanged(CaseEvent, fact="appointment_changed"):
     reporter_id: UUID | None = None
 
 
-class CaseResolved(CaseEvent, fact="resolved"):
+class CaseResolved(CaseFact, fact="resolved"):
     """The order was handled; the result is yet to be checked."""
 
     case_no: str
@@ -244,7 +255,7 @@ class CaseResolved(CaseEvent, fact="resolved"):
     reporter_id: UUID | None = None
 
 
-class CaseClosed(CaseEvent, fact="closed"):
+class CaseClosed(CaseFact, fact="closed"):
     """The result has passed the check. The reporter is asked for feedback."""
 
     case_no: str
@@ -255,7 +266,7 @@ class CaseClosed(CaseEvent, fact="closed"):
     planned_for: date | None = Field(None, description="Of a planned one: the day by which.")
 
 
-class CaseCarriedOut(CaseEvent, fact="carried_out"):
+class CaseCarriedOut(CaseFact, fact="carried_out"):
     """What was planned in answer to a proposal is done. The words are without anything like a contact."""
 
     case_no: str
@@ -265,7 +276,7 @@ class CaseCarriedOut(CaseEvent, fact="carried_out"):
     reporter_id: UUID | None = None
 
 
-class CaseEvaluated(CaseEvent, fact="evaluated"):
+class CaseEvaluated(CaseFact, fact="evaluated"):
     """The reporter has given feedback. Its text stays in the incident service."""
 
     case_no: str
@@ -273,7 +284,7 @@ class CaseEvaluated(CaseEvent, fact="evaluated"):
     satisfied: bool
 
 
-class CaseStreetEvaluated(CaseEvent, fact="street_evaluated"):
+class CaseStreetEvaluated(CaseFact, fact="street_evaluated"):
     """The street has graded how the organisation handled the case. The text stays in the incident service.
 
     The incident service does not check that `by_member` is of the street committee; whoever counts grades must.
@@ -286,7 +297,7 @@ class CaseStreetEvaluated(CaseEvent, fact="street_evaluated"):
     by_member: MemberId
 
 
-class CaseReopened(CaseEvent, fact="reopened"):
+class CaseReopened(CaseFact, fact="reopened"):
     """A closed case is opened again: `times` is 1 or 2, and the second time it goes to the street."""
 
     case_no: str
@@ -329,7 +340,7 @@ class Reported(Value):
 class ReportCase(Command, Reported, command="report"):
     """Make a report. `sender` and `key` identify it: sent again, it gets the same answer."""
 
-    sender: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    sender: Sender
     key: Key
     reporter_id: UUID | None = None
     sealed_contact: SealedContact | None = None

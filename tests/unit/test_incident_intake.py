@@ -16,7 +16,7 @@ from services.incident.cases.domain.case import Closing, Standing, State
 from services.incident.cases.domain.refusals import Conflict
 from services.incident.cases.domain.tracking_code import as_issued, tracking_code
 from services.incident.feedback.domain import FEEDBACK_TIME, Evaluation, evaluate, settle
-from services.incident.intake.domain import case_numbers, fingerprint, unstorable
+from services.incident.intake.domain import case_numbers, fingerprint, unfit_sender, unstorable
 from tests.support.reports import REPORT
 from tests.support.stage import NOON
 
@@ -41,6 +41,12 @@ def test_the_contact_has_no_part_in_the_fingerprint() -> None:
 )
 def test_every_other_part_of_a_report_has(change: dict[str, object]) -> None:
     assert fingerprint(REPORT.model_copy(update=change)) != fingerprint(REPORT)
+
+
+@pytest.mark.parametrize(("sender", "fits"), [("hotline-12345", True), ("web", True), ("13800000000", False)])
+def test_a_sender_is_a_system_and_nobodys_number(sender: str, fits: bool) -> None:
+    """Every fact about the case names it."""
+    assert (unfit_sender(REPORT.model_copy(update={"sender": sender})) is None) is fits
 
 
 def test_a_case_number_has_the_day_in_the_street() -> None:

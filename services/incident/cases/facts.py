@@ -19,6 +19,7 @@ def about(case: LockedCase, at: datetime) -> dict[str, Any]:
         "occurred_at": at,
         "case_id": case.case_id,
         "case_no": case.case_no,
+        "sender": case.sender,
         "reporter_id": case.reporter_id,
     }
 

@@ -96,6 +96,7 @@ class LockedCase:
     tenant: str
     case_id: UUID
     case_no: str
+    sender: str
     reporter_id: UUID | None
     content: Content
     appointment_changes: int
@@ -118,8 +119,8 @@ TIMELINE = text(
     """
 )
 _LOCKED = """
-    SELECT tenant, case_id, case_no, category, category_name, request_kind, text, longitude, latitude, place_name,
-        component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
+    SELECT tenant, case_id, case_no, sender, category, category_name, request_kind, text, longitude, latitude,
+        place_name, component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, result, answer, planned_for, carried_out_at,
         promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
@@ -249,6 +250,7 @@ def _locked(row: Record) -> LockedCase:
         tenant=row["tenant"],
         case_id=row["case_id"],
         case_no=row["case_no"],
+        sender=row["sender"],
         reporter_id=row["reporter_id"],
         content=Content.from_columns(row),
         appointment_changes=row["appointment_changes"],

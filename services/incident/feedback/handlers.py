@@ -113,6 +113,7 @@ def _facts_of_evaluation(
                 occurred_at=at,
                 case_id=case.case_id,
                 case_no=case.case_no,
+                sender=case.sender,
                 order_id=closing.order_id,
                 satisfied=evaluation.satisfied,
             )

@@ -57,6 +57,7 @@ async def follow_cases(commands: Batch[FollowCase], db: Database) -> list[Answer
             occurred_at=commands.now,
             case_id=case.case_id,
             case_no=case.case_no,
+            sender=case.sender,
             category_name=case.content.category_name,
             follower_id=follower.follower_id,
             followers=case.followers,
@@ -96,6 +97,7 @@ async def unfollow_cases(commands: Batch[UnfollowCase], db: Database) -> list[An
             occurred_at=commands.now,
             case_id=case.case_id,
             case_no=case.case_no,
+            sender=case.sender,
             follower_id=follower.follower_id,
             followers=case.followers,
         )

@@ -82,6 +82,18 @@ NO_CODE = Sentence(
 )
 
 
+def unfit_sender(report: ReportCase) -> Refusal | None:
+    """Every fact about the case names it: it is a system or a page, and must not be somebody's number."""
+    return Refusal("Unfit sender", NO_PERSON) if is_contact(report.sender) else None
+
+
+NO_PERSON = Sentence(
+    "sender（Wangge-Sender）：像是电话或证件号码，请写系统的名称，如 hotline-12345。",
+    "sender (Wangge-Sender): it looks like a phone or identity number. It is the name of a system, such as "
+    "hotline-12345.",
+)
+
+
 def unknown_category(report: ReportCase, *, street_known: bool) -> Refusal:
     if not street_known:
         zh = f"tenant {report.tenant}：没有这个街道的类别；应为街道的 9 位代码。"

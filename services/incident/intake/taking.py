@@ -30,6 +30,7 @@ from services.incident.intake.domain import (
     key_used,
     scope_of,
     unfit_component,
+    unfit_sender,
     unknown_category,
     unstorable,
 )
@@ -88,6 +89,7 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
             occurred_at=row["reported_at"],
             case_id=receipt.case_id,
             case_no=receipt.case_no,
+            sender=report.sender,
             category=report.category,
             request_kind=report.request_kind,
             reporter_id=row["reporter_id"],
@@ -99,6 +101,7 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
         "occurred_at": row["reported_at"],
         "case_id": receipt.case_id,
         "case_no": receipt.case_no,
+        "sender": report.sender,
         "reporter_id": row["reporter_id"],
         **Content.of(report, row["category_name"]).told(),
     }
@@ -110,7 +113,7 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
 
 
 def _unfit(report: ReportCase, now: datetime) -> Refusal | None:
-    return unstorable(report) or unfit_component(report) or unfit(report, now)
+    return unstorable(report) or unfit_component(report) or unfit_sender(report) or unfit(report, now)
 
 
 def _not_new(

@@ -58,6 +58,7 @@ async def evaluate_for_street(commands: Batch[EvaluateForStreet], db: Database) 
             **content,
             occurred_at=now,
             case_no=case.case_no,
+            sender=case.sender,
             order_id=standing.closing.order_id,
             org_id=org_id,
         )
