@@ -123,7 +123,7 @@ class Service:
         # Without /redoc, whose script loads a picture from another site.
         app = FastAPIOffline(title=title, version="1", lifespan=self._lifespan, routes=answered, redoc_url=None)
         app.state.engine, app.state.commands, app.state.telemetry = self.engine, self.commands, self.telemetry
-        app.state.clock, app.state.settings = self.clock, self.settings
+        app.state.clock, app.state.settings, app.state.broker = self.clock, self.settings, self.broker
         http.install(app, self.name, body_bytes, self.settings.request_seconds, self.failures)
         return app
 

@@ -11,8 +11,8 @@ import pytest
 
 from libs.chassis import pages
 from libs.chassis.db.ids import new_id
-from libs.contracts.incident import CaseRegistered, CaseRejected
-from tests.support.incident import MEMBER, TENANT, Orders, report
+from libs.contracts.incident import CaseFact, CaseRegistered, CaseRejected, Receipt
+from tests.support.incident import MEMBER, TENANT, Orders, decide, feedback, report
 from tests.support.stage import Stage
 
 
@@ -57,6 +57,34 @@ async def test_filters_leave_what_was_asked_for(incident: Stage) -> None:
         answer = await incident.http.get("/v1/cases", params={"tenant": TENANT, **unfit})
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_system_finds_its_own_cases_and_every_fact_about_them_names_it(incident: Stage) -> None:
+    """What its key is stays between the two: with it the receipt, and so the tracking code, could be asked for."""
+    body = {"tenant": TENANT, "category": "11001", "text": "路灯不亮", "place": {"name": "儒林"}}
+    headers = {"Wangge-Sender": "hotline-12345", "Idempotency-Key": "call-0815"}
+    ours = Receipt.model_validate((await incident.http.post("/v1/reports", json=body, headers=headers)).json())
+    other = await report(incident)
+    for asked in ({}, {"sort": "oldest"}, {"state": "registered"}):
+        page = await listed(incident, sender="hotline-12345", **asked)
+        assert (numbers(page), page["total"]) == ([ours.case_no], {"count": 1, "more": False})
+    assert numbers(await listed(incident, sender="web")) == [other.case_no]
+    assert numbers(await listed(incident, sender="nobody")) == []
+    file = await incident.http.get("/v1/cases.csv", params={"tenant": TENANT, "sender": "hotline-12345"})
+    assert [(r["case_no"], r["sender"]) for r in csv.DictReader(StringIO(file.text.removeprefix("\ufeff")))] == [
+        (ours.case_no, "hotline-12345")
+    ]
+    orders = Orders(ours)
+    await incident.hear(orders.dispatched(), orders.claimed(), orders.handled(), orders.checked())
+    await feedback(incident, ours, satisfied=False)
+    await decide(incident, ours, "void", reason="mistaken")
+    await incident.settled()
+    told = [fact for fact in await incident.said(CaseFact) if fact.case_id == ours.case_id]
+    assert {fact.message_name for fact in told} == {
+        *("reported", "registered", "resolved", "closed", "evaluated", "reopened", "voided")
+    }
+    assert {fact.sender for fact in told} == {"hotline-12345"}
+    assert not [fact for fact in told if "call-0815" in fact.model_dump_json()]
 
 
 async def test_beyond_a_limit_there_are_more_than_that(incident: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,10 +173,10 @@ async def test_a_field_that_is_not_ours_is_refused_by_its_name_and_nothing_is_st
 
 
 async def test_a_query_parameter_that_is_not_ours_is_refused_by_its_name(incident: Stage) -> None:
-    answer = await incident.http.get("/v1/cases", params={"tenant": TENANT, "sender": "hotline", "page": 2})
+    answer = await incident.http.get("/v1/cases", params={"tenant": TENANT, "from": "hotline", "page": 2})
     assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (
         422,
-        ["query.sender", "query.page"],
+        ["query.from", "query.page"],
     )
     assert (await incident.http.get("/v1/cases", params={"tenant": TENANT, "state": "reported"})).status_code == 200
 

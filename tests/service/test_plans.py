@@ -87,6 +87,7 @@ ELSEWHERE = {
     "services.incident.cases.audit": "an audit, now and then",
     "libs.chassis.db.schema_version": "once at the start",
     "libs.chassis.health": "a probe",
+    "libs.chassis.beginning.ONE_MOMENT": "says how a transaction reads, and has no plan",
     "libs.chassis.handling.held_up": "while somebody's lock is in the way",
     "libs.chassis.handling.timers.STREETS_DUE": "while somebody's lock is in the way",
     "libs.chassis.messaging.losses.PUT_BACK": "after a loss",

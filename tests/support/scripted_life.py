@@ -25,6 +25,9 @@ DESK = "M0001"
 OTHERS = ("M0002", "M0003")
 
 
+OF_A_SENDER = ("sender=web&limit=1", "sender=web&sort=oldest", "sender=hotline-12345")
+
+
 LIVE = """
 SELECT order_id::text FROM orders WHERE tenant = $1 AND state NOT IN ('checked', 'cancelled') AND order_id > $2
 """
@@ -336,9 +339,10 @@ class Life(FourServices):
         await self.ask("notify", "GET", f"/v1/recipients/{member}/preferences")
         states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}
         for service, what in (("incident", "cases"), ("dispatch", "orders")):
-            sorts = ("sort=oldest",) if what == "cases" else ()
+            sorts = ("sort=oldest", *OF_A_SENDER) if what == "cases" else ()
             for asked in ("", *sorts, *(f"state={state}" for state in states[service])):
                 await self.ask(service, "GET", f"/v1/{what}?{asked}&after={encode_cursor(new_id())}")
+        await self.ask("incident", "GET", "/v1/cases?sender=web&limit=1")
         history = "/v1/components/LH-LD-000004/orders"
         newest = (await self.ask("dispatch", "GET", f"{history}?limit=1")).json()
         await self.ask("dispatch", "GET", f"{history}?limit=1&after={newest['next']}")
@@ -368,7 +372,10 @@ class Life(FourServices):
             ("incident", "/v1/cases?limit=1"),
             ("incident", "/v1/cases.csv"),
             ("dispatch", "/v1/orders?limit=1"),
+            ("incident", "/v1/cases.csv?sender=hotline-12345"),
+            ("incident", "/v1/cases.jsonl"),
             ("dispatch", "/v1/orders.csv"),
+            ("dispatch", "/v1/orders.jsonl"),
             ("incident", "/v1/cases/counts"),
             ("dispatch", "/v1/orders/counts"),
             ("dispatch", "/v1/orders/ended-by-level?since=2020-01-01T00:00:00Z&until=2040-01-01T00:00:00Z"),

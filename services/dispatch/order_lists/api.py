@@ -9,9 +9,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
+from libs.chassis.beginning import LINES_ANSWER, as_lines
 from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import made_at
 from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
@@ -121,6 +122,22 @@ async def orders_as_csv(
     line = partial(_csv_line, street=street, template=serving.settings.map_link, language=language)
     asked, name = wanted.parameters(), f"orders-{tenant}"
     return as_csv(serving.engine, list_tables.EXPORT, asked, CSV_COLUMNS, line, name, language)
+
+
+@router.get("/v1/orders.jsonl", response_class=StreamingResponse, responses=LINES_ANSWER)
+async def orders_as_they_are(tenant: OfStreet, request: Request, db: DatabaseDep) -> Response:
+    """Every order as it is now, as JSON Lines, and from where on the stream DISPATCH tells what comes after.
+
+    The first line says where (`stream`, `after_sequence`, `already`), each after it is an order, the last how many
+    there were.
+    """
+    await street_or_404(db, tenant)
+    asked = list_tables.Wanted(tenant, tuple(State)).parameters()
+    return await as_lines(request, "dispatch", tenant, list_tables.EXPORT, asked, _as_it_is)
+
+
+def _as_it_is(row: Record) -> str:
+    return view(order_tables.order_of(row)).model_dump_json()
 
 
 @router.get("/v1/orders/ended-by-level")

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
+from libs.chassis.beginning import LINES_ANSWER, as_lines
 from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, decode_cursor, slice_page
+from libs.contracts.incident import Sender
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.values import RequestKind
 from libs.sentences import Sentence
@@ -33,6 +35,7 @@ class Wanted(BaseModel):
     state: list[State] = Field([], description="Any of these.", examples=[["registered", "in_progress"]])
     category: CategoryCode | None = Field(None, examples=["11001"])
     request_kind: RequestKind | None = None
+    sender: Sender | None = Field(None, description="Reported by this system or page.", examples=["hotline-12345"])
     since: AwareDatetime | None = Field(None, description="Reported then or later, with an offset or Z.")
     until: AwareDatetime | None = Field(None, description="Reported before.")
     words: Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=r"^[^\x00]*$")] | None = Field(
@@ -42,6 +45,9 @@ class Wanted(BaseModel):
 
     def parameters(self) -> dict[str, Any]:
         return {**self.model_dump(exclude={"state"}), "states": [str(state) for state in self.state or State]}
+
+
+OfSender = Annotated[Sender | None, Query(description="Reported by this system or page.", examples=["hotline-12345"])]
 
 
 class WantedPage(Wanted):
@@ -57,7 +63,7 @@ async def cases(wanted: Annotated[WantedPage, Query()], db: DatabaseDep) -> Page
     after, asked = decode_cursor(wanted.after), wanted.parameters()
     newest = wanted.sort == "newest"
     rows = await tables.cases(db, asked, after, wanted.limit, newest=newest)
-    count = counter(db, tables.COUNT, asked) if after is None else None
+    count = counter(db, tables.count_of(asked), asked) if after is None else None
     found = await slice_page(rows, wanted.limit, "case_id", count)
     return Page(items=[views.case_line(row) for row in found.rows], next=found.next, total=found.total)
 
@@ -68,15 +74,28 @@ async def cases_as_csv(
 ) -> StreamingResponse:
     """The same as a file for spreadsheets, all of them, from the oldest on."""
     await street_or_404(db, wanted.tenant)
+    asked = wanted.parameters()
     return as_csv(
         request.app.state.engine,
-        tables.EXPORT,
-        wanted.parameters(),
+        tables.export_of(asked),
+        asked,
         CSV_COLUMNS,
         partial(views.csv_line, language=language),
         f"cases-{wanted.tenant}",
         language,
     )
+
+
+@router.get("/v1/cases.jsonl", response_class=StreamingResponse, responses=LINES_ANSWER)
+async def cases_as_they_are(tenant: OfStreet, request: Request, db: DatabaseDep, sender: OfSender = None) -> Response:
+    """Every case as it is now, as JSON Lines, and from where on the stream INCIDENT tells what comes after.
+
+    The first line says where (`stream`, `after_sequence`, `already`), each after it is a case, the last how many
+    there were.
+    """
+    await street_or_404(db, tenant)
+    asked = Wanted(tenant=tenant, sender=sender).parameters()
+    return await as_lines(request, "incident", tenant, tables.export_of(asked), asked, views.present)
 
 
 @router.get("/v1/cases/counts")

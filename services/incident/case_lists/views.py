@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from libs.chassis.db.database import Record
 from libs.chassis.pages import word
@@ -15,6 +16,7 @@ from libs.contracts.values import REQUEST_KINDS, Answer, Appointment, RequestKin
 from libs.sentences import Language
 from libs.street_time import local_minutes
 from services.incident.cases.domain.case import TRANSITIONS, State, window
+from services.incident.cases.domain.content import Content
 from services.incident.cases.domain.history import Entry, standing_at
 from services.incident.cases.domain.redaction import summarise
 from services.incident.cases.domain.words import in_order
@@ -24,6 +26,7 @@ CSV_COLUMNS = {
     "case_no": "案件编号",
     "state": "状态代码",
     "state_name": "状态",
+    "sender": "来源系统",
     "request_kind": "上报方式代码",
     "request_kind_name": "上报方式",
     "category": "类别代码",
@@ -47,6 +50,7 @@ class ChildView(BaseModel):
 class CaseLine(BaseModel):
     case_no: str
     state: State
+    sender: str = Field(description="The system or page that sent the report.")
     request_kind: RequestKind
     category: str
     category_name: str
@@ -71,7 +75,6 @@ class Step(BaseModel):
 
 class StaffView(CaseLine):
     case_id: UUID
-    sender: str
     text: str
     longitude: float | None
     latitude: float | None
@@ -92,6 +95,34 @@ class StaffView(CaseLine):
     children: list[ChildView] = Field([], description="Cases that belong to this one, as they are now.")
     street_evaluation: StreetEvaluated | None = Field(None, description="Of the latest closing.")
     timeline: list[Step]
+
+
+def present(row: Record) -> str:
+    """The case as facts tell of it: in short, and without anything that looks like a contact."""
+    facts = {name: row[name] for name in PRESENT}
+    facts |= Content.from_columns(row).told() | {"proposal_answer": row.answer}
+    return to_json(facts).decode()
+
+
+PRESENT = (
+    "case_id",
+    "case_no",
+    "sender",
+    "state",
+    "reporter_id",
+    "reported_at",
+    "handle_by",
+    "closed_at",
+    "result",
+    "planned_for",
+    "carried_out_at",
+    "reopened_times",
+    "merged_into",
+    "parent",
+    "settled_at",
+    "followers",
+)
+"""What is told of a case as it is, beside what an order takes over of it."""
 
 
 def csv_line(row: Record, language: Language) -> list[Any]:

@@ -94,6 +94,7 @@ CREATE TABLE cases (
     CHECK (carried_out_at IS NULL OR state = 'closed')
 );
 CREATE INDEX cases_state ON cases (tenant, state, case_id DESC NULLS LAST);
+CREATE INDEX cases_sender ON cases (tenant, sender, state, case_id DESC NULLS LAST);
 CREATE INDEX cases_under_way ON cases (tenant, category, reported_at)
     WHERE state IN ('reported', 'verifying', 'registered', 'in_progress', 'resolved');
 CREATE INDEX cases_merged_into ON cases (tenant, merged_into) WHERE merged_into IS NOT NULL;
