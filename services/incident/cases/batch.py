@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from libs.chassis.db.database import Database
+from libs.chassis.handlers import Answer, Batch, Refused
 from services.incident.cases import tables
 from services.incident.cases.domain import history
 from services.incident.cases.domain.case import Standing
 from services.incident.cases.domain.history import Entry, Head
+from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.tables import LockedCase
 
 
@@ -49,3 +51,31 @@ class CaseBatch:
     async def write(self, db: Database) -> None:
         await tables.move(db, list(self._changed.values()))
         await tables.append(db, self._entries)
+
+
+class AboutCase(Protocol):
+    """A command that names a case by its number."""
+
+    @property
+    def tenant(self) -> str: ...
+
+    @property
+    def case_no(self) -> str: ...
+
+
+C = TypeVar("C", bound=AboutCase)
+
+
+async def answer_by_case(
+    commands: Batch[C], db: Database, decide: Callable[[C, LockedCase, CaseBatch], Answer]
+) -> list[Answer]:
+    """The answers that `decide` gives, whose steps are written once. A case that the street does not have is 404."""
+    cases = await tables.lock_by_number(db, ((c.tenant, c.case_no) for c in commands))
+    batch = CaseBatch(commands.now)
+    answers: list[Answer] = []
+    for command in commands:
+        case = cases.get((command.tenant, command.case_no))
+        unknown = Refused(404, "Not found", no_case(command.tenant, command.case_no))
+        answers.append(unknown if case is None else decide(command, case, batch))
+    await batch.write(db)
+    return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
@@ -13,9 +14,8 @@ from libs.contracts.message import Event
 from libs.transitions import Impossible
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
-from services.incident.cases.batch import CaseBatch
+from services.incident.cases.batch import CaseBatch, answer_by_case
 from services.incident.cases.domain.case import Decided, Move, decide
-from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.decisions.domain import DecideCase
 
@@ -24,11 +24,7 @@ router = EventRouter("incident")
 
 @router.answers(DecideCase)
 async def decide_cases(commands: Batch[DecideCase], db: Database) -> list[Answer]:
-    cases = await case_tables.lock_by_number(db, ((c.tenant, c.case_no) for c in commands))
-    batch = CaseBatch(commands.now)
-    answers = [_decide(c, cases.get((c.tenant, c.case_no)), batch, commands.now) for c in commands]
-    await batch.write(db)
-    return answers
+    return await answer_by_case(commands, db, partial(_decide, now=commands.now))
 
 
 @router.on(CaseVerified)
@@ -54,9 +50,7 @@ async def follow_verifications(found: Batch[CaseVerified], db: Database) -> list
     return told
 
 
-def _decide(command: DecideCase, case: LockedCase | None, batch: CaseBatch, now: datetime) -> Answer:
-    if case is None:
-        return Refused(404, "Not found", no_case(command.tenant, command.case_no))
+def _decide(command: DecideCase, case: LockedCase, batch: CaseBatch, now: datetime) -> Answer:
     before = batch.standing(case)
     after = decide(before, command.move)
     if isinstance(after, Impossible):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,10 @@ from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
 from libs.contracts.incident import CaseCarriedOut
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
-from services.incident.cases.batch import CaseBatch
+from services.incident.cases.batch import CaseBatch, answer_by_case
 from services.incident.cases.domain.case import Decided
 from services.incident.cases.domain.redaction import redact
-from services.incident.cases.domain.refusals import Refusal, no_case
+from services.incident.cases.domain.refusals import Refusal
 from services.incident.cases.tables import LockedCase
 from services.incident.categories import tables as category_tables
 from services.incident.intake.domain import scope_of
@@ -133,31 +134,21 @@ def _row(meeting: RecordMeeting, meeting_id: UUID, now: datetime) -> dict[str, A
 @router.answers(CarryOut)
 async def carry_out(commands: Batch[CarryOut], db: Database) -> list[Answer]:
     """What was planned is done, and whoever raised it is told. Said again, it is done already."""
-    cases = await case_tables.lock_by_number(db, ((c.tenant, c.case_no) for c in commands))
-    batch = CaseBatch(commands.now)
-    answers: list[Answer] = []
-    for command in commands:
-        case = cases.get((command.tenant, command.case_no))
-        if case is None:
-            answers.append(Refused(404, "Not found", no_case(command.tenant, command.case_no)))
-            continue
-        standing = batch.standing(case)
-        if (why := refuse_carrying_out(standing)) is not None:
-            answers.append(Refused(409, "Not possible now", why, {"state": standing.state, "allowed": []}))
-            continue
-        told = []
-        if standing.carried_out_at is None:
-            after = replace(standing, carried_out_at=commands.now)
-            said = {"by_member": command.by_member, "words": command.words}
-            batch.append_entry(case, after, new_id(), "carried_out", commands.now, said)
-            told.append(
-                CaseCarriedOut(
-                    **facts.about(case, commands.now),
-                    category_name=case.content.category_name,
-                    words=redact(command.words),
-                    by_member=command.by_member,
-                )
-            )
-        answers.append(Done(Decided(case.case_no, standing.state), told))
-    await batch.write(db)
-    return answers
+    return await answer_by_case(commands, db, partial(_carry_out, now=commands.now))
+
+
+def _carry_out(command: CarryOut, case: LockedCase, batch: CaseBatch, now: datetime) -> Answer:
+    standing = batch.standing(case)
+    if (why := refuse_carrying_out(standing)) is not None:
+        return Refused(409, "Not possible now", why, {"state": standing.state, "allowed": []})
+    if standing.carried_out_at is not None:
+        return Done(Decided(case.case_no, standing.state))
+    said = {"by_member": command.by_member, "words": command.words}
+    batch.append_entry(case, replace(standing, carried_out_at=now), new_id(), "carried_out", now, said)
+    fact = CaseCarriedOut(
+        **facts.about(case, now),
+        category_name=case.content.category_name,
+        words=redact(command.words),
+        by_member=command.by_member,
+    )
+    return Done(Decided(case.case_no, standing.state), [fact])

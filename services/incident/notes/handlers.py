@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
-from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
-from services.incident.cases import tables as case_tables
-from services.incident.cases.batch import CaseBatch
+from libs.chassis.handlers import Answer, Batch, Done, EventRouter
+from services.incident.cases.batch import CaseBatch, answer_by_case
 from services.incident.cases.domain.case import Decided
-from services.incident.cases.domain.refusals import no_case
+from services.incident.cases.tables import LockedCase
 from services.incident.notes.domain import NoteOnCase
 
 router = EventRouter("incident")
@@ -16,17 +15,10 @@ router = EventRouter("incident")
 
 @router.answers(NoteOnCase)
 async def note_on_cases(commands: Batch[NoteOnCase], db: Database) -> list[Answer]:
-    cases = await case_tables.lock_by_number(db, ((c.tenant, c.case_no) for c in commands))
-    batch = CaseBatch(commands.now)
-    answers: list[Answer] = []
-    for command in commands:
-        case = cases.get((command.tenant, command.case_no))
-        if case is None:
-            answers.append(Refused(404, "Not found", no_case(command.tenant, command.case_no)))
-            continue
+    def note(command: NoteOnCase, case: LockedCase, batch: CaseBatch) -> Answer:
         standing = batch.standing(case)
         said = {"by_member": command.by_member, "words": command.words}
         batch.append_entry(case, standing, new_id(), "noted", commands.now, said)
-        answers.append(Done(Decided(case.case_no, standing.state)))
-    await batch.write(db)
-    return answers
+        return Done(Decided(case.case_no, standing.state))
+
+    return await answer_by_case(commands, db, note)
