@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 from pydantic import BaseModel, ConfigDict
 
 from libs.chassis.db.database import Database
+from libs.chassis.settings import ServiceSettings
 from libs.contracts.message import Command, Event, Message
 from libs.sentences import Language, Sentence, none_in_street
 
@@ -21,15 +22,20 @@ K = TypeVar("K", bound="Timer")
 class Batch(Sequence[T], Generic[T]):
     """What is handled in one transaction: one or many of the types that the handler takes, in order, without copies.
 
-    `now` is the domain time at which the batch began; `traceparent` is for later work on an item, such as a delivery,
-    that continues its trace.
+    `now` is the domain time at which the batch began, `settings` are those of the process (`Settings.of(batch)`);
+    `traceparent` is for later work on an item, such as a delivery, that continues its trace.
     """
 
     def __init__(
-        self, items: Sequence[T], now: datetime, traceparent: Callable[[T], str | None] = lambda item: None
+        self,
+        items: Sequence[T],
+        now: datetime,
+        settings: ServiceSettings,
+        traceparent: Callable[[T], str | None] = lambda item: None,
     ) -> None:
         self._items = items
         self.now = now
+        self.settings = settings
         self.traceparent = traceparent
         self.postponed: dict[int, str] = {}
 

@@ -91,11 +91,11 @@ class Service:
         self.relay = Relay(self.engine, self.broker, self.name, settings.relay_batch_size, settings.relay_poll_seconds)
         self.handled = asyncio.Event()
         self.processor = Processor(
-            self.engine, router, self.clock, self.telemetry, self.failures, self.relay.wake, self.handled.set
+            self.engine, router, self.clock, settings, self.telemetry, self.failures, self.relay.wake, self.handled.set
         )
-        self.timers = TimerSweep(self.engine, router, self.clock, self.failures, self.relay.wake)
+        self.timers = TimerSweep(self.engine, router, self.clock, settings, self.failures, self.relay.wake)
         self.commands = Commands(
-            self.engine, router, self.clock, self.failures, self.relay.wake, settings.group_commit_size
+            self.engine, router, self.clock, settings, self.failures, self.relay.wake, settings.group_commit_size
         )
         self.subscribers = self._subscribers()
         answer_over_bus(self.broker, router, self.commands, self.telemetry)

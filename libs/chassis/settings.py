@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Self, TypeVar, cast
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, PrivateAttr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.map_links import MAP_LINK
+
+T = TypeVar("T")
 
 PostgresUrl = Annotated[str, Field(pattern=r"^postgres(ql)?://")]
 
@@ -81,6 +84,22 @@ class ServiceSettings(BaseSettings):
     )
 
     database_url: PostgresUrl
+
+    _made: dict[Callable[..., Any], Any] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def of(cls, holder: Any) -> Self:
+        """The settings of the process that runs this: `holder` is a batch, `request.app.state` or the service."""
+        settings = holder.settings
+        if not isinstance(settings, cls):
+            raise TypeError(f"{type(settings).__module__} are not the settings of {cls.__module__}")
+        return settings
+
+    def once(self, make: Callable[[Self], T]) -> T:
+        """What is made of the settings, such as a file that one of them names: when first asked for, then kept."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast(T, self._made[make])
 
     @field_validator("log_level")
     @classmethod

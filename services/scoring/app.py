@@ -10,5 +10,5 @@ from services.scoring.settings import Settings
 
 def build() -> Service:
     settings = Settings()
-    rules_file.use_rules(settings.rules_file)
+    settings.once(rules_file.read)
     return Service(settings, handlers.router, api.routes)

@@ -53,7 +53,8 @@ async def waiting_timers(place: Place, repetitions: int, size: int) -> list[Figu
     await db.execute(FILL, size)
     await db.execute("VACUUM ANALYZE timers")
     engine = connect(url, pool_size=2)
-    sweep = TimerSweep(engine, probe.router(), Clock(), Failures("bench"), wake_relay=lambda: None)
+    settings = ServiceSettings.model_validate({"database_url": url})
+    sweep = TimerSweep(engine, probe.router(), Clock(), settings, Failures("bench"), wake_relay=lambda: None)
     for _ in range(repetitions):
         idle.limit.append(median([await _milliseconds(db.fetchval(ANY_DUE, _now())) for _ in range(IDLE_SWEEPS)]))
         idle.add(median([await _milliseconds(sweep.fire_due(BATCH)) for _ in range(IDLE_SWEEPS)]))

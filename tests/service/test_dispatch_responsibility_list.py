@@ -384,7 +384,9 @@ async def known(incident: Stage) -> dict[str, str]:
 async def day_begins(dispatch: Stage, at: datetime) -> None:
     service = dispatch.service
     clock = Clock(real_time=lambda: at)
-    await TimerSweep(service.engine, service.router, clock, service.failures, service.relay.wake).fire_due(10)
+    await TimerSweep(
+        service.engine, service.router, clock, service.settings, service.failures, service.relay.wake
+    ).fire_due(10)
     await dispatch.settled()
 
 

@@ -10,6 +10,7 @@ from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
 from libs.contracts.dispatch import CaseVerified, InspectionKind
 from libs.contracts.scoring import PointsPosted
+from tests.support.deeds import RULES
 from tests.support.scoring import ONE_CHECK, TENANT, balances, checked, evaluated, history, retried
 from tests.support.stage import NOON, Stage, stamped
 
@@ -20,9 +21,9 @@ async def test_a_passed_check_posts_points_to_handler_checker_and_their_organisa
     assert await balances(scoring) == ONE_CHECK
     told = await scoring.said(PointsPosted)
     assert [(p.rule, p.member_id, p.org_id, p.points, p.rules_version) for p in told] == [
-        ("handled_and_checked", "M1", "P1", 5, 1),
-        ("handled_on_time", "M1", "P1", 1, 1),
-        ("check_done", "M9", "P2", 1, 1),
+        ("handled_and_checked", "M1", "P1", 5, RULES.version),
+        ("handled_on_time", "M1", "P1", 1, RULES.version),
+        ("check_done", "M9", "P2", 1, RULES.version),
     ]
     assert {(p.cause_id, p.case_id, p.correlation_id) for p in told} == {(check.id, check.case_id, check.case_id)}
 

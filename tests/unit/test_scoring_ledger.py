@@ -106,9 +106,9 @@ def test_reopening_reverses_everything_of_the_order_exactly_and_once() -> None:
     book.hear(check_deed(1, order=1), check_deed(2, order=2, handler="M2"))
     taken = book.undo(reopening(order=1))
     assert {(t.rule, t.points, t.rules_version, t.because) for t in taken} == {
-        ("handled_and_checked", 5, 1, Because.REOPENED),
-        ("handled_on_time", 1, 1, Because.REOPENED),
-        ("check_done", 1, 1, Because.REOPENED),
+        ("handled_and_checked", 5, RULES.version, Because.REOPENED),
+        ("handled_on_time", 1, RULES.version, Because.REOPENED),
+        ("check_done", 1, RULES.version, Because.REOPENED),
     }
     assert "member:M1" not in book.balances()
     assert book.balances()["member:M2"] == 6

@@ -47,12 +47,13 @@ def test_the_rules_that_come_with_the_service_use_every_event_that_may_earn() ->
 
 
 GOOD = SHIPPED.read_text("utf-8")
+VERSION = f"version = {RULES.version}\n"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "wrong"),
     [
-        ("version = 1\n", "version = 0\n", "version: must be 1 or more"),
+        (VERSION, "version = 0\n", "version: must be 1 or more"),
         ('"奉献争先"]', "]", "dimensions: must have 5 entries at least"),
         ('"奉献争先"]', '"服务争先"]', "each of the five needs a name of its own"),
         ('dimension = "治理争先"', 'dimension = "别的"', "handled_and_checked: dimension must be one of 学习争先"),
@@ -67,7 +68,7 @@ GOOD = SHIPPED.read_text("utf-8")
         ('"handled_on_time"', '"check_done"', "check_done is there twice"),
         ('"check_done"', '"Check done"', "rules.2.name"),
         ("daily_cap = 60", "weekly_cap = 60", "weekly_cap: there is no such field here"),
-        ("version = 1\n", "version = \n", "is no TOML"),
+        (VERSION, "version = \n", "is no TOML"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused_with_the_reason(old: str, new: str, wrong: str) -> None:

@@ -16,6 +16,7 @@ from libs.chassis.db.database import Engine, is_held, is_outage, reason_of, tran
 from libs.chassis.handlers import Answer, Batch, CommandHandler, Done, EventRouter, Refused
 from libs.chassis.handling.held_up import HeldUp, by_street, hurry
 from libs.chassis.messaging import outbox
+from libs.chassis.settings import ServiceSettings
 from libs.chassis.telemetry import metrics
 from libs.chassis.telemetry.failures import Failures
 
@@ -69,6 +70,7 @@ class Commands:
         engine: Engine,
         router: EventRouter,
         clock: Clock,
+        settings: ServiceSettings,
         failures: Failures,
         wake_relay: Callable[[], None],
         group_size: int,
@@ -77,6 +79,7 @@ class Commands:
         self._engine = engine
         self._router = router
         self._clock = clock
+        self._settings = settings
         self._failures = failures
         self._held_up = HeldUp("commands", failures)
         self._wake_relay = wake_relay
@@ -167,7 +170,7 @@ class Commands:
         self, handler: CommandHandler, group: Sequence[_Pending], hasty: bool
     ) -> list[tuple[_Pending, Answer]]:
         """In haste it waits for no lock."""
-        batch = Batch([p.command for p in group], self._clock.now())
+        batch = Batch([p.command for p in group], self._clock.now(), self._settings)
         async with transaction(self._engine) as db:
             if hasty:
                 await hurry(db)

@@ -23,6 +23,7 @@ from libs.chassis.handling import retries
 from libs.chassis.handling.held_up import HeldUp, by_street, hurry
 from libs.chassis.handling.retries import RetryEntry
 from libs.chassis.messaging import outbox
+from libs.chassis.settings import ServiceSettings
 from libs.chassis.telemetry import metrics, traces
 from libs.chassis.telemetry.failures import Failures
 from libs.contracts import cloudevents
@@ -70,6 +71,7 @@ class Processor:
         engine: Engine,
         router: EventRouter,
         clock: Clock,
+        settings: ServiceSettings,
         tracing: traces.Telemetry,
         failures: Failures,
         wake_relay: Callable[[], None],
@@ -79,6 +81,7 @@ class Processor:
         self._engine = engine
         self._router = router
         self._clock = clock
+        self._settings = settings
         self._tracing = tracing
         self._wake_relay = wake_relay
         self._handled = handled
@@ -192,7 +195,7 @@ class Processor:
         facts: list[tuple[Event, outbox.Cause]] = []
         now = self._clock.now()
         for handler, wave in in_waves(messages, self._router.events):
-            batch = Batch(wave, now, lambda message: spans.traceparent(message.id))
+            batch = Batch(wave, now, self._settings, lambda message: spans.traceparent(message.id))
             events = await handler(batch, db)
             waiting += [(m, batch.postponed[id(m)]) for m in wave if id(m) in batch.postponed]
             causes = outbox.Causes(wave, spans.traceparent)

@@ -16,6 +16,7 @@ from libs.chassis.handlers import Batch, EventRouter, Timer
 from libs.chassis.handling import retries
 from libs.chassis.handling.held_up import HeldUp, hurry
 from libs.chassis.messaging import outbox
+from libs.chassis.settings import ServiceSettings
 from libs.chassis.telemetry import metrics
 from libs.chassis.telemetry.failures import Failures
 
@@ -118,11 +119,18 @@ class TimerSweep:
     """Handles due timers, those of a class in the order of their time; each takes effect once, if need be late."""
 
     def __init__(
-        self, engine: Engine, router: EventRouter, clock: Clock, failures: Failures, wake_relay: Callable[[], None]
+        self,
+        engine: Engine,
+        router: EventRouter,
+        clock: Clock,
+        settings: ServiceSettings,
+        failures: Failures,
+        wake_relay: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._router = router
         self._clock = clock
+        self._settings = settings
         self._wake_relay = wake_relay
         self._held_up = HeldUp("timers", failures)
 
@@ -179,7 +187,7 @@ class TimerSweep:
                 await hurry(db)
             rows = await db.rows(TAKE, due.parameters())
             fired = sorted((timer.model_validate(row.body) for row in rows), key=lambda t: t.due_at)
-            events = await handler(Batch(fired, due.now), db) if fired else ()
+            events = await handler(Batch(fired, due.now, self._settings), db) if fired else ()
             await outbox.record(db, ((event, outbox.NO_CAUSE) for event in events))
         if events:
             self._wake_relay()

@@ -48,6 +48,7 @@ from services.dispatch.components.views import (
     on_map,
     shown,
 )
+from services.dispatch.settings import Settings
 from services.dispatch.street.domain.street import Street
 from services.dispatch.street.lookup import street_or_404
 
@@ -106,7 +107,7 @@ async def list_components(
         many = len(rows) > limit
         counted = await counter(db, component_tables.COUNT, wanted.parameters())() if many else len(rows)
         total = Total(count=min(counted, COUNTED_AT_MOST), more=counted > COUNTED_AT_MOST)
-    template = request.app.state.settings.map_link
+    template = Settings.of(request.app.state).map_link
     items = [ComponentView.model_validate(shown(row, street, template)) for row in rows[:limit]]
     return Page(items=items, next=_cursor(items[-1].code) if len(rows) > limit else None, total=total)
 
@@ -147,7 +148,7 @@ async def nearest_component(
     row = await component_tables.one(db, tenant, near.code) if near is not None else None
     if near is None or row is None:
         return NearestView(component=None, metres=None)
-    component = ComponentView.model_validate(shown(row, street, request.app.state.settings.map_link))
+    component = ComponentView.model_validate(shown(row, street, Settings.of(request.app.state).map_link))
     return NearestView(component=component, metres=near.metres)
 
 
@@ -192,7 +193,7 @@ async def show_component(
     if row is None:
         raise not_found(Sentence(f"{tenant} 没有部件 {code}", f"there is no component {code} in {tenant}"))
     history = [former(each, street) for each in await component_tables.before(db, tenant, code, HISTORY)]
-    fields = shown(row, street, request.app.state.settings.map_link)
+    fields = shown(row, street, Settings.of(request.app.state).map_link)
     return ComponentShown.model_validate({**fields, "history": history})
 
 

@@ -18,6 +18,7 @@ from libs.sentences import none_in_street
 from services.dispatch.inspections import tables
 from services.dispatch.inspections.domain.inspection import OPEN, AnswerInspection, Inspection, State
 from services.dispatch.orders.api import ByMember, Photos
+from services.dispatch.settings import Settings
 from services.dispatch.street.domain.street import Street
 from services.dispatch.street.lookup import street_or_404
 
@@ -117,5 +118,5 @@ def _shown(found: Inspection, street: Street, request: Request) -> InspectionSho
         unit_name=street.units[found.unit].name,
         org_name=street.org_name(found.org_id, found.unit),
         member_name=street.member_name(found.member_id) if found.member_id else None,
-        map_link=found.place.map_link(request.app.state.settings.map_link),
+        map_link=found.place.map_link(Settings.of(request.app.state).map_link),
     )

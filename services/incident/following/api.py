@@ -13,6 +13,7 @@ from libs.contracts.message import Tenant
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.cases.requests import CASE_NO, Contact, IssuedCode, fit_key, sealer_for
 from services.incident.following.domain import FollowCase, UnfollowCase
+from services.incident.settings import Settings
 
 router = APIRouter(tags=["following"])
 WEB = "web"
@@ -38,7 +39,7 @@ async def follow(
 ) -> FollowingView:
     """Follow a case that somebody has reported (关注): hear what its reporter hears, and count with it."""
     key, code = fit_key(idempotency_key), tracking_code(secrets.randbits(TRACKING_BITS))
-    sealer = sealer_for(request.app.state.settings.notify_public_key)
+    sealer = sealer_for(Settings.of(request.app.state).notify_public_key)
     sealed = sealer.seal(body.contact.to_seal(code)) if body.contact else None
     return FollowingView.model_validate(
         await commands.send(FollowCase(body.tenant, body.case_no, WEB, key, code, sealed))

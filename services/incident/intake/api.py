@@ -22,6 +22,7 @@ from libs.sentences import Sentence
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.cases.requests import Contact, fit_key, sealer_for
 from services.incident.intake.domain import TakeReport
+from services.incident.settings import Settings
 
 router = APIRouter()
 
@@ -75,7 +76,7 @@ async def report(
     state = request.app.state
     code = tracking_code(secrets.randbits(TRACKING_BITS))
     contact = body.contact
-    sealed = sealer_for(state.settings.notify_public_key).seal(contact.to_seal(code)) if contact else None
+    sealed = sealer_for(Settings.of(state).notify_public_key).seal(contact.to_seal(code)) if contact else None
     wish = ReportCase(
         tenant=body.tenant,
         occurred_at=state.clock.now(),

@@ -43,6 +43,7 @@ from services.incident.meetings.domain import (
     StandingMatter,
     no_unit,
 )
+from services.incident.settings import Settings
 from services.incident.units import tables as unit_tables
 
 router = APIRouter(tags=["meetings"])
@@ -179,7 +180,7 @@ async def record_meeting(
     ] = None,
 ) -> RecordedView:
     """Record a meeting (群众说事、民情恳谈、百姓议事). Each matter becomes a case; all are taken, or none."""
-    key, sealer = fit_key(idempotency_key), sealer_for(request.app.state.settings.notify_public_key)
+    key, sealer = fit_key(idempotency_key), sealer_for(Settings.of(request.app.state).notify_public_key)
     wish = RecordMeeting(
         body.tenant,
         WEB,

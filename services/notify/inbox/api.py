@@ -49,7 +49,7 @@ async def show_inbox(
 ) -> list[Message]:
     """Messages of a member or an organisation, the newest first."""
     rows = await inbox.messages(db, tenant, recipient_id, limit)
-    return [_message(row, request.app.state.settings) for row in rows]
+    return [_message(row, Settings.of(request.app.state)) for row in rows]
 
 
 @router.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from libs.chassis.db.database import Database
@@ -40,7 +41,7 @@ async def score_checks(checks: Batch[OrderChecked], db: Database) -> list[Event]
     undone = await orders.record_passed(db, [c for c in checks if c.passed])
     deeds = [*map(check_deed, checks), *(deed for c in checks for deed in help_deeds(c))]
     taken_back = await _take_back(db, failed)
-    return await _earn(db, deeds, undone, taken_back)
+    return await _earn(checks, db, deeds, undone, taken_back)
 
 
 @router.on(CaseEvaluated)
@@ -55,7 +56,7 @@ async def score_evaluations(evaluations: Batch[CaseEvaluated], db: Database) -> 
             evaluations.postpone(evaluation, f"the order {evaluation.order_id} has not passed a check here yet")
         else:
             deeds.append(evaluation_deed(evaluation, order))
-    return await _earn(db, deeds, undone)
+    return await _earn(evaluations, db, deeds, undone)
 
 
 @router.on(CaseReopened)
@@ -75,14 +76,14 @@ async def reverse_reopened(cases: Batch[CaseReopened], db: Database) -> list[Eve
 async def score_visits(visits: Batch[PatrolVisited], db: Database) -> list[Event]:
     """Who was there earns."""
     await ledger.lock(db, {v.tenant for v in visits})
-    return await _earn(db, [visit_deed(v) for v in visits], {})
+    return await _earn(visits, db, [visit_deed(v) for v in visits], {})
 
 
 @router.on(CaseVerified)
 async def score_verifications(found: Batch[CaseVerified], db: Database) -> list[Event]:
     """Who has looked earns, whatever they found."""
     await ledger.lock(db, {f.tenant for f in found})
-    return await _earn(db, [verification_deed(f) for f in found], {})
+    return await _earn(found, db, [verification_deed(f) for f in found], {})
 
 
 @router.on(AppealUpheld)
@@ -98,10 +99,14 @@ async def restore_appealed(upheld: Batch[AppealUpheld], db: Database) -> list[Ev
 
 
 async def _earn(
-    db: Database, deeds: Sequence[Deed], undone: Mapping[UUID, Undo], taken_back: Sequence[Transaction] = ()
+    batch: Batch[Any],
+    db: Database,
+    deeds: Sequence[Deed],
+    undone: Mapping[UUID, Undo],
+    taken_back: Sequence[Transaction] = (),
 ) -> list[Event]:
     """Post what the deeds earn, after what is taken back."""
-    rules = rules_file.current_rules()
+    rules = rules_file.rules_of(batch)
     earned = await orders.earned(db, capped_days(deeds, rules))
     made = [*taken_back, *earn(deeds, rules, earned, undone, new_id)]
     await ledger.post(db, made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from libs.chassis.handlers import Refused
@@ -33,9 +33,9 @@ class RulesView(BaseModel):
 
 
 @router.get("/v1/rules")
-def show_rules() -> RulesView:
+def show_rules(request: Request) -> RulesView:
     """The rules in force, as the file has them."""
-    rules = rules_file.current_rules()
+    rules = rules_file.rules_of(request.app.state)
     shown = [
         RuleView(
             name=rule.name,
@@ -51,8 +51,8 @@ def show_rules() -> RulesView:
     return RulesView(version=rules.version, dimensions=list(rules.dimensions), rules=shown)
 
 
-def check_dimension(dimension: str | None) -> None:
-    known = rules_file.current_rules().dimensions
+def check_dimension(dimension: str | None, request: Request) -> None:
+    known = rules_file.rules_of(request.app.state).dimensions
     if dimension is not None and dimension not in known:
         named = ", ".join(known)
         detail = Sentence(f"dimension 应为以下之一：{named}。", f"dimension must be one of {named}.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from libs.validation import sentence_of
 from services.scoring.rules.domain import CONDITIONS, EARNERS, REQUIRED, EarnerRole, Rule, Rules
+from services.scoring.settings import Settings
 
 DIMENSIONS = 5
 SHIPPED = Path(__file__).with_name("rules.toml")
@@ -89,17 +90,10 @@ def _rule(entry: _RuleEntry) -> Rule:
     return Rule(entry.name, entry.event, entry.who, entry.when, points, entry.dimension, entry.daily_cap)
 
 
-_current: Rules | None = None
+def rules_of(holder: Any) -> Rules:
+    """The rules of the process (see `Settings.of`). They are read at the start."""
+    return Settings.of(holder).once(read)
 
 
-def use_rules(path: Path | None) -> None:
-    """Read the rules of this process. Handlers are given a batch and a database only, so they are kept here."""
-    global _current
-    _current = load(path or SHIPPED)
-
-
-def current_rules() -> Rules:
-    """The rules that events are judged by. Raises RulesNotUsable before any were read."""
-    if _current is None:
-        raise RulesNotUsable("no rules have been read yet")
-    return _current
+def read(settings: Settings) -> Rules:
+    return load(settings.rules_file or SHIPPED)

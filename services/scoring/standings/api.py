@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from libs.chassis.http import DatabaseDep, OfStreet, not_found
@@ -70,7 +70,11 @@ class RankedOrg(View):
 
 @router.get("/v1/members/{member_id}/points")
 async def member_points(
-    member_id: Annotated[MemberId, Path(examples=["M0001"])], tenant: OfStreet, db: DatabaseDep, limit: Limit = 20
+    member_id: Annotated[MemberId, Path(examples=["M0001"])],
+    tenant: OfStreet,
+    request: Request,
+    db: DatabaseDep,
+    limit: Limit = 20,
 ) -> MemberPoints:
     """A member's points by dimension, and the last transactions."""
     account = f"member:{member_id}"
@@ -84,17 +88,17 @@ async def member_points(
         org_id=member.org_id if member else None,
         org_name=member.org_name if member else None,
         points=sum(balances.values()),
-        by_dimension=dict.fromkeys(rules_file.current_rules().dimensions, 0) | balances,
+        by_dimension=dict.fromkeys(rules_file.rules_of(request.app.state).dimensions, 0) | balances,
         postings=[PostingView.model_validate(p) for p in await standings.last_postings(db, tenant, account, limit)],
     )
 
 
 @router.get("/v1/ranking")
 async def member_ranking(
-    tenant: OfStreet, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
+    tenant: OfStreet, request: Request, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
 ) -> list[RankedMember]:
     """The members of a street with the most points. Equal points share a rank."""
-    check_dimension(dimension)
+    check_dimension(dimension, request)
     return [
         RankedMember.model_validate(row) for row in await standings.ranking(db, "members", tenant, dimension, limit)
     ]
@@ -102,8 +106,8 @@ async def member_ranking(
 
 @router.get("/v1/orgs/ranking")
 async def org_ranking(
-    tenant: OfStreet, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
+    tenant: OfStreet, request: Request, db: DatabaseDep, dimension: Dimension = None, limit: Limit = 10
 ) -> list[RankedOrg]:
     """The organisations of a street with the most points. Equal points share a rank."""
-    check_dimension(dimension)
+    check_dimension(dimension, request)
     return [RankedOrg.model_validate(row) for row in await standings.ranking(db, "orgs", tenant, dimension, limit)]

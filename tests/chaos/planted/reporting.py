@@ -31,7 +31,7 @@ LATE_CLAIMS = Refuse("timeline", "NEW.step = 'claimed'", seconds=3.0)
 def answer_before_commit(patches: Patches) -> None:
     def make(_: Any) -> Any:
         async def answer_first(self: Commands, handler: Any, group: Sequence[Any], _: bool) -> list[Any]:
-            batch = Batch([p.command for p in group], self._clock.now())
+            batch = Batch([p.command for p in group], self._clock.now(), self._settings)
             async with transaction(self._engine) as db:
                 answers = list(zip(group, await handler(batch, db), strict=True))
                 told = [(event, outbox.NO_CAUSE) for _, a in answers if isinstance(a, Done) for event in a.events]
