@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from libs.contracts.message import CaseEvent, CategoryCode, Event, GridCode, MemberId, OrderEvent, OrgId, Value
+from libs.contracts.particulars import Particulars
 from libs.contracts.reasons import Explanation
 from libs.contracts.values import (
     Answer,
@@ -80,8 +81,8 @@ class OrderDispatched(OrderEvent, fact="dispatched"):
     )
 
 
-class OrderDescribed(OrderEvent):
-    """A fact for whoever shall handle the order: what it is about, where, when, and with which papers.
+class OrderDescribed(Particulars, OrderEvent):
+    """A fact for whoever shall handle the order: what it is about, where and when.
 
     `component`: code, name and kind of what the report names, in words.
     """
@@ -94,7 +95,6 @@ class OrderDescribed(OrderEvent):
     request_kind: RequestKind
     component: str | None = None
     appointment: Appointment | None = None
-    documents: Documents = ()
 
 
 class OrderOffered(OrderDescribed, fact="offered"):

@@ -10,11 +10,11 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
+from libs.contracts.particulars import Particulars
 from libs.contracts.values import (
     Answer,
     Appointment,
     ComponentCode,
-    Documents,
     Photos,
     Place,
     RequestKind,
@@ -89,12 +89,11 @@ class CaseSummary(CaseFact):
     reported_by_member: MemberId | None = None
 
 
-class CaseContent(CaseSummary):
+class CaseContent(Particulars, CaseSummary):
     """What an order takes over from its case."""
 
     reporter_id: UUID | None = None
     appointment: Appointment | None = None
-    documents: Documents = ()
 
 
 class CaseFollowed(CaseFact, fact="followed"):
@@ -308,8 +307,9 @@ class CaseReopened(CaseFact, fact="reopened"):
     reporter_id: UUID | None = None
 
 
-class Reported(Value):
-    """What a report says, whichever way it comes in. A field that is added here is one that people may send."""
+class Reported(Particulars):
+    """What a report says, whichever way it comes in. A field that is added here is one that people may send;
+    one that only whoever does the work reads is added to `Particulars`."""
 
     category: CategoryCode
     text: Text
@@ -322,7 +322,6 @@ class Reported(Value):
     request_kind: RequestKind = RequestKind.SNAPSHOT
     reported_by_member: MemberId | None = None
     appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
-    documents: Documents = Field((), description="Names of papers, for service orders and errands.")
 
     @field_validator("place")
     @classmethod

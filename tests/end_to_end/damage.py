@@ -172,8 +172,8 @@ PLANTED = {
     ),
     "an errand whose papers are gone": (
         "dispatch",
-        "UPDATE orders SET documents = '[]' WHERE order_id = (SELECT min(order_id::text)::uuid FROM orders "
-        "WHERE documents <> '[]')",
+        "UPDATE orders SET particulars = '{}' WHERE order_id = (SELECT min(order_id::text)::uuid FROM orders "
+        "WHERE particulars ? 'documents')",
         "errands came back",
     ),
     "an offer that was never widened": (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +50,10 @@ async def test_an_errand_for_tomorrow_is_offered_claimed_handed_in_with_every_pa
     assert datetime.fromisoformat(order["claim_by"]) <= starts_at < datetime.fromisoformat(order["handle_by"])
     assert datetime.fromisoformat(order["appointment_starts_at"]) == starts_at
     assert order["documents"] == PAPERS
+    for service, name in ((both.dispatch, "orders"), (both.incident, "cases")):
+        file = await service.http.get(f"/v1/{name}.csv", params={"tenant": TENANT})
+        [line] = csv.DictReader(io.StringIO(file.text.lstrip("\ufeff")))
+        assert line["documents"] == "、".join(PAPERS)
 
     order_id = offer.order_id
     await act(both.dispatch, order_id, "claim", "M1")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderHandled, OrderOffered, OrderRescheduled
+from libs.contracts.particulars import Particulars
 from libs.contracts.values import Appointment
 from libs.street_time import STREET_ZONE
 from services.dispatch.calendar.domain import NATIONAL, Clock, Light, TimeUnit
@@ -50,7 +51,7 @@ def order_for(appointment: Appointment | None) -> Order:
         None,
         PLACE,
         appointment=appointment,
-        documents=PAPERS,
+        particulars=Particulars(documents=PAPERS),
     )
     return dispatch(new_id(), case, routed, STREET, Workload(), NOON).order
 
@@ -132,7 +133,7 @@ def test_who_is_asked_knows_the_window_and_the_papers_before_they_claim() -> Non
         None,
         PLACE,
         appointment=appointment,
-        documents=PAPERS,
+        particulars=Particulars(documents=PAPERS),
     )
     offer = dispatch(new_id(), case, routed, STREET, Workload(), NOON).facts[-1]
     assert isinstance(offer, OrderOffered)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from libs.contracts.incident import Corrected, ReportCase
+from libs.contracts.particulars import Particulars
 from libs.contracts.values import Appointment, Place, Point, RequestKind
 from libs.sentences import Sentence
 from services.incident.cases.domain.case import Standing, State
@@ -37,7 +38,7 @@ contents = st.builds(
     request_kind=st.sampled_from(RequestKind),
     reported_by_member=st.none() | st.just("M1"),
     appointment=st.none() | st.just(Appointment(starts_at=NOON, ends_at=NOON.replace(hour=NOON.hour + 1))),
-    documents=st.just(()) | st.just(("户口簿",)),
+    particulars=st.just(Particulars()) | st.just(Particulars(documents=("户口簿",))),
 )
 
 

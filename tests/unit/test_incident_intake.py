@@ -16,7 +16,7 @@ from services.incident.cases.domain.case import Closing, Standing, State
 from services.incident.cases.domain.refusals import Conflict
 from services.incident.cases.domain.tracking_code import as_issued, tracking_code
 from services.incident.feedback.domain import FEEDBACK_TIME, Evaluation, evaluate, settle
-from services.incident.intake.domain import case_numbers, fingerprint, unfit_sender, unstorable
+from services.incident.intake.domain import case_numbers, fingerprint, unfit_particulars, unfit_sender, unstorable
 from tests.support.reports import REPORT
 from tests.support.stage import NOON
 
@@ -47,6 +47,14 @@ def test_every_other_part_of_a_report_has(change: dict[str, object]) -> None:
 def test_a_sender_is_a_system_and_nobodys_number(sender: str, fits: bool) -> None:
     """Every fact about the case names it."""
     assert (unfit_sender(REPORT.model_copy(update={"sender": sender})) is None) is fits
+
+
+@pytest.mark.parametrize("words", ["户口簿\0", "电话 13800138000", "370784199001010017"])
+def test_a_particular_goes_on_as_it_is_and_so_has_nothing_like_a_contact(words: str) -> None:
+    refusal = unfit_particulars(REPORT.model_copy(update={"documents": ("照片", words)}))
+    assert refusal is not None
+    assert "documents.1" in str(refusal.detail)
+    assert unfit_particulars(REPORT.model_copy(update={"documents": ("照片", "户口簿")})) is None
 
 
 def test_a_case_number_has_the_day_in_the_street() -> None:

@@ -24,8 +24,8 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     },
     "dispatch": {
         "orders": "SELECT order_id, case_id, case_no, state, unit, level, handle_by, claim_by, check_by, clocks, "
-        "documents, appointment_starts_at, extended_times, suspended_times, in_kpis, offers, lease_ends_at FROM orders "
-        "WHERE tenant = $1 ORDER BY opening",
+        "particulars, appointment_starts_at, extended_times, suspended_times, in_kpis, offers, lease_ends_at "
+        "FROM orders WHERE tenant = $1 ORDER BY opening",
         "clocks": "SELECT key AS order_id, body ->> 'stage' AS stage, due_at FROM timers WHERE name = 'OrderClock' "
         "AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
         "leases": "SELECT key FROM timers WHERE name = 'OfferLease' AND EXISTS (SELECT FROM streets WHERE tenant = $1)",
@@ -186,7 +186,7 @@ def _nobody_absent_was_asked(found: Found) -> Check:
 
 def _papers_came_back(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:
     returned = {id: mine[-1].details["documents_returned"] for id, mine in entries_by_order(entries, "handled").items()}
-    handled = [(o["case_no"], json.loads(o["documents"]), str(o["order_id"])) for o in orders]
+    handled = [(o["case_no"], json.loads(o["particulars"]).get("documents", []), str(o["order_id"])) for o in orders]
     papers = [(case_no, wanted, returned[id]) for case_no, wanted, id in handled if id in returned]
     kept = [
         f"the resident of {case_no} has {given} again, of {wanted}"

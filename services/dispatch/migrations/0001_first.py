@@ -242,7 +242,7 @@ CREATE TABLE orders (
     skills jsonb NOT NULL DEFAULT '[]',
     appointment_starts_at timestamptz,
     appointment_ends_at timestamptz,
-    documents jsonb NOT NULL DEFAULT '[]',
+    particulars jsonb NOT NULL DEFAULT '{}',
     appointment_changes smallint NOT NULL DEFAULT 0 CHECK (appointment_changes >= 0),
     corrections smallint NOT NULL DEFAULT 0 CHECK (corrections >= 0),
     result text NOT NULL DEFAULT '',

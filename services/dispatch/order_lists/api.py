@@ -18,6 +18,7 @@ from libs.chassis.db.ids import made_at
 from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, Total, as_csv, decode_cursor, word
 from libs.contracts.message import CategoryCode, GridCode, MemberId
+from libs.contracts.particulars import TITLES, Particulars
 from libs.contracts.values import Level, Place
 from libs.sentences import Language, none_in_street
 from libs.street_time import local_minutes
@@ -27,6 +28,7 @@ from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.api import ComponentNamed, OrderView, view
 from services.dispatch.orders.domain.escalation import within_community
 from services.dispatch.orders.domain.order import MOVES, Order, State
+from services.dispatch.settings import Settings
 from services.dispatch.street.domain.street import Street
 from services.dispatch.street.lookup import street_or_404
 
@@ -119,7 +121,7 @@ async def orders_as_csv(
     street, serving = await street_or_404(db, tenant), request.app.state
     units = _units(street, unit)
     wanted = list_tables.Wanted(tenant, state or tuple(State), None, category, units, due_before, appointment_before)
-    line = partial(_csv_line, street=street, template=serving.settings.map_link, language=language)
+    line = partial(_csv_line, street=street, template=Settings.of(serving).map_link, language=language)
     asked, name = wanted.parameters(), f"orders-{tenant}"
     return as_csv(serving.engine, list_tables.EXPORT, asked, CSV_COLUMNS, line, name, language)
 
@@ -223,6 +225,7 @@ CSV_COLUMNS = {
     "rework_count": "返工次数",
     "appointment_starts_at": "预约开始",
     "appointment_ends_at": "预约结束",
+    **TITLES,
 }
 """Chinese titles by name."""
 
@@ -232,6 +235,7 @@ def _csv_line(row: Record, street: Street, template: str, language: Language) ->
     place, component = Place.model_validate(row.place), row.component or {}
     point = place.point
     named = {
+        **Particulars.model_validate(row.particulars).cells(),
         "state_name": word(MOVES.states, row.state, language),
         "unit_name": street.units[row.unit].name,
         "place_name": place.name,
@@ -255,7 +259,7 @@ async def _shown(orders: Sequence[Order], street: Street, request: Request, db: 
     state = request.app.state
     evidence = await order_tables.evidence_of(db, [order.order_id for order in orders])
     now = state.clock.now()
-    return [_order(order, street, evidence[order.order_id], now, state.settings.map_link) for order in orders]
+    return [_order(order, street, evidence[order.order_id], now, Settings.of(state).map_link) for order in orders]
 
 
 def _order(order: Order, street: Street, handed_in: order_tables.HandedIn, now: datetime, template: str) -> OrderShown:

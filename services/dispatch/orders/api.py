@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from libs.chassis.http import Body, CommandsDep
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
+from libs.contracts.particulars import Particulars
 from libs.contracts.reasons import ReasonView
 from libs.contracts.values import Answer, Documents, Level, Place, Reach, RequestKind, WithoutHidden
 from services.dispatch.orders.domain.commands import (
@@ -73,8 +74,8 @@ class AnswerView(BaseModel):
     photos: list[str] = Field(description="Ids of photos.")
 
 
-class OrderView(BaseModel):
-    """An order as staff see it."""
+class OrderView(Particulars):
+    """An order as staff see it, with what its report says for whoever does it."""
 
     order_id: UUID
     case_id: UUID
@@ -110,10 +111,11 @@ class OrderView(BaseModel):
     because: list[ReasonView]
     appointment_starts_at: datetime | None
     appointment_ends_at: datetime | None
-    documents: list[str] = Field(description="Papers that the resident hands over, or that the member must bring.")
     responsibility_version: int | None
     helpers: list[HelpView]
 
+
+_OF_ORDER = OrderView.model_fields.keys() - Particulars.model_fields.keys()
 
 Result = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$"), WithoutHidden]
 Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
@@ -232,7 +234,8 @@ async def check(order_id: UUID, body: CheckBody, commands: CommandsDep) -> Order
 
 
 def view(order: Order) -> OrderView:
-    return OrderView.model_validate(order, from_attributes=True)
+    shown = {name: getattr(order, name) for name in _OF_ORDER}
+    return OrderView.model_validate({**shown, **dict(order.particulars)}, from_attributes=True)
 
 
 class ResumeBody(ByMember):

@@ -14,6 +14,7 @@ from sqlmodel import Field
 
 from libs.chassis.db.columns import json_column, select, text_column, time_column
 from libs.chassis.db.database import Database, Record
+from libs.contracts.particulars import Particulars
 from libs.contracts.reasons import Reason
 from libs.contracts.values import Answer, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit
@@ -68,7 +69,7 @@ class OrderRow(DispatchTable, table=True):
     because: list[dict[str, Any]] = json_column()
     appointment_starts_at: datetime | None = time_column(nullable=True)
     appointment_ends_at: datetime | None = time_column(nullable=True)
-    documents: list[str] = json_column()
+    particulars: dict[str, Any] = json_column()
     appointment_changes: int = Field(sa_column=Column(SmallInteger, nullable=False))
     corrections: int = Field(sa_column=Column(SmallInteger, nullable=False))
     result: str = text_column()
@@ -120,12 +121,16 @@ _ORDER_FIELDS = tuple(f.name for f in fields(Order))
 
 def _row(order: Order) -> dict[str, Any]:
     same = {name: getattr(order, name) for name in _ORDER_FIELDS}
-    return same | {"skills": sorted(order.skills), "helpers": _HELPERS.dump_python(order.helpers, mode="json")}
+    return same | {
+        "skills": sorted(order.skills),
+        "helpers": _HELPERS.dump_python(order.helpers, mode="json"),
+        "particulars": order.particulars.kept(),
+    }
 
 
 def order_of(row: Record) -> Order:
     values = {name: getattr(row, name) for name in _ORDER_FIELDS}
-    for name in ("offered_to", "given_back_by", "held_by", "documents"):
+    for name in ("offered_to", "given_back_by", "held_by"):
         values[name] = tuple(values[name])
     values["because"] = tuple(Reason(each["reason"], each["values"]) for each in row.because)
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})
@@ -137,8 +142,9 @@ def order_of(row: Record) -> Order:
         ReporterAnswer(each["question"], each["words"], tuple(each["photos"])) for each in values["answers"]
     )
     component = values["component"] and Named(**values["component"])
-    place = Place.model_validate(values["place"])
-    return Order(**{**values, "clocks": clocks, "place": place, "component": component})
+    values["place"] = Place.model_validate(values["place"])
+    values["particulars"] = Particulars.model_validate(values["particulars"])
+    return Order(**{**values, "clocks": clocks, "component": component})
 
 
 _BY_ID = "WHERE order_id = ANY(CAST(:ids AS uuid[])) ORDER BY order_id"

@@ -28,7 +28,7 @@ _WANTED = """
 """
 _LINE = """
     SELECT case_id, case_no, found.state, sender, request_kind, category, category_name, place_name, component,
-        reported_at, handle_by, reopened_times, changed_at, followers, text
+        reported_at, handle_by, reopened_times, changed_at, followers, particulars, text
 """
 _NEWEST = "case_id DESC NULLS LAST"
 _OLDEST = "case_id NULLS FIRST"

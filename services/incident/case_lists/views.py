@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from libs.chassis.db.database import Record
 from libs.chassis.pages import word
+from libs.contracts.particulars import TITLES, Particulars
 from libs.contracts.values import REQUEST_KINDS, Answer, Appointment, RequestKind
 from libs.sentences import Language
 from libs.street_time import local_minutes
@@ -38,6 +39,7 @@ CSV_COLUMNS = {
     "reopened_times": "重新立案次数",
     "followers": "关注人数",
     "summary": "内容摘要",
+    **TITLES,
 }
 """Chinese titles by name."""
 
@@ -73,7 +75,7 @@ class Step(BaseModel):
     details: dict[str, Any]
 
 
-class StaffView(CaseLine):
+class StaffView(Particulars, CaseLine):
     case_id: UUID
     text: str
     longitude: float | None
@@ -89,7 +91,6 @@ class StaffView(CaseLine):
     merged_into: str | None = Field(description="The case that survives, where this one was merged.")
     parent: str | None
     appointment: Appointment | None
-    documents: list[str]
     settled_at: datetime | None = Field(description="Since then the reporter can say nothing more.")
     joined: list[str] = Field([], description="Cases that were merged into this one, as they are now.")
     children: list[ChildView] = Field([], description="Cases that belong to this one, as they are now.")
@@ -133,7 +134,8 @@ def csv_line(row: Record, language: Language) -> list[Any]:
         "state_name": word(TRANSITIONS.states, row.state, language),
         "request_kind_name": word(REQUEST_KINDS, row.request_kind, language),
     }
-    shown = {**row, **times, **words, "summary": summarise(row.text)}
+    more = Particulars.model_validate(row.particulars).cells()
+    shown = {**row, **times, **words, **more, "summary": summarise(row.text)}
     return [shown[name] for name in CSV_COLUMNS]
 
 
@@ -142,6 +144,7 @@ def staff_view(case: Record, timeline: Sequence[Entry]) -> StaffView:
     return StaffView.model_validate(
         {
             **case,
+            **case.particulars,
             "appointment": window(case.appointment_starts_at, case.appointment_ends_at),
             "timeline": steps,
         }

@@ -64,7 +64,7 @@ class Case(IncidentTable, table=True):
     settled_at: datetime | None = time_column(nullable=True)
     appointment_starts_at: datetime | None = time_column(nullable=True)
     appointment_ends_at: datetime | None = time_column(nullable=True)
-    documents: list[str] = json_column()
+    particulars: dict[str, Any] = json_column()
     appointment_changes: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     corrections: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     followers: int = 0
@@ -123,7 +123,7 @@ _LOCKED = """
         place_name, component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, result, answer, planned_for, carried_out_at,
         promised_at, handle_by, reopened_times, opened, merged_into,
-        parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, documents,
+        parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, particulars,
         corrections, followers,
         timeline_length, timeline_hash, changed_at
     FROM cases WHERE {condition} ORDER BY tenant, case_id FOR UPDATE

@@ -77,7 +77,7 @@ def correct(case: Standing, content: Content, right: Right, category_name: str) 
         if after.component is None:
             return NOWHERE
         return correct(case, content, {**right, Corrected.PLACE: Place(name=after.component)}, category_name)
-    if after.request_kind not in WITH_APPOINTMENT and (content.appointment or content.documents):
+    if after.request_kind not in WITH_APPOINTMENT and (content.appointment or content.particulars.documents):
         kind = after.request_kind
         return Sentence(
             f"request_kind {kind} 没有预约和材料，而本案件有：不能改成这一类",

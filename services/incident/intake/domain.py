@@ -12,7 +12,7 @@ from libs.contracts.incident import ReportCase, Reported
 from libs.contracts.values import Appointment, Place
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
-from services.incident.cases.domain.redaction import is_contact
+from services.incident.cases.domain.redaction import is_contact, redact
 from services.incident.cases.domain.refusals import Refusal, category_not_in_use, no_nul
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,6 +73,18 @@ def unstorable(report: ReportCase) -> Refusal | None:
 def unfit_component(report: ReportCase) -> Refusal | None:
     """The code goes on to others as it is: it must not be somebody's number."""
     return Refusal("Invalid component", NO_CODE) if report.component and is_contact(report.component) else None
+
+
+def unfit_particulars(report: ReportCase) -> Refusal | None:
+    """They go on to whoever does the work as they are."""
+    for name, text in report.texts():
+        if "\0" in text:
+            return Refusal("Invalid text", no_nul(name))
+        if redact(text) != text:
+            zh = f"{name}：像是含有电话、证件号码或地址，请放在 contact 里，不要写在这里。"
+            en = f"{name}: it looks as if it held a phone or identity number or an address; that belongs into contact."
+            return Refusal("Contact in a particular", Sentence(zh, en))
+    return None
 
 
 NO_CODE = Sentence(

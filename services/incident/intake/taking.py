@@ -30,6 +30,7 @@ from services.incident.intake.domain import (
     key_used,
     scope_of,
     unfit_component,
+    unfit_particulars,
     unfit_sender,
     unknown_category,
     unstorable,
@@ -113,7 +114,13 @@ def _done(report: ReportCase, row: dict[str, Any]) -> Done:
 
 
 def _unfit(report: ReportCase, now: datetime) -> Refusal | None:
-    return unstorable(report) or unfit_component(report) or unfit_sender(report) or unfit(report, now)
+    return (
+        unstorable(report)
+        or unfit_component(report)
+        or unfit_sender(report)
+        or unfit(report, now)
+        or unfit_particulars(report)
+    )
 
 
 def _not_new(

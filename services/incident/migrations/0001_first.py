@@ -67,7 +67,7 @@ CREATE TABLE cases (
     settled_at timestamptz,
     appointment_starts_at timestamptz,
     appointment_ends_at timestamptz,
-    documents jsonb NOT NULL DEFAULT '[]',
+    particulars jsonb NOT NULL DEFAULT '{}',
     appointment_changes smallint NOT NULL DEFAULT 0 CHECK (appointment_changes >= 0),
     corrections smallint NOT NULL DEFAULT 0 CHECK (corrections >= 0),
     followers integer NOT NULL DEFAULT 0 CHECK (followers >= 0),
@@ -84,7 +84,8 @@ CREATE TABLE cases (
     CHECK (num_nulls(promised_at, handle_by) IN (0, 2)),
     CHECK (num_nulls(appointment_starts_at, appointment_ends_at) IN (0, 2)),
     CHECK (appointment_starts_at < appointment_ends_at),
-    CHECK (request_kind IN ('service_order', 'errand') OR (appointment_starts_at IS NULL AND documents = '[]')),
+    CHECK (request_kind IN ('service_order', 'errand')
+        OR (appointment_starts_at IS NULL AND NOT particulars ? 'documents')),
     CHECK (state <> 'closed' OR closed_at IS NOT NULL),
     CHECK (reopened_times = 0 OR closed_at IS NOT NULL),
     CHECK ((state = 'merged') = (merged_into IS NOT NULL)),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from libs.chassis.db.database import Database, Record
 from libs.chassis.http import DatabaseDep, not_found
 from libs.contracts.incident import EndReason
+from libs.contracts.particulars import NOTHING_SAID, Particulars
 from libs.contracts.values import Answer, Appointment
 from services.incident.cases import tables as case_tables
 from services.incident.cases.domain.case import TRANSITIONS, Move, State, window
@@ -59,7 +60,7 @@ class PublicAnswer(InWords):
     carried_out: str | None = Field(description="What was done as it was planned.")
 
 
-class PublicView(BaseModel):
+class PublicView(Particulars):
     case_no: str
     category: InWords
     state: State
@@ -74,7 +75,6 @@ class PublicView(BaseModel):
     reported_at: datetime
     handle_by: datetime | None = Field(description="Until when it shall be done.")
     appointment: Appointment | None = Field(description="When somebody is expected.")
-    documents: list[str] = Field(description="Names of the papers that were handed over, or shall be brought.")
     timeline: list[PublicStep]
     feedback: FeedbackState
 
@@ -95,7 +95,7 @@ async def track(code: IssuedCode, db: DatabaseDep) -> PublicView:
 
 
 async def _followed(db: Database, code: str) -> PublicView:
-    """What is the reporter's own affair is left out: questions, feedback, appointment and papers."""
+    """What is the reporter's own affair is left out: questions, feedback, appointment and particulars."""
     following = (await follower_tables.by_code(db, [code])).get(code)
     if following is None:
         raise not_found(NO_SUCH_CODE)
@@ -107,7 +107,8 @@ async def _followed(db: Database, code: str) -> PublicView:
         timeline += await case_tables.timeline(db, followed)
     view = public_view(case, followed, timeline, None)
     nothing = FeedbackState(open=False, closing=None, until=None, satisfied=None)
-    return view.model_copy(update={"following": True, "feedback": nothing, "appointment": None, "documents": []})
+    own = {"feedback": nothing, "appointment": None, **dict(NOTHING_SAID)}
+    return view.model_copy(update={"following": True, **own})
 
 
 def public_view(
@@ -142,7 +143,7 @@ def public_view(
         handle_by=followed.handle_by,
         # Of a case that was merged the other's window holds, which is that reporter's affair.
         appointment=None if joined else window(case.appointment_starts_at, case.appointment_ends_at),
-        documents=case.documents,
+        **case.particulars,
         timeline=[
             PublicStep(happened_at=row.happened_at, **STEP_WORDS[row.step])
             for row in in_order(timeline)

@@ -59,6 +59,7 @@ from libs.contracts.incident import (
     CaseVoided,
 )
 from libs.contracts.message import Event
+from libs.contracts.particulars import TITLES
 from libs.contracts.scoring import PointsPosted
 from libs.contracts.values import Appointment, Channel, Place
 from libs.street_time import local_minutes
@@ -115,12 +116,12 @@ DESCRIBED = (
     "request_kind",
     "component",
     "appointment",
-    "documents",
+    *TITLES,
 )
 """What whoever shall handle an order is told of it."""
 
 RULES: Mapping[type[Event], Rule] = {
-    CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name", "appointment", "documents")),
+    CaseRegistered: Rule("registered", Reporter(), ("case_no", "category_name", "appointment", *TITLES)),
     CaseRejected: Rule("rejected", Reporter(), ("case_no", "category_name", "end_reason", "note")),
     CaseVoided: Rule("voided", Reporter(), ("case_no", "category_name", "end_reason", "note")),
     CaseMerged: Rule("merged", Reporter(), ("case_no",)),

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from libs.contracts.particulars import TITLES
 from libs.map_links import map_link
 from services.notify.wording.domain import DEFAULT_LANGUAGE, RenderedMessage, Template, Wording, say
 
@@ -14,8 +15,19 @@ FOLDER = Path(__file__).parent / "templates"
 
 def read(path: Path) -> Wording:
     content = tomllib.loads(path.read_text(encoding="utf-8"))
-    templates = {name: Template(t["subject"], t["text"]) for name, t in content["templates"].items()}
+    lines = particulars(path.stem)
+    templates = {
+        name: Template(t["subject"], t["text"].replace("{particulars}", lines))
+        for name, t in content["templates"].items()
+    }
     return Wording(templates, content["words"])
+
+
+def particulars(language: str) -> str:
+    """A line for each that a report may have; those that it has not are left out when it is said."""
+    if language == "zh":
+        return "\n".join(f"{title}：{{{name}}}" for name, title in TITLES.items())
+    return "\n".join(f"{name.replace('_', ' ').capitalize()}: {{{name}}}" for name in TITLES)
 
 
 WORDINGS = {path.stem: read(path) for path in sorted(FOLDER.glob("*.toml"))}

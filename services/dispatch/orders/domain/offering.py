@@ -10,6 +10,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import OrderDispatched, OrderOffered
 from libs.contracts.incident import CaseContent
+from libs.contracts.particulars import NOTHING_SAID, Particulars
 from libs.contracts.reasons import Explanation, Reason, Why
 from libs.contracts.values import Appointment, Level, Place, Reach, RequestKind
 from services.dispatch.calendar.domain import Clock, Clocks, TimeUnit, deadline, unpublished
@@ -56,7 +57,7 @@ class NewCase:
     opening: int = 0
     """0 for the first order of the case, one more each time that the case was opened again."""
     appointment: Appointment | None = None
-    documents: tuple[str, ...] = ()
+    particulars: Particulars = NOTHING_SAID
     request_kind: RequestKind = RequestKind.SNAPSHOT
     component: Named | None = None
 

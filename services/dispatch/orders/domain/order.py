@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.message import Event
+from libs.contracts.particulars import NOTHING_SAID, Particulars
 from libs.contracts.reasons import Explanation
 from libs.contracts.values import Answer, Appointment, Level, Place, Reach, RequestKind, Stage
 from libs.sentences import Sentence
@@ -177,7 +178,7 @@ class Order:
     skills: frozenset[str] = frozenset()
     appointment_starts_at: datetime | None = None
     appointment_ends_at: datetime | None = None
-    documents: tuple[str, ...] = ()
+    particulars: Particulars = NOTHING_SAID
     held_by: tuple[str, ...] = ()
     """Everybody who has ever had it: none of them is sent to check it."""
     appointment_changes: int = 0
@@ -320,5 +321,5 @@ def described(order: Order, street: Street, now: datetime) -> dict[str, Any]:
         "request_kind": order.request_kind,
         "component": order.component.words if order.component else None,
         "appointment": order.appointment,
-        "documents": order.documents,
+        **dict(order.particulars),
     }

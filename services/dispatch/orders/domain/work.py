@@ -115,13 +115,13 @@ def hand_in(
         )
     if order.evidence in ("note", "photo") and not note.strip():
         return refuse(order, "需要说明做了什么", "a note on what was done is needed")
-    if missing := [d for d in order.documents if d not in returned]:
+    if missing := [d for d in order.particulars.documents if d not in returned]:
         return refuse(
             order,
             f"documents_returned 要写明工单的每份材料，还缺：{'、'.join(missing)}",
             f"documents_returned must name every document of the order; missing: {', '.join(missing)}",
         )
-    if strange := [d for d in returned if d not in order.documents]:
+    if strange := [d for d in returned if d not in order.particulars.documents]:
         return refuse(
             order,
             f"documents_returned 写了工单没有的材料：{'、'.join(strange)}",
@@ -146,7 +146,7 @@ def hand_in(
         org_id=member.org_id,
         category=order.category,
         on_time=now <= order.handle_by,
-        documents_returned=order.documents,
+        documents_returned=order.particulars.documents,
         result=handled.result,
         answer=handled.answer,
         planned_for=handled.planned_for,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from libs.contracts.incident import ReportCase
+from libs.contracts.particulars import Particulars
 from libs.contracts.values import Appointment, Place, Point, RequestKind
 from services.incident.cases.domain.case import window
 from services.incident.cases.domain.redaction import public_place, summarise
@@ -23,7 +24,7 @@ class Content:
     component: str | None
     reported_by_member: str | None
     appointment: Appointment | None
-    documents: tuple[str, ...]
+    particulars: Particulars
 
     @classmethod
     def of(cls, report: ReportCase, category_name: str) -> Self:
@@ -36,7 +37,7 @@ class Content:
             component=report.component,
             reported_by_member=report.reported_by_member,
             appointment=report.appointment,
-            documents=report.documents,
+            particulars=report.particulars,
         )
 
     @classmethod
@@ -51,7 +52,7 @@ class Content:
             component=row["component"],
             reported_by_member=row["reported_by_member"],
             appointment=window(row["appointment_starts_at"], row["appointment_ends_at"]),
-            documents=tuple(row["documents"]),
+            particulars=Particulars.model_validate(row["particulars"]),
         )
 
     def columns(self) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Content:
             "reported_by_member": self.reported_by_member,
             "appointment_starts_at": window.starts_at if window else None,
             "appointment_ends_at": window.ends_at if window else None,
-            "documents": list(self.documents),
+            "particulars": self.particulars.kept(),
         }
 
     def told(self) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class Content:
             "summary": summarise(self.text),
             "reported_by_member": self.reported_by_member,
             "appointment": self.appointment,
-            "documents": self.documents,
+            **dict(self.particulars),
         }
 
     @property
