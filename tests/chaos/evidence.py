@@ -47,11 +47,22 @@ _MORE: Mapping[str, Mapping[str, str]] = {
         "categories": "SELECT category, name_zh, name_en, area, registration, active FROM categories WHERE tenant = $1",
         "questions": "SELECT case_id, number, answer, ended_at FROM questions WHERE tenant = $1",
         "followers": "SELECT case_id, follower_id, tracking_code FROM followers WHERE tenant = $1",
+        "meetings": "SELECT meeting_id, idempotency_key FROM meetings WHERE tenant = $1",
+        "standing": "SELECT meeting_id, case_id, words FROM standing_matters WHERE tenant = $1",
         "strangers": "SELECT 'case ' || case_no AS what FROM cases WHERE tenant <> $1",
     },
     "dispatch": {
         "orders": "SELECT * FROM orders WHERE tenant = $1",
         "parents": "SELECT code, parent FROM units WHERE tenant = $1",
+        "approvals": "SELECT * FROM approvals WHERE tenant = $1",
+        "street": "SELECT version FROM streets WHERE tenant = $1",
+        "members": "SELECT member_id, name FROM members WHERE tenant = $1",
+        "list_rows": "SELECT category, standard_ref, version, retired_version AS until FROM responsibilities "
+        "WHERE tenant = $1",
+        "list_versions": "SELECT version FROM responsibility_versions WHERE tenant = $1",
+        "inventory": "SELECT code, name, version, CAST(NULL AS integer) AS until FROM components WHERE tenant = $1 "
+        "UNION ALL SELECT code, name, version, replaced_version FROM former_components WHERE tenant = $1",
+        "inventory_versions": "SELECT version FROM component_versions WHERE tenant = $1",
         "strangers": "SELECT 'order ' || order_id AS what FROM orders WHERE tenant <> $1",
     },
     "scoring": {
@@ -63,7 +74,8 @@ _MORE: Mapping[str, Mapping[str, str]] = {
     },
     "notify": {
         "deliveries": "SELECT * FROM deliveries WHERE tenant = $1",
-        "notices": "SELECT event_id, template, parameters, case_id, occurred_at FROM notices WHERE tenant = $1",
+        "notices": "SELECT event_id, template, parameters, case_id, occurred_at, queued_at FROM notices "
+        "WHERE tenant = $1",
         "reporters": "SELECT case_id, recipient_id FROM cases WHERE tenant = $1 AND follower_of IS NULL",
         "followers": "SELECT case_id, recipient_id, follower_of FROM cases WHERE tenant = $1 "
         "AND follower_of IS NOT NULL",

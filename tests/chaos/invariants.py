@@ -7,6 +7,9 @@ from pathlib import Path
 from deploy.local.reconciliation import databases
 from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import (
+    AppealUpheld,
+    ApprovalAsked,
+    HelpCalledOff,
     HelpDone,
     MemberAbsent,
     OrderContinued,
@@ -24,23 +27,31 @@ from libs.contracts.dispatch import (
 )
 from libs.contracts.incident import (
     CaseAnswered,
+    CaseCarriedOut,
     CaseCorrected,
     CaseEvaluated,
     CaseFollowed,
+    CaseMerged,
     CaseReopened,
+    CaseUnmerged,
     CaseVoided,
 )
 from libs.contracts.message import Message
 from libs.contracts.scoring import PointsReversed
+from libs.contracts.values import Answer
 from tests.chaos import evidence
 from tests.chaos.dead_letters import replay_works
 from tests.chaos.ground import Ground
 from tests.chaos.statements.cases import about_cases
 from tests.chaos.statements.commands import about_commands
+from tests.chaos.statements.imports import about_imports
+from tests.chaos.statements.joint import about_joint
+from tests.chaos.statements.merges import about_merges
 from tests.chaos.statements.messages import about_messages
 from tests.chaos.statements.notifications import about_notifications
 from tests.chaos.statements.orders import about_orders
 from tests.chaos.statements.points import about_points
+from tests.chaos.statements.proposals import about_proposals
 from tests.chaos.statements.reporters import about_reporters
 from tests.chaos.statements.reports import about_reports
 
@@ -52,12 +63,18 @@ async def check(world: Ground, journal_folder: Path) -> list[Check]:
 
 
 HAPPENED: tuple[type[Message], ...] = (
+    AppealUpheld,
+    ApprovalAsked,
     CaseAnswered,
+    CaseCarriedOut,
     CaseCorrected,
     CaseEvaluated,
     CaseFollowed,
+    CaseMerged,
     CaseReopened,
+    CaseUnmerged,
     CaseVoided,
+    HelpCalledOff,
     HelpDone,
     MemberAbsent,
     OrderContinued,
@@ -82,6 +99,12 @@ def everything_happened(found: evidence.Evidence) -> Check:
     cases = found.found["incident"]["cases"]
     silent += [] if any(case["sender"] == databases.PATROL_SENDER for case in cases) else ["a finding of a patrol"]
     silent += [] if any(case["request_kind"] == "errand" for case in cases) else ["an errand"]
+    silent += [f"a proposal that is {answer}" for answer in Answer if answer not in {case["answer"] for case in cases}]
+    silent += [] if found.found["incident"]["standing"] else ["minutes that tell of what was raised before"]
+    taken = {each.kind for each in found.asked if each.taken}
+    silent += [f"an import of {what}" for what in ("responsibility-list", "components", "roster") if what not in taken]
+    refused = any(each.status == 422 for each in found.asked_for("responsibility-list"))
+    silent += [] if refused else ["a list that was refused"]
     return Check("the load had something of everything that the statements are about", tuple(silent))
 
 
@@ -91,7 +114,11 @@ def judge(found: evidence.Evidence) -> list[Check]:
         *about_reports(found),
         *about_commands(found),
         *about_cases(found),
+        *about_merges(found),
+        *about_proposals(found),
         *about_orders(found),
+        *about_joint(found),
+        *about_imports(found),
         *about_reporters(found),
         *about_points(found),
         *about_notifications(found),

@@ -23,7 +23,7 @@ from deploy.local.morning import planned_reports
 from deploy.local.morning.fact_listener import FactListener
 from deploy.local.morning.patrols import Patrols
 from deploy.local.morning.people import CONTESTED, People
-from deploy.local.morning.planned_reports import Outcome, PlannedReport
+from deploy.local.morning.planned_reports import PlannedReport
 from deploy.local.morning.play import ignore
 from deploy.local.morning.progress import Tally
 from deploy.local.morning.senders import Senders
@@ -31,9 +31,12 @@ from deploy.local.morning.service_client import ServiceClient
 from deploy.local.morning.simulation import Simulation
 from libs.contracts.dispatch import PatrolPlanned
 from libs.sealing import Sealer
+from tests.chaos.deeds import with_deeds
 from tests.chaos.ground import Ground
+from tests.chaos.imports import Imports
 from tests.chaos.journal import Journal
 from tests.chaos.mess import COPIES, POISON, Mess
+from tests.chaos.minutes import HELD_BEFORE, hold_meetings
 
 REPORTS_A_SECOND = 8.0
 CHUNK = 200
@@ -48,22 +51,6 @@ UNCLAIMED = timedelta(hours=6)
 AT_HOME_IN = timedelta(days=4)
 """A report that is not taken for as long as clients ask, by a clock that is wrong, still comes before its window."""
 NONSENSE_SHARE = 0.01
-DEEDS: tuple[Outcome, ...] = (
-    "corrected",
-    "questioned",
-    "withdrawn",
-    "followed",
-    "voided",
-    "sent_down",
-    "raised",
-    "extended",
-    "suspended",
-    "supervised",
-    "absent",
-    "helped",
-)
-DEEDS_SHARE = 0.4
-"""Of the reports that are handled as usual, in which something else happens besides."""
 
 
 async def load(
@@ -71,6 +58,8 @@ async def load(
 ) -> None:
     """Runs until the event is set, then takes what is under way to its end. Raises nothing that a service did."""
     async with living(world, seed, journal, patrols=True) as life:
+        life.simulation.accompany(hold_meetings(world, life.incident, life.simulation, seed, until))
+        life.simulation.accompany(life.imports.go_on(until))
         await _report(world, seed, until, life, reports_a_second)
 
 
@@ -80,6 +69,7 @@ class Life:
 
     simulation: Simulation
     incident: JournalledAsking
+    imports: Imports
 
 
 @asynccontextmanager
@@ -130,7 +120,7 @@ async def living(
             if patrols:
                 await round_of_patrols.begin()
                 simulation.accompany(round_of_patrols.walk())
-            yield Life(simulation, incident)
+            yield Life(simulation, incident, Imports(world, dispatch, journal))
             await simulation.finish(idle_seconds, at_most_seconds=at_most_seconds)
             await mess.finish()
         finally:
@@ -149,7 +139,8 @@ async def _report(world: Ground, seed: int, until: asyncio.Event, life: Life, re
     tasks: set[asyncio.Task[None]] = set()
     for number, plan in enumerate(plans(world, seed)):
         at = begun + number / reports_a_second
-        if await _is_set_before(until, at):
+        # Who waits for the report of the same matter would wait for ever.
+        if plan.same_as is None and await _is_set_before(until, at):
             break
         life.simulation.begin(plan, at)
         if rng.random() < NONSENSE_SHARE:
@@ -177,25 +168,15 @@ async def _listen(facts: FactListener, simulation: Simulation, mess: Mess, patro
 def plans(world: Ground, seed: int) -> Iterator[PlannedReport]:
     """Reports without end; the same for the same seed. Each has a key of its own."""
     rng = Random(seed)
-    for chunk in itertools.count():
-        for plan in _with_deeds(planned_reports.plan_morning(world.street, CHUNK, seed * 10_000 + chunk), rng):
-            reached = plan.contact_email is not None and rng.random() < WEBHOOK_SHARE
-            yield replace(
-                plan,
-                idempotency_key=f"{seed}-{chunk}-{plan.idempotency_key}",
-                contact_webhook=world.webhook_url if reached else None,
-                at_home_in=AT_HOME_IN,
-            )
-
-
-def _with_deeds(plans: list[PlannedReport], rng: Random) -> list[PlannedReport]:
-    """Of the usual ones some in which the desk, organisations, reporters and neighbours do something besides."""
-    return [
-        replace(plan, outcome=rng.choice(DEEDS))
-        if plan.outcome == "handled" and plan.lies in ("inside", "named") and rng.random() < DEEDS_SHARE
-        else plan
-        for plan in plans
-    ]
+    usual = (
+        replace(plan, idempotency_key=f"{seed}-{chunk}-{plan.idempotency_key}")
+        for chunk in itertools.count()
+        for plan in planned_reports.plan_morning(world.street, CHUNK, seed * 10_000 + chunk)
+    )
+    for plan in with_deeds(usual, rng):
+        reached = plan.contact_email is not None and rng.random() < WEBHOOK_SHARE
+        webhook = world.webhook_url if reached else None
+        yield replace(plan, contact_webhook=webhook, at_home_in=AT_HOME_IN, met_before=HELD_BEFORE)
 
 
 class JournalledAsking(ServiceClient):
@@ -222,6 +203,17 @@ class JournalledAsking(ServiceClient):
         id = self._journal.attempt(kind, {"path": path, **body, **_named(headers)})
         try:
             answer = await super().send(path, body, headers)
+        except (httpx.TransportError, OSError, TimeoutError) as error:
+            self._journal.no_answer(kind, id, error)
+            raise
+        self._journal.answer(kind, id, answer.status_code, _object(answer.content))
+        return answer
+
+    async def send_file(self, path: str, content: bytes, query: Mapping[str, str]) -> httpx.Response:
+        kind = path.rpartition("/")[2]
+        id = self._journal.attempt(kind, {"path": path, **query, "file": content.decode()})
+        try:
+            answer = await super().send_file(path, content, query)
         except (httpx.TransportError, OSError, TimeoutError) as error:
             self._journal.no_answer(kind, id, error)
             raise

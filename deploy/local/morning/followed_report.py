@@ -24,7 +24,8 @@ class FollowedReport:
     """`finished` is set when nobody has anything to do about the report any more.
 
     `same_as` is the report of the same matter that was there before; that one's `joined` is set when the two were
-    merged. `played`: what the scenario asks for was done; from there on the report goes the usual way.
+    merged. `played`: what the scenario asks for was done; from there on the report goes the usual way. `help` is
+    who still has to help with its order, and where that is said.
     """
 
     plan: PlannedReport
@@ -35,6 +36,7 @@ class FollowedReport:
     closings: int = 0
     gave_back: bool = False
     played: bool = False
+    help: tuple[str, str] | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     finished: asyncio.Event = field(default_factory=asyncio.Event)

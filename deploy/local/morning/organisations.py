@@ -25,7 +25,7 @@ Order = Mapping[str, Any]
 ABSENT, SUSPENDED_DAYS = timedelta(hours=3), 30
 STANDS_STILL_MINUTES = 20
 """Of domain time: how long a suspended order waits until its handler goes on."""
-AT_THE_MEETING = timedelta(seconds=30)
+HELPED = "吸污车已到场，管道已疏通。"
 
 ON_OFFER = (
     "voided",
@@ -40,12 +40,13 @@ ON_OFFER = (
     "withdrawn",
     "followed",
 )
-ON_CLAIM = ("raised", "extended", "suspended", "supervised", "helped")
+ON_CLAIM = ("raised", "extended", "suspended", "supervised", "helped", "helped_late")
 """Outcomes in which an organisation acts when the order is offered, and when it is claimed."""
 
 
 TOO_LATE = ("in_progress", "resolved", "closed")
-LEADS_TO = {"void": "void", "merge": "merged"}
+OVER = ("closed", "void", "rejected", "merged")
+LEADS_TO = {"void": "void", "merge": "merged", "unmerge": "registered"}
 """Where a case is when the answer to a decision was lost."""
 MOVED = ("raise", "send-down")
 
@@ -143,12 +144,13 @@ class Organisations:
             case "supervised":
                 wish = {"member_id": self._rng.choice(self._desk), "note": "请今天内处置并反馈。"}
                 await self._ask(order, "supervise", wish)
-            case "helped":
-                await self._have_helped(order)
+            case "helped" | "helped_late":
+                await self._have_helped(report, order)
         return True
 
-    async def _have_helped(self, order: Order) -> None:
-        """Another community helps: one of its members has the task, and is done before the order is handed in."""
+    async def _have_helped(self, report: FollowedReport, order: Order) -> None:
+        """Another community helps: one of its members has the task, and is done before the order is handed in, or, as
+        `helped_late`, after it; then a third was asked as well, and is not needed."""
         others = [code for code in self._below[self._tenant] if code != order["unit"] and self._posted[code]]
         community = self._rng.choice(others)
         wish = {"member_id": self._somebody(order["org_id"]), "unit": community, "task": "出动吸污车，配合疏通。"}
@@ -156,7 +158,24 @@ class Organisations:
         helper = next(m for m in self._posted[community] if m != order["member_id"])
         url = f"helpers/{asked['help_id']}"
         await self._ask(order, f"{url}/assign", {"member_id": helper, "to_member": helper})
-        await self._ask(order, f"{url}/finish", {"member_id": helper, "note": "吸污车已到场，管道已疏通。"})
+        if report.plan.outcome == "helped":
+            await self._ask(order, f"{url}/finish", {"member_id": helper, "note": HELPED})
+            return
+        report.help = (f"{url}/finish", helper)
+        another = {**wish, "unit": next(code for code in others if code != community), "task": "围挡现场，疏导交通。"}
+        spare = (await self._ask(order, "helpers", another)).json()["helpers"][-1]
+        why = {"member_id": another["member_id"], "reason": "现场车少，无需疏导。"}
+        await self._ask(order, f"helpers/{spare['help_id']}/call-off", why)
+
+    async def help_at_last(self, report: FollowedReport, order: Order) -> None:
+        """The order was handed in; it cannot be checked before who helps with it is done."""
+        if report.help is None:
+            return
+        url, helper = report.help
+        checker = next(m for m in self._desk if m not in (order["member_id"], helper))
+        early = {"member_id": checker, "passed": True, "note": ""}
+        _expect(await self._dispatch.post(f"/v1/orders/{order['order_id']}/check", early), "a check too early", 409)
+        await self._ask(order, url, {"member_id": helper, "note": HELPED})
 
     async def _merge(self, report: FollowedReport, *, taken_out: bool) -> None:
         """The desk finds the other report among the candidates; taken out again, it gets an order of its own."""
@@ -167,8 +186,10 @@ class Organisations:
             url = f"/v1/cases/{report.receipt.case_no}"
             likely = [each["case_no"] for each in await self._incident.look(f"{url}/candidates")]
             if first.receipt.case_no not in likely:
+                if await self._is_over(first):
+                    raise Overtaken
                 raise Surprise(f"{first.receipt.case_no} is no candidate for {report.receipt.case_no}")
-            await self._decide(report, "merge", {"into": first.receipt.case_no})
+            await self._decide(report, "merge", {"into": first.receipt.case_no}, beside=first)
             if taken_out:
                 await self._decide(report, "unmerge", {"note": "现场核实为另一盏路灯。"})
                 return
@@ -229,7 +250,7 @@ class Organisations:
         agenda = await self._incident.look("/v1/meetings/agenda", unit=self._tenant, limit="500")
         if case_no not in [each["case_no"] for each in agenda["items"]]:
             raise Surprise(f"{case_no} is planned and on no agenda")
-        held_at = (self._clock.now() - AT_THE_MEETING).isoformat()
+        held_at = (self._clock.now() - report.plan.met_before).isoformat()
         standing, place = [{"case_no": case_no, "words": "长椅已到货。"}], {"name": "街道会议室"}
         minutes = {"kind": "council", "unit": self._tenant, "held_at": held_at, "place": place, "standing": standing}
         key = {"Idempotency-Key": f"meeting-{report.plan.idempotency_key}"}
@@ -263,7 +284,19 @@ class Organisations:
         decision = {"member_id": self._rng.choice(others), "approve": True}
         await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
 
-    async def _decide(self, report: FollowedReport, verb: str, body: Mapping[str, object], status: int = 200) -> None:
+    async def _is_over(self, report: FollowedReport) -> bool:
+        state: str = (await self._incident.look(f"/v1/cases/{report.receipt.case_no}"))["state"]
+        return state in OVER
+
+    async def _decide(
+        self,
+        report: FollowedReport,
+        verb: str,
+        body: Mapping[str, object],
+        status: int = 200,
+        beside: FollowedReport | None = None,
+    ) -> None:
+        """`beside`: another case that must not be over."""
         wish = {"by_member": self._rng.choice(self._desk), **body}
         url = f"/v1/cases/{report.receipt.case_no}"
         answer = await self._incident.post(f"{url}/{verb}", wish)
@@ -272,7 +305,7 @@ class Organisations:
             now = (await self._incident.look(url))["state"]
             if now == LEADS_TO.get(verb):
                 return
-            if now in TOO_LATE:
+            if now in TOO_LATE or (beside is not None and await self._is_over(beside)):
                 raise Overtaken
         _expect(answer, verb, status)
 

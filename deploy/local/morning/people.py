@@ -20,12 +20,18 @@ from deploy.local.morning.planned_reports import Outcome
 from deploy.local.morning.service_client import ServiceClient
 from libs.chassis.clock import Clock
 from libs.contracts.dispatch import InspectionAssigned, InspectionRaised, OrderOffered
-from libs.contracts.values import Reach
+from libs.contracts.values import Answer, Reach
 
 # Of domain time: how long people take for each step.
 CLAIM_MINUTES, WORK_MINUTES, CHECK_MINUTES, DESK_MINUTES, RATE_MINUTES = (1, 6), (3, 15), (1, 6), (1, 5), (1, 5)
 BUSY_MINUTES = (10, 30)
 PLANNED_WITHIN = timedelta(days=200)
+ANSWERS: Mapping[Outcome, tuple[Answer, str]] = {
+    "accepted": (Answer.ACCEPTED, "已采纳，下周起照办。"),
+    "declined": (Answer.DECLINED, "场地不够，暂时不能添设。"),
+}
+PLANNED = (Answer.PLANNED, "已列入明年广场改造项目。")
+"""What a proposal is answered, and why."""
 BELL_SECONDS = 0.5  # of real time
 CONTESTED = 0.15
 """Share of the offers that two or more claim at once."""
@@ -112,10 +118,12 @@ class People:
             report.gave_back = True
             await self._do(order, "give-back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
             return
-        await self._handle(order)
+        await self._handle(order, outcome)
         if outcome == "check_fails_first":
             await self._check(order, passed=False)
-            await self._handle(order)
+            await self._handle(order, outcome)
+        if outcome == "helped_late":
+            await self._organisations.help_at_last(report, order)
         await self._check(order, passed=True)
 
     async def rate(self, report: FollowedReport) -> None:
@@ -167,12 +175,13 @@ class People:
             # Everybody has as many open orders as they may have: somebody will hand one in.
             await self._pass(BUSY_MINUTES)
 
-    async def _handle(self, order: Order) -> None:
+    async def _handle(self, order: Order, outcome: Outcome) -> None:
         photos = ["photo-after"] if order["evidence"] == "photo" else []
         done = {"note": "已到现场处置完毕。", "photos": photos, "documents_returned": order["documents"]}
         if order["request_kind"] == "proposal":
+            answer, result = ANSWERS.get(outcome, PLANNED)
             by = (self._clock.now() + PLANNED_WITHIN).date().isoformat()
-            done |= {"answer": "planned", "planned_for": by, "result": "已列入明年广场改造项目。"}
+            done |= {"answer": answer, "planned_for": by if answer is Answer.PLANNED else None, "result": result}
         await self._do(order, "hand-in", done, "handled")
         await self._pass(CHECK_MINUTES)
 

@@ -41,7 +41,10 @@ Outcome = Literal[
     "withdrawn",
     "followed",
     "helped",
+    "helped_late",
     "proposed",
+    "accepted",
+    "declined",
 ]
 
 Key = TypeVar("Key", bound=str)
@@ -98,6 +101,8 @@ class PlannedReport:
     at_home_in: timedelta = timedelta(hours=1)
     same_as: str | None = None
     """Key of the report that was made of the same matter before."""
+    met_before: timedelta = timedelta(seconds=30)
+    """How long the meeting is over that hears of a proposal, when its minutes are recorded."""
 
 
 @dataclass(frozen=True, slots=True)

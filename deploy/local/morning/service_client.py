@@ -81,15 +81,18 @@ class ServiceClient:
         """One attempt."""
         return await self._client.post(self._anywhere() + path, json=body, headers=headers)
 
-    async def put_file(self, path: str, content: bytes) -> httpx.Response:
+    async def put_file(self, path: str, content: bytes, **query: str) -> httpx.Response:
         """The answer to a file, whatever it says, but for "not taken now"."""
 
         async def attempt() -> httpx.Response | None:
-            street = street_of(path, self.tenant)
-            answer = await self._client.put(self._anywhere() + path, params=street, content=content)
+            answer = await self.send_file(path, content, {**street_of(path, self.tenant), **query})
             return None if self.is_for_later(answer) else answer
 
         return await until_answered(attempt, path, self.patience_seconds)
+
+    async def send_file(self, path: str, content: bytes, query: Mapping[str, str]) -> httpx.Response:
+        """One attempt."""
+        return await self._client.put(self._anywhere() + path, params=query, content=content)
 
     def is_for_later(self, answer: httpx.Response) -> bool:
         """Whether the answer says "not taken now"."""

@@ -6,9 +6,8 @@ import asyncio
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,21 +17,21 @@ import asyncpg
 import nats
 
 from deploy.local.linghe import street
-from deploy.local.morning import planned_reports
-from deploy.local.morning.planned_reports import Outcome, PlannedReport
 from deploy.local.reconciliation.at_rest import under_way, wait_until_at_rest
 from deploy.local.reconciliation.check import Check
 from deploy.local.servers.machine import free_port
 from deploy.local.system import ROOT, TENANT, LocalSystem, clock_that_shows
 from libs.contracts import services, streams
 from libs.contracts.services import SERVICES
+from tests.chaos import minutes
 from tests.chaos.evidence import take
 from tests.chaos.invariants import judge
 from tests.chaos.journal import Journal
-from tests.chaos.load import AT_HOME_IN, Life, living
+from tests.chaos.load import Life, living
 from tests.chaos.planted.__main__ import has_it
 from tests.chaos.planted.bugs import Bug, Trouble
 from tests.chaos.planted.catalogue import BUGS
+from tests.chaos.planted.small_life import PROPOSED, plans
 from tests.chaos.provider import Provider
 
 SPEED = 1440.0
@@ -47,23 +46,12 @@ PATIENCE_SECONDS = 240.0
 BUSY = 4.0
 """So many times as long a second trial takes: on a busy machine the first may end before the bug has done its harm."""
 
-OUTCOMES: tuple[Outcome, ...] = (
-    *("handled",) * 6,
-    *("check_fails_first",) * 2,
-    "returned_first",
-    "nobody_claims",
-    "corrected",
-    "questioned",
-    "withdrawn",
-    "followed",
-)
-SATISFIED = (True, True, False, False, *(None,) * 10)
-SHORT_CLOCK = "11002"
-"""A category whose order must be claimed within an hour and registers itself."""
-
 CHASSIS = ("inbox", "outbox", "timers", "retries", "stream_seen", "stream_losses")
 OF_A_RUN = {
-    "incident": ("cases", "timeline", "evaluations", "street_evaluations", "questions", "followers"),
+    "incident": (
+        *("cases", "timeline", "evaluations", "street_evaluations", "questions", "followers"),
+        *("meetings", "standing_matters"),
+    ),
     "dispatch": ("orders", "approvals", "inspections"),
     "scoring": ("accounts", "transactions", "postings", "orders", "street_evaluations"),
     "notify": ("cases", "notices", "deliveries"),
@@ -197,6 +185,12 @@ class Trials:
         now = asyncio.get_running_loop().time()
         for plan in plans(self):
             life.simulation.begin(plan, now)
+        life.simulation.accompany(self._write(life))
+
+    async def _write(self, life: Life) -> None:
+        """Minutes of a meeting, and lists that are handed in."""
+        await minutes.record(self, life.incident, life.simulation, "minutes", deeds=PROPOSED)
+        await life.imports.hand_in(1)
 
     async def _prepare(self) -> None:
         await wait_until_at_rest(self.local)
@@ -287,21 +281,3 @@ async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  it is other processes that are waited for
             await asyncio.sleep(0.01)
-
-
-def plans(world: Trials) -> Sequence[PlannedReport]:
-    """Reports that meet everything that may become of a report."""
-    drawn = planned_reports.plan_morning(world.street, len(OUTCOMES))
-    return [
-        replace(
-            plan,
-            outcome=outcome,
-            satisfied=satisfied,
-            retries=2 if number < 3 else plan.retries,
-            category=SHORT_CLOCK if outcome == "nobody_claims" else plan.category,
-            contact_email=f"r{number:04d}@residents.example",
-            contact_webhook=world.webhook_url,
-            at_home_in=AT_HOME_IN,
-        )
-        for number, (plan, outcome, satisfied) in enumerate(zip(drawn, OUTCOMES, SATISFIED, strict=True))
-    ]

@@ -65,7 +65,9 @@ def about_cases(evidence: Evidence) -> list[Check]:
         if isinstance(each.message, FOLLOWED):
             orders[each.message.case_id].append(each.message)
     cases = by_id(evidence.found["incident"]["cases"], "case_id")
-    evaluated = Counter(row["case_id"] for row in evidence.found["incident"]["evaluations"])
+    # Of those who reported the same matter the first counts.
+    closings = {(row["case_id"], row["closing"]) for row in evidence.found["incident"]["evaluations"]}
+    evaluated = Counter(case_id for case_id, _ in closings)
     told_wrong = [w for row in cases.values() for w in _told_wrong(row, told, evaluated[row["case_id"]])]
     return [
         Check(TOLD_ONCE, (*_unknown(told, cases), *told_wrong)),

@@ -12,6 +12,7 @@ from libs.contracts.dispatch import OrderChecked, OrderClaimed, OrderHandled, Or
 from libs.contracts.incident import CaseEvaluated, CaseRegistered
 from tests.chaos.evidence import Evidence
 from tests.chaos.journal import Asked
+from tests.chaos.statements.merges import survivor
 
 DONE = "whatever was answered as done is done"
 ASKED = "nobody did anything to an order that was not asked for"
@@ -69,7 +70,8 @@ def _shown(deed: Deed) -> str:
 
 
 def _evaluations_wrong(evidence: Evidence) -> list[str]:
-    by_code = {case["tracking_code"]: case for case in evidence.found["incident"]["cases"]}
+    by_number = {case["case_no"]: case for case in evidence.found["incident"]["cases"]}
+    by_code = {case["tracking_code"]: survivor(by_number, case) for case in by_number.values()}
     stored = Counter(
         (row["case_id"], row["satisfied"], row["words"]) for row in evidence.found["incident"]["evaluations"]
     )

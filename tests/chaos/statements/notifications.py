@@ -15,6 +15,7 @@ from libs.contracts.notify import NotificationDelivered, NotificationFailed, Not
 from services.notify.audience.domain import RULES, parameters, recipient_ids
 from services.notify.recipients.domain.reach import reporter
 from tests.chaos.evidence import Evidence, by_id
+from tests.chaos.statements.merges import merged_ever
 
 EVERYBODY = "everybody whom a fact concerns was told of it, and nobody else"
 SAID = "every notice says what its fact says"
@@ -54,13 +55,16 @@ def _audience_wrong(evidence: Evidence, reporters: Mapping[UUID, str | None]) ->
     followers: dict[UUID | None, set[str]] = defaultdict(set)
     for followed in evidence.of(CaseFollowed):
         followers[followed.case_id].add(reporter(followed.follower_id))
+    for survivor, merged in merged_ever(evidence).items():
+        followers[survivor] |= {reported_by for each in merged if (reported_by := reporters.get(each)) is not None}
     for kind, rule in RULES.items():
         for fact in evidence.of(kind):
             case_id = getattr(fact, "case_id", None)
             who = reporters.get(case_id) if case_id is not None else None
             should = set(recipient_ids(fact, rule.audience, [who] if who else []))
             were = reached.pop(fact.id, set())
-            # Who follows a case hears of it from then on, whichever fact of another service was first.
+            # Who follows a case, or has reported one that was merged into it, hears of it from then on, whichever
+            # fact of another service was first.
             missing, strange = sorted(should - were), sorted(were - should - followers.get(case_id, set()))
             if missing or strange:
                 wrong.append(f"{fact.message_name} {fact.id}: not told {missing}, told though {strange}")

@@ -11,6 +11,7 @@ import asyncpg
 
 from deploy.local.reconciliation.check import Check
 from deploy.local.reconciliation.databases import PATROL_SENDER
+from services.incident.meetings.domain import SENDER as MEETINGS
 from tests.chaos.evidence import Evidence
 from tests.chaos.journal import Asked
 from tests.chaos.statements.reporters import original
@@ -34,7 +35,7 @@ def about_reports(evidence: Evidence) -> list[Check]:
         sent[each.what["sender"], each.what["key"]].append(each)
     stored: dict[Key, list[asyncpg.Record]] = defaultdict(list)
     for case in evidence.found["incident"]["cases"]:
-        if case["sender"] != PATROL_SENDER:
+        if case["sender"] not in (PATROL_SENDER, MEETINGS):
             stored[case["sender"], case["idempotency_key"]].append(case)
     entries: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
     for entry in evidence.found["incident"]["timeline"]:
