@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from tests.chaos.planted import dispatching, messages, points, reporting, speaking, telling
+from tests.chaos.planted import dispatching, messages, points, reporting, speaking, telling, together
 from tests.chaos.planted.bugs import BUGS, Trouble
 
-__all__ = ["BUGS", "bugs_of", "dispatching", "messages", "points", "reporting", "speaking", "telling", "troubles_of"]
+__all__ = [
+    "BUGS",
+    "bugs_of",
+    "dispatching",
+    "messages",
+    "points",
+    "reporting",
+    "speaking",
+    "telling",
+    "together",
+    "troubles_of",
+]
 
 
 def bugs_of(*services: str) -> list[str]:
