@@ -21,17 +21,39 @@ def key_id(public_key: PublicKey) -> str:
     return sha256(bytes(public_key)).hexdigest()[:16]
 
 
-class Sealer:
-    """Seals with notify's public key (32 bytes, base64)."""
+MOST_IN_A_BOX = 2700
+"""Characters of a box that another box has room for."""
 
-    def __init__(self, public_key: str) -> None:
-        key = PublicKey(b64decode(public_key))
-        self._key_id = key_id(key)
-        self._box = SealedBox(key)
+
+class Sealer:
+    """Seals with notify's public keys (32 bytes, base64, separated by commas): with the first, which is the newest."""
+
+    def __init__(self, public_keys: str) -> None:
+        keys = [PublicKey(b64decode(each)) for each in public_keys.split(",")]
+        self.known = frozenset(map(key_id, keys))
+        self.public_key = b64encode(bytes(keys[0])).decode()
+        self.key_id = key_id(keys[0])
+        self._box = SealedBox(keys[0])
 
     def seal(self, contact: dict[str, Any]) -> SealedContact:
         plain = json.dumps(contact, ensure_ascii=False).encode()
-        return SealedContact(key_id=self._key_id, box=b64encode(self._box.encrypt(plain)).decode())
+        return SealedContact(key_id=self.key_id, box=b64encode(self._box.encrypt(plain)).decode())
+
+    def seal_around(self, sealed: SealedContact, tracking_code: str) -> SealedContact:
+        """A box of another system, which could not know the tracking code, with that code."""
+        return self.seal({"sealed_contact": sealed.model_dump(), "tracking_code": tracking_code})
+
+    def is_box(self, sealed: SealedContact) -> bool:
+        """Whether it may be one, as far as anybody can tell who cannot open it."""
+        try:
+            content = b64decode(sealed.box, validate=True)
+        except ValueError:
+            return False
+        return len(content) > OVERHEAD and len(sealed.box) <= MOST_IN_A_BOX
+
+
+OVERHEAD = 48
+"""Bytes that a sealed box is longer than what is in it."""
 
 
 class Opener:

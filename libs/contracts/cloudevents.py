@@ -73,12 +73,11 @@ def message_id(headers: Mapping[str, str]) -> UUID:
         raise NotAMessage(f"ce-id is {text[:64]!r}, which is no UUID") from None
 
 
-def what_is_wrong(error: ValidationError) -> str:
-    """The first five fields that are wrong, without their values, which may be personal."""
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'body'}: {sentence_of(e)}"
-        for e in error.errors(include_input=False, include_url=False)[:5]
-    )
+def what_is_wrong(error: ValidationError, most: int = 5) -> str:
+    """The fields that are wrong, so many at most, without their values, which may be personal."""
+    errors = error.errors(include_input=False, include_url=False)
+    named = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {sentence_of(e)}" for e in errors[:most]]
+    return "; ".join([*named, f"and {len(errors) - most} more"] if len(errors) > most else named)
 
 
 def decode(subject: str, headers: Mapping[str, str], body: bytes) -> Message:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from libs.contracts.message import CaseEvent, CategoryCode, Command, MemberId, OrgId, Value
 from libs.contracts.particulars import Particulars
@@ -336,6 +336,10 @@ class Reported(Particulars):
         return self.place or Place(name=self.component)
 
 
+IN_CLEAR = frozenset({"contact", "email", "phone", "webhook_url"})
+"""What the contact is called over HTTP. Unknown fields are passed over on the bus, but not these."""
+
+
 class ReportCase(Command, Reported, command="report"):
     """Make a report. `sender` and `key` identify it: sent again, it gets the same answer."""
 
@@ -343,6 +347,18 @@ class ReportCase(Command, Reported, command="report"):
     key: Key
     reporter_id: UUID | None = None
     sealed_contact: SealedContact | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _contact_is_sealed(cls, said: Any) -> Any:
+        if isinstance(said, dict) and (clear := sorted(IN_CLEAR & said.keys())):
+            named = ", ".join(clear)
+            raise Unfit(
+                f"{named}：总线上不传明文联系方式，请用 notify 的公钥密封后放入 sealed_contact（GET /v1/contact-key）",
+                f"{named}: no contact travels in clear on the bus; seal it with notify's public key "
+                "(GET /v1/contact-key) and send it as sealed_contact",
+            )
+        return said
 
 
 class Receipt(Value):

@@ -14,7 +14,8 @@ class Settings(ServiceSettings):
         validation_alias="WANGGE_INCIDENT_DATABASE_URL", description="PostgreSQL database of the incident service."
     )
     notify_public_key: str = Field(
-        description="Public key of notify (32 bytes, base64): contacts are sealed with it before they are stored."
+        description="Public keys of notify (32 bytes, base64), separated by commas, the newest first: contacts are "
+        "sealed with the first before they are stored; other systems may still seal with the others."
     )
 
     @field_validator("notify_public_key")

@@ -138,7 +138,7 @@ def test_a_photo_that_the_list_asks_for_cannot_be_left_out() -> None:
     order = replace(claimed(), evidence="photo")
     without = work.hand_in(order, M1, "done", 0, LATER)
     assert isinstance(without, Refusal)
-    assert "a photo of the result is needed" in without.reason.en
+    assert "photos must name a photo of the result" in without.reason.en
     assert changed(work.hand_in(order, M1, "done", 1, LATER)).facts
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import structlog
-from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats import NatsBroker, NatsMessage, NatsResponse
 from pydantic import ValidationError
 
 from libs.chassis.handlers import Done, EventRouter
 from libs.chassis.handling.commands import Commands, NotTakenNow
 from libs.chassis.telemetry.traces import Telemetry
-from libs.contracts.cloudevents import TRACEPARENT, what_is_wrong
+from libs.contracts.cloudevents import CONTENT_TYPE, TRACEPARENT, what_is_wrong
 from libs.contracts.message import Command
 from libs.contracts.problem import Problem
 from libs.sentences import Language
@@ -19,6 +19,8 @@ from libs.sentences import Language
 log = structlog.get_logger()
 
 WORKERS = 256
+MOST_NAMED = 100
+"""Fields that a problem names: a reply has a size, too."""
 
 
 def answer_over_bus(broker: NatsBroker, router: EventRouter, commands: Commands, telemetry: Telemetry) -> None:
@@ -32,14 +34,17 @@ def answer_over_bus(broker: NatsBroker, router: EventRouter, commands: Commands,
 
 def _answerer(
     command: type[Command], commands: Commands, telemetry: Telemetry
-) -> Callable[[NatsMessage], Awaitable[bytes]]:
+) -> Callable[[NatsMessage], Awaitable[NatsResponse]]:
     # One parameter only: FastStream passes the decoded body to a second one, even to one with a default.
-    async def answer(message: NatsMessage) -> bytes:
+    async def answer(message: NatsMessage) -> NatsResponse:
+        return NatsResponse(await answer_to(message), headers={"content-type": CONTENT_TYPE})
+
+    async def answer_to(message: NatsMessage) -> bytes:
         raw = message.raw_message
         try:
             wish = command.model_validate_json(raw.data)
         except ValidationError as error:
-            return _problem(422, "Invalid command", what_is_wrong(error))
+            return _problem(422, "Invalid command", what_is_wrong(error, MOST_NAMED))
         if wish.subject != raw.subject:
             return _problem(422, "Wrong subject", f"the body belongs on {wish.subject}")
         with telemetry.span(command.__name__, (raw.headers or {}).get(TRACEPARENT)) as traceparent:

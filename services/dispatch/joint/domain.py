@@ -172,7 +172,7 @@ def finish(order: Order, help: Help, member: Member | None, note: str, street: S
     if member.member_id == order.member_id:
         return refuse(order, "主办人不能同时协办", "who has the order does not help with it besides")
     if not note.strip():
-        return refuse(order, "需要说明做了什么", "a note on what was done is needed")
+        return refuse(order, "note 要写明做了什么", "note must say what was done")
     now = order.next_moment(now)
     stopped_at = order.paused_at or order.suspended_at or now
     done = replace(

@@ -76,7 +76,7 @@ class Changes:
 
 def read(source: Path, tenant: str, public_key: str) -> Roster:
     """A folder or a workbook as rows. Raises Mistaken, which names every wrong cell."""
-    return roster_checks.roster(roster_files.read(source), tenant, b64decode(public_key))
+    return roster_checks.roster(roster_files.read(source), tenant, b64decode(public_key.partition(",")[0]))
 
 
 async def import_roster(

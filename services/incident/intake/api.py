@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.db.ids import new_id
@@ -18,7 +18,7 @@ from libs.chassis.handlers import Refused
 from libs.chassis.http import Body, CommandClient, RefusedRequest
 from libs.contracts.incident import Receipt, ReportCase, Reported
 from libs.contracts.message import Tenant
-from libs.sentences import Sentence
+from libs.sentences import Language, Sentence
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.cases.requests import Contact, fit_key, sealer_for
 from services.incident.intake.domain import TakeReport
@@ -47,6 +47,29 @@ class Report(Body, Reported):
     contact: Contact | None = None
 
 
+class Taken(Receipt):
+    note: str | None = Field(None, description="What the reporter should know, in their language; seldom there.")
+
+
+NO_SMS = Sentence(
+    "目前不发短信：只留电话，不会收到进展通知；请凭查询码查看，或再留 email。",
+    "No text messages are sent yet: nobody hears by a phone number alone. Follow the case by its tracking code, or "
+    "give an email as well.",
+)
+
+
+class ContactKey(BaseModel):
+    key_id: str = Field(description="Send it as `key_id` of `sealed_contact`.", examples=["9b1c2d3e4f506172"])
+    public_key: str = Field(description="Of notify, X25519, 32 bytes in base64; it is not secret.")
+
+
+@router.get("/v1/contact-key", tags=["reporting"])
+async def contact_key(request: Request) -> ContactKey:
+    """With what a system seals a contact that it sends over NATS."""
+    sealer = sealer_for(request.app.state.settings.notify_public_key)
+    return ContactKey(key_id=sealer.key_id, public_key=sealer.public_key)
+
+
 SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NO_SENDER = Refused(
     422,
@@ -68,7 +91,7 @@ async def report(
     wangge_sender: Annotated[
         str, Header(description="Who sends, 1 to 64 of A-Z a-z 0-9 . _ -; keys are the sender's own.")
     ] = "web",
-) -> Receipt:
+) -> Taken:
     """Report something (上报). When this is answered, the report is stored and will not be lost."""
     key = fit_key(idempotency_key)
     if not SENDER.fullmatch(wangge_sender):
@@ -87,7 +110,8 @@ async def report(
         **{name: getattr(body, name) for name in Reported.model_fields},
     )
     receipt: Receipt = await CommandClient(request).send(TakeReport(wish, code))
-    return receipt
+    unheard = contact is not None and not (contact.email or contact.webhook_url)
+    return Taken(**dict(receipt), note=NO_SMS.told(Language(contact.language)) if contact and unheard else None)
 
 
 class ReportRoute(APIRoute):
@@ -105,8 +129,10 @@ class ReportRoute(APIRoute):
             errors = error.errors(include_input=False, include_url=False)
             raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in errors]) from None
         headers = request.headers
-        receipt = await report(body, request, headers.get("idempotency-key"), headers.get("wangge-sender", "web"))
-        await Response(receipt.model_dump_json(), 201, media_type="application/json")(scope, receive, send)
+        taken = await report(body, request, headers.get("idempotency-key"), headers.get("wangge-sender", "web"))
+        await Response(taken.model_dump_json(exclude_none=True), 201, media_type="application/json")(
+            scope, receive, send
+        )
 
 
 router.add_api_route(

@@ -10,6 +10,7 @@ from typing import Any
 
 from libs.contracts.incident import ReportCase, Reported
 from libs.contracts.values import Appointment, Place
+from libs.sealing import MOST_IN_A_BOX, Sealer
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
 from services.incident.cases.domain.redaction import is_contact, redact
@@ -103,6 +104,26 @@ NO_PERSON = Sentence(
     "sender（Wangge-Sender）：像是电话或证件号码，请写系统的名称，如 hotline-12345。",
     "sender (Wangge-Sender): it looks like a phone or identity number. It is the name of a system, such as "
     "hotline-12345.",
+)
+
+
+def unfit_contact(report: ReportCase, sealer: Sealer) -> Refusal | None:
+    """A contact that notify could never open is refused: the sender would believe that the reporter hears of it."""
+    sealed = report.sealed_contact
+    if sealed is None:
+        return None
+    if sealed.key_id not in sealer.known:
+        zh = f"sealed_contact.key_id {sealed.key_id}：notify 没有这个密钥；GET /v1/contact-key 给出现用的公钥。"
+        en = (
+            f"sealed_contact.key_id {sealed.key_id}: notify has no such key. GET /v1/contact-key names the present one."
+        )
+        return Refusal("Unfit contact", Sentence(zh, en))
+    return None if sealer.is_box(sealed) else Refusal("Unfit contact", NO_BOX)
+
+
+NO_BOX = Sentence(
+    f"sealed_contact.box：应为 base64 的 libsodium 密封盒，最多 {MOST_IN_A_BOX} 个字符。",
+    f"sealed_contact.box: it is a libsodium sealed box in base64, of {MOST_IN_A_BOX} characters at most.",
 )
 
 

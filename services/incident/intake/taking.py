@@ -136,10 +136,10 @@ def _not_new(
         refusal = key_used(report)
     if refusal is None:
         raise NotTaken
-    return _refused(refusal)
+    return refused(refusal)
 
 
-def _refused(refusal: Refusal) -> Refused:
+def refused(refusal: Refusal) -> Refused:
     return Refused(422, refusal.title, refusal.detail)
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from nacl.utils import random
+from pydantic import ValidationError
 
 from libs.contracts.values import SealedContact
 from libs.sealing import NotOpened, Opener
@@ -41,9 +42,15 @@ def _opener() -> Opener:
 
 
 def open_contact(sealed: SealedContact) -> Contact | None:
-    """None when the box does not open or holds no contact: anybody can seal anything."""
+    """None when the box does not open or holds no contact: anybody can seal anything.
+
+    Another system's box comes in a box of incident's, which adds the tracking code.
+    """
     try:
         opened = _opener().open(sealed)
-    except NotOpened:
+        if inner := opened.get("sealed_contact"):
+            contact = _opener().open(SealedContact.model_validate(inner))
+            opened = {**contact, "tracking_code": opened.get("tracking_code")}
+    except (NotOpened, ValidationError):
         return None
     return read_contact(opened)

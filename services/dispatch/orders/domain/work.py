@@ -110,11 +110,11 @@ def hand_in(
     if order.evidence == "photo" and not photos:
         return refuse(
             order,
-            "需要处置后的照片：权责清单要求",
-            "a photo of the result is needed: the responsibility list asks for it",
+            "photos 要有处置后的照片：权责清单要求",
+            "photos must name a photo of the result: the responsibility list asks for it",
         )
     if order.evidence in ("note", "photo") and not note.strip():
-        return refuse(order, "需要说明做了什么", "a note on what was done is needed")
+        return refuse(order, "note 要写明做了什么", "note must say what was done")
     if missing := [d for d in order.particulars.documents if d not in returned]:
         return refuse(
             order,
