@@ -143,3 +143,7 @@ async def test_who_leaves_a_phone_number_only_is_told_that_nobody_hears_by_it(
         assert answer.status_code == 201
         assert ("note" in answer.json()) is (told is not None)
         assert (told or "") in answer.json().get("note", "")
+    if contact:
+        followed = {"tenant": TENANT, "case_no": answer.json()["case_no"], "contact": contact}
+        answer = await incident.http.post("/v1/follow", json=followed, headers={"Idempotency-Key": "k-2"})
+        assert (answer.status_code, "note" in answer.json()) == (201, told is not None)

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from libs import sealing
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
 from libs.contracts.incident import CaseFollowed, CaseMerged, CaseReported, CaseUnfollowed, CaseUnmerged
@@ -20,7 +21,7 @@ from libs.contracts.values import Level
 from services.notify.deliveries.domain import DELAYS
 from tests.support.notify import CODE, CONTACT, EMAIL, TENANT, changed, offered, registered, reported, sealed, states
 from tests.support.providers import MailServer, Receiver, mail_server, receiver
-from tests.support.stage import NOON, PATIENCE_SECONDS, MakeStage, Stage
+from tests.support.stage import KEYS, NOON, PATIENCE_SECONDS, MakeStage, Stage
 
 
 @pytest.fixture
@@ -88,10 +89,12 @@ def with_email(language: str = "zh") -> CaseReported:
     return reported(new_id(), sealed(email=EMAIL, language=language, tracking_code=CODE))
 
 
+@pytest.mark.parametrize("over_the_bus", [False, True])
 async def test_a_reporter_gets_a_mail_with_the_tracking_link_in_their_language(
-    notify: Stage, mails: MailServer
+    notify: Stage, mails: MailServer, over_the_bus: bool
 ) -> None:
-    report = with_email("en")
+    around = sealing.Sealer(KEYS[1]).seal_around(sealed(email=EMAIL, language="en"), CODE)
+    report = reported(new_id(), around) if over_the_bus else with_email("en")
     await notify.hear(report, registered(report))
     await notify.hear(claimed(report))
     await attempted(notify)

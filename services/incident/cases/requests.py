@@ -87,6 +87,13 @@ IssuedCode = Annotated[str, Depends(_issued_or_404)]
 """The tracking code in the path as a person typed it, in the form in which it was issued."""
 
 
+NO_SMS = Sentence(
+    "目前不发短信：只留电话，不会收到进展通知；请凭查询码查看，或再留 email。",
+    "No text messages are sent yet: nobody hears by a phone number alone. Follow the case by its tracking code, or "
+    "give an email as well.",
+)
+
+
 class Contact(Body):
     """How the reporter wants to hear of it. It is sealed on arrival, and only notify can read it."""
 
@@ -103,6 +110,11 @@ class Contact(Body):
                 "a contact needs an email, a phone or a webhook_url; leave it out to stay unknown",
             )
         return self
+
+    @property
+    def note(self) -> str | None:
+        """What who left it should know, in their language."""
+        return None if self.email or self.webhook_url else NO_SMS.told(Language(self.language))
 
     def to_seal(self, tracking_code: str) -> dict[str, Any]:
         return {**self.model_dump(), "tracking_code": tracking_code}

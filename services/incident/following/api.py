@@ -31,9 +31,10 @@ class FollowingView(BaseModel):
     case_no: str
     tracking_code: str
     followers: int = Field(description="How many follow it now, besides those who reported it.")
+    note: str | None = Field(None, description="What who follows should know, in their language; seldom there.")
 
 
-@router.post("/v1/follow", status_code=201)
+@router.post("/v1/follow", status_code=201, response_model_exclude_none=True)
 async def follow(
     body: FollowBody, commands: CommandsDep, request: Request, idempotency_key: Annotated[str | None, Header()] = None
 ) -> FollowingView:
@@ -41,12 +42,13 @@ async def follow(
     key, code = fit_key(idempotency_key), tracking_code(secrets.randbits(TRACKING_BITS))
     sealer = sealer_for(Settings.of(request.app.state).notify_public_key)
     sealed = sealer.seal(body.contact.to_seal(code)) if body.contact else None
-    return FollowingView.model_validate(
+    following = FollowingView.model_validate(
         await commands.send(FollowCase(body.tenant, body.case_no, WEB, key, code, sealed))
     )
+    return following.model_copy(update={"note": body.contact.note if body.contact else None})
 
 
-@router.post("/v1/track/{code}/unfollow")
+@router.post("/v1/track/{code}/unfollow", response_model_exclude_none=True)
 async def unfollow(code: IssuedCode, commands: CommandsDep) -> FollowingView:
     """Hear of it no more."""
     return FollowingView.model_validate(await commands.send(UnfollowCase(code)))

@@ -18,7 +18,7 @@ from libs.chassis.handlers import Refused
 from libs.chassis.http import Body, CommandClient, RefusedRequest
 from libs.contracts.incident import Receipt, ReportCase, Reported
 from libs.contracts.message import Tenant
-from libs.sentences import Language, Sentence
+from libs.sentences import Sentence
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.cases.requests import Contact, fit_key, sealer_for
 from services.incident.intake.domain import TakeReport
@@ -49,13 +49,6 @@ class Report(Body, Reported):
 
 class Taken(Receipt):
     note: str | None = Field(None, description="What the reporter should know, in their language; seldom there.")
-
-
-NO_SMS = Sentence(
-    "目前不发短信：只留电话，不会收到进展通知；请凭查询码查看，或再留 email。",
-    "No text messages are sent yet: nobody hears by a phone number alone. Follow the case by its tracking code, or "
-    "give an email as well.",
-)
 
 
 class ContactKey(BaseModel):
@@ -110,8 +103,7 @@ async def report(
         **{name: getattr(body, name) for name in Reported.model_fields},
     )
     receipt: Receipt = await CommandClient(request).send(TakeReport(wish, code))
-    unheard = contact is not None and not (contact.email or contact.webhook_url)
-    return Taken(**dict(receipt), note=NO_SMS.told(Language(contact.language)) if contact and unheard else None)
+    return Taken(**dict(receipt), note=contact.note if contact else None)
 
 
 class ReportRoute(APIRoute):
