@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -67,6 +67,7 @@ class Need(StrEnum):
     PHOTO = "photo"
     EVIDENCE = "evidence"
     APPROVAL = "approval"
+    OTHER_UNIT = "other_unit"
 
 
 NEEDS: Mapping[Need, Label] = {
@@ -76,6 +77,7 @@ NEEDS: Mapping[Need, Label] = {
     Need.PHOTO: Label("a photo", "照片"),
     Need.EVIDENCE: Label("the evidence that the responsibility list asks for", "权责清单要求的凭证"),
     Need.APPROVAL: Label("the approval of the parent organisation", "上级党组织批准"),
+    Need.OTHER_UNIT: Label("another unit in which its uncertain point may lie", "坐标精度范围内的另一单元"),
 }
 
 S = TypeVar("S", bound=StrEnum)
@@ -135,19 +137,21 @@ class Table(Generic[S, M]):
     def get(self, state: S, move: M) -> Transition[S, M] | None:
         return self._found.get((state, move))
 
-    def find(self, state: S, move: M) -> Transition[S, M] | Impossible:
-        return self._found.get((state, move)) or self.impossible(state, move)
+    def find(self, state: S, move: M, without: Container[M] = ()) -> Transition[S, M] | Impossible:
+        """`without`: moves that this one of the aggregates does not have, which a refusal does not offer."""
+        return self._found.get((state, move)) or self.impossible(state, move, without)
 
     def of(self, move: M) -> tuple[Transition[S, M], ...]:
         """The rows of a move: more than one where it leads to different states."""
         return tuple(t for t in self.transitions if t.move is move)
 
-    def allowed(self, state: S) -> tuple[Transition[S, M], ...]:
+    def allowed(self, state: S, without: Container[M] = ()) -> tuple[Transition[S, M], ...]:
         """What somebody of the staff may do in a state."""
-        return tuple(t for t in self.transitions if state in t.origins and t.who not in NOT_STAFF)
+        possible = (t for t in self.transitions if state in t.origins and t.who not in NOT_STAFF)
+        return tuple(t for t in possible if t.move not in without)
 
-    def impossible(self, state: S, move: M) -> Impossible:
-        allowed = self.allowed(state)
+    def impossible(self, state: S, move: M, without: Container[M] = ()) -> Impossible:
+        allowed = self.allowed(state, without)
         zh = f"{self.name.zh}{self.states[state]}，现在不能{self.of(move)[0].zh}"
         en = f"the {self.name.en} is {state}: {move} is not possible now"
         if allowed:

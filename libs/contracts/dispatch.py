@@ -163,6 +163,27 @@ class OrderSentDown(OrderEvent, fact="sent_down"):
     by_member: MemberId
 
 
+class OrderPassedOn(OrderEvent, fact="passed_on"):
+    """An organisation has handed the order to another unit in which its uncertain point may lie, where it is offered.
+
+    `taken_from`: who had it, or could have claimed it and no longer can. Both organisations are told.
+    """
+
+    case_no: str
+    category_name: str
+    place: Place
+    from_unit: GridCode
+    from_unit_name: str
+    from_org: OrgId
+    unit: GridCode
+    unit_name: str
+    org_id: OrgId
+    level: Level
+    taken_from: tuple[MemberId, ...]
+    reason: str
+    by_member: MemberId
+
+
 class OrderCancelled(OrderEvent, fact="cancelled"):
     """The case was voided or merged. `member_ids`: who had the order, or could have claimed it."""
 

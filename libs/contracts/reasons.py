@@ -18,6 +18,8 @@ class Why(StrEnum):
     POINT_INSIDE = "point_inside"
     POINT_NEAR = "point_near"
     POINT_OUTSIDE = "point_outside"
+    POINT_ACCURACY = "point_accuracy"
+    POINT_MAY_LIE_IN = "point_may_lie_in"
     POINT_DECIDES = "point_decides"
     NAME_UNKNOWN = "name_unknown"
     NAME_MISSPELT = "name_misspelt"
@@ -111,6 +113,13 @@ WORDS: Mapping[str, Sentence] = {
     Why.POINT_NEAR: Sentence(
         "坐标在{unit}（{code}）外 {metres} 米，离它最近",
         "the point lies {metres} m outside of {unit} ({code}), which is nearest",
+    ),
+    Why.POINT_ACCURACY: Sentence(
+        "坐标精度约 {metres} 米，范围内另有 {count} 个单元",
+        "the point is good to about {metres} m; other units that this touches: {count}",
+    ),
+    Why.POINT_MAY_LIE_IN: Sentence(
+        "也可能在{unit}（{code}），相距 {metres} 米", "it may lie in {unit} ({code}), {metres} m away, as well"
     ),
     Why.POINT_OUTSIDE: Sentence("坐标不在本街道内", "the point lies outside of the street"),
     Why.POINT_DECIDES: Sentence("地名与坐标不一致，以坐标为准", "the name is of somewhere else, but the point decides"),

@@ -153,11 +153,24 @@ def not_swapped(latitude: Any) -> Any:
     return latitude
 
 
-class Point(Value):
+class Position(Value):
     """WGS84, degrees."""
 
     longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
     latitude: Annotated[float, BeforeValidator(not_swapped)] = Field(ge=-90, le=90, allow_inf_nan=False)
+
+
+class Point(Position):
+    """Where something was reported to be, as well as whoever says so knows."""
+
+    accuracy_m: float | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        allow_inf_nan=False,
+        exclude_if=lambda metres: metres is None,
+        description="It lies within so many metres of the point, as phones say it; left out, nothing is known of that.",
+    )
 
 
 class Place(Value):

@@ -36,7 +36,9 @@ def moves_in_docs(aggregate: str) -> dict[str, dict[str, set[Row]]]:
 
 
 def listed(moves: dict[str, set[Row]]) -> Counter[Row]:
-    return Counter(row for rows in moves.values() for row in rows if row[1] not in NOT_STAFF)
+    """But for what needs a point that is in doubt, which these are not."""
+    found = (row for rows in moves.values() for row in rows if row[1] not in NOT_STAFF)
+    return Counter(row for row in found if NEEDS[Need.OTHER_UNIT].en not in row[2])
 
 
 def refused(answer: Any, state: str, moves: dict[str, set[Row]]) -> None:

@@ -53,7 +53,7 @@ async def test_on_the_wrong_side_of_a_border_its_order_begins_again_on_the_right
     shown = await both.case(case)
     assert (shown["longitude"], shown["place_name"], shown["handle_by"]) == (1.5, "东头", after["handle_by"])
     [step] = [step["details"] for step in shown["timeline"] if step["step"] == "corrected"]
-    assert step["before"] == {"longitude": 0.5, "latitude": 0.5, "place_name": None}
+    assert step["before"] == {"longitude": 0.5, "latitude": 0.5, "accuracy_m": None, "place_name": None}
     assert (step["by_member"], step["reason"]) == ("M0007", "写错了")
     refused = await both.dispatch.http.post(
         f"/v1/orders/{order['order_id']}/hand-in", json={"tenant": TENANT, "member_id": "M1", "note": "好了"}

@@ -65,7 +65,14 @@ STREET = Street(
 )
 
 
-def routed(category: str, *, point: tuple[float, float] | None = None, name: str | None = None) -> RoutedTo | Unrouted:
-    place = Place(point=Point(longitude=point[0], latitude=point[1]) if point else None, name=name)
-    [decision] = route_all([RoutingRequest(category, place, NOON)], STREET)
+def routed(
+    category: str,
+    *,
+    point: tuple[float, float] | None = None,
+    name: str | None = None,
+    accuracy_m: float | None = None,
+    street: Street = STREET,
+) -> RoutedTo | Unrouted:
+    at = Point(longitude=point[0], latitude=point[1], accuracy_m=accuracy_m) if point else None
+    [decision] = route_all([RoutingRequest(category, Place(point=at, name=name), NOON)], street)
     return decision

@@ -21,7 +21,7 @@ from libs.contracts.values import Level
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE, local_minutes
 from services.dispatch.orders.domain import escalation, work
-from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Move, Refusal, State
+from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Move, Refusal, State, without
 from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, M2, changed, claimed, handled, new_order
 from tests.support.small_street import ROOT, STREET
@@ -42,7 +42,7 @@ def test_the_first_claim_wins_and_the_second_hears_why() -> None:
     assert [type(f) for f in first.facts] == [OrderClaimed]
     second = work.claim(first.order, M2, 0, STREET, LATER)
     assert isinstance(second, Refusal)
-    assert second.allowed == MOVES.allowed(State.CLAIMED)
+    assert second.allowed == MOVES.allowed(State.CLAIMED, without(first.order))
     at = local_minutes(first.order.stage_began_at)
     name = STREET.members["M1"].name
     assert second.reason == Sentence(f"M1 {name}已先于 {at} 接单", f"M1 {name} was first, at {at}")

@@ -15,10 +15,21 @@ from libs.contracts.dispatch import ApprovalKind, CancelCause
 from services.dispatch.approvals import domain as approval
 from services.dispatch.approvals.domain import ORDER_MOVES, REASONS, Approval, ApprovalRequest
 from services.dispatch.orders.domain import escalation, offering, suspension, work
-from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Changed, Decision, Move, Order, Refusal, State
+from services.dispatch.orders.domain.order import (
+    ENDED,
+    MOVES,
+    STAGE_OF,
+    Changed,
+    Decision,
+    Move,
+    Order,
+    Refusal,
+    State,
+    without,
+)
 from services.dispatch.workload.domain import Workload
 from tests.support.orders import new_order
-from tests.support.small_street import STREET
+from tests.support.small_street import ROOT, STREET
 from tests.support.stage import NOON
 
 ABOVE = STREET.members["M5"]
@@ -30,7 +41,7 @@ class Paths(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.order: Order = new_order()
+        self.order: Order = replace(new_order(), may_lie_in=(f"{ROOT}20101", f"{ROOT}20102"))
         self.now: datetime = NOON
         self.approvals: dict[ApprovalKind, list[Approval]] = {kind: [] for kind in ApprovalKind}
 
@@ -41,7 +52,7 @@ class Paths(RuleBasedStateMachine):
             case Refusal(reason, allowed):
                 assert reason.zh
                 assert reason.en
-                assert allowed == MOVES.allowed(self.order.state)
+                assert allowed == MOVES.allowed(self.order.state, without(self.order))
                 # A claim is refused by saying who was first, in whatever state that one is.
                 if row is None and move is not Move.CLAIM:
                     assert f"the order is {self.order.state}" in reason.en
@@ -76,6 +87,13 @@ class Paths(RuleBasedStateMachine):
             Move.RESUME: lambda: suspension.resume(self.order, member, STREET, self.now),
         }
         self.meet(do, ways[do](), repeats=True)
+
+    @rule(of=st.sampled_from(("M5", "M4")), at=st.integers(0, 2))
+    def pass_on(self, of: str, at: int) -> None:
+        unit = (f"{ROOT}20101", f"{ROOT}20102", f"{ROOT}20201")[at]
+        member = STREET.members[of]
+        decided = escalation.pass_on(self.order, member, unit, "在路对面", STREET, Workload(), self.now)
+        self.meet(Move.PASS_ON, decided)
 
     @rule(to=st.sampled_from(OTHERS))
     def assign(self, to: str) -> None:

@@ -164,6 +164,9 @@ def test_whoever_is_to_go_there_is_told_where_it_is() -> None:
         "119.2131",
         "36.4312",
     )
+    assert "accuracy_m" not in said
+    vague = Place(point=Point(longitude=119.2131, latitude=36.4312, accuracy_m=39.6))
+    assert parameters(OFFERED.model_copy(update={"place": vague}), RULES[OrderOffered])["accuracy_m"] == "40"
     named = parameters(OFFERED.model_copy(update={"place": Place(name="村东头")}), RULES[OrderOffered])
     assert named["place"] == "村东头"
     assert "longitude" not in named

@@ -44,7 +44,7 @@ def test_a_template_says_only_what_is_known(language: str, name: str) -> None:
     if isinstance(rule.audience, Reporter | Follower):
         known.add("link")
     if "place" in rule.says:
-        known.add("map")
+        known |= {"map", "accuracy_m"}
     assert WORDINGS[language].templates[name].placeholders() <= known
 
 
@@ -76,6 +76,10 @@ def test_where_it_is_opens_a_map() -> None:
     said = values(parameters, case_no="1", link=None, map_template=template)
     text = render("zh", "offered", said).text
     assert "地点：村东头 · 119.21310, 36.43120\n地图：https://map.example/?lon=119.2131&lat=36.4312\n" in text
+    assert "精度" not in text
+    vague = values(parameters | {"accuracy_m": "40"}, case_no="1", link=None, map_template=template)
+    assert "坐标精度：约 40 米\n" in render("zh", "offered", vague).text
+    assert "The point is good to about 40 m\n" in render("en", "assigned", vague).text
     named = values({"place": "村东头"}, case_no="1", link=None, map_template=template)
     text = render("en", "offered", named).text
     assert "Where: 村东头\n" in text

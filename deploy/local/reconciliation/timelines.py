@@ -62,7 +62,7 @@ TOLD: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cancelled": ("member", ("member_ids",)),
 }
 """Whom a step concerns: those who are named in these fields of its details."""
-WENT = ("dispatched", "escalated", "sent_down", "order_moved")
+WENT = ("dispatched", "escalated", "sent_down", "order_moved", "passed_on")
 """Steps that say where an order is from then on."""
 AT_THE_SAME_TIME = timedelta(minutes=5)
 """Of the street's: an offer that is decided while an absence begins may still go to who is about to leave."""

@@ -27,7 +27,7 @@ from libs.chassis.pages import (
 )
 from libs.chassis.uploads import OneSheet, file_body, refused_file
 from libs.contracts.message import CategoryCode, GridCode, OrgId
-from libs.contracts.values import Point
+from libs.contracts.values import Position
 from libs.sentences import Language, Sentence
 from libs.sheets.mistakes import Mistaken
 from libs.sheets.workbook import OVER_HTTP
@@ -143,7 +143,7 @@ async def nearest_component(
 ) -> NearestView:
     """The nearest active component of a kind to a point (WGS84), with the distance."""
     street = await street_or_404(db, tenant)
-    point = Point(longitude=longitude, latitude=latitude)
+    point = Position(longitude=longitude, latitude=latitude)
     near = await lookup.nearest(db, tenant, kind, point, within_metres)
     row = await component_tables.one(db, tenant, near.code) if near is not None else None
     if near is None or row is None:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from libs.chassis.db.database import Database
 from libs.contracts.incident import CaseSummary
-from libs.contracts.values import Point
+from libs.contracts.values import Position
 from services.dispatch.components import tables as component_tables
 from services.dispatch.components.domain.naming import Named, place_of
 from services.dispatch.components.domain.nearby import Near, Nearby
@@ -31,7 +31,7 @@ _known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 """By street and kind, each as this process last saw it; the one that was asked for last comes last."""
 
 
-async def nearest(db: Database, tenant: str, kind: str, point: Point, within_metres: float) -> Near | None:
+async def nearest(db: Database, tenant: str, kind: str, point: Position, within_metres: float) -> Near | None:
     """The nearest active one, as the inventory is now: its version is asked for each time."""
     version = await component_tables.version_of(db, tenant)
     if version is None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Record
 from libs.chassis.pages import feature
-from libs.contracts.values import Point
+from libs.contracts.values import Position
 from libs.map_links import map_link
 from libs.sentences import Language
 from services.dispatch.components.domain.inventory import State
@@ -24,7 +24,7 @@ class ComponentView(BaseModel):
     kind: str = Field(examples=["01103"])
     kind_name: str | None = Field(description="By the responsibility list; null for a kind that is not on it.")
     name: str | None
-    point: Point
+    point: Position
     unit: str = Field(description="The grid unit that it stands in.")
     unit_name: str
     org_id: str | None = Field(description="Who looks after it.")
@@ -39,7 +39,7 @@ class FormerView(BaseModel):
 
     kind: str
     name: str | None
-    point: Point
+    point: Position
     unit: str
     unit_name: str
     org_id: str | None
@@ -62,7 +62,7 @@ def shown(row: Record, street: Street, template: str) -> dict[str, Any]:
 
 
 def former(row: Record, street: Street) -> FormerView:
-    point = Point(longitude=row.longitude, latitude=row.latitude)
+    point = Position(longitude=row.longitude, latitude=row.latitude)
     return FormerView.model_validate({**row, "point": point, "unit_name": street.units[row.unit].name})
 
 

@@ -13,10 +13,11 @@ from pydantic import BaseModel, Field
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Body, DatabaseDep, RefusedRequest
 from libs.contracts.message import CategoryCode, Tenant
-from libs.contracts.reasons import ReasonView
+from libs.contracts.reasons import Explanation, ReasonView
 from libs.contracts.values import Level, Place, RequestKind
 from libs.sheets.mistakes import Mistake, Mistaken, Where
 from services.dispatch.dry_run.domain import Replayed
+from services.dispatch.grid.domain.gazetteer import Candidate
 from services.dispatch.order_lists import tables as order_tables
 from services.dispatch.orders.domain.offering import ANYBODY, OfferPlan, plan_offer, who_may_be_asked
 from services.dispatch.roster.domain.places_and_rules import PlaceCells, RuleCells, wrong_places, wrong_rules
@@ -56,7 +57,8 @@ class PassedOver(BaseModel):
 class Route(BaseModel):
     """Where a report would go, who would hear of it, and why. Nothing is made.
 
-    `certain` is false where the street's desk would have to decide: then ask which of the `candidates` is meant.
+    `certain` is false where the street's desk would have to decide, or where the point is only good to some metres and
+    may lie in several units: then ask which of the `candidates` is meant.
     """
 
     unit: str
@@ -118,7 +120,7 @@ async def dry_run(body: DryRun, request: Request, db: DatabaseDep) -> Route:
     asked = {(body.tenant, m) for m in who_may_be_asked(routed.unit.code, skills, street)}
     workload = await workload_tables.workload_of(db, asked, now)
     hearing = plan_offer(routed, street, workload.get(body.tenant, Workload()))
-    return _route(routed, hearing)
+    return _route(routed, hearing, street)
 
 
 @router.post("/v1/routing/replay")
@@ -149,7 +151,20 @@ def _numbered(name: str, entries: Sequence[T]) -> list[tuple[Where, T]]:
     return [(Where(f"{name}.{at}"), each) for at, each in enumerate(entries)]
 
 
-def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan) -> Route:
+def _candidates(routed: RoutedTo | Unrouted, street: Street) -> list[CandidateView]:
+    """What the name may mean, or the units that the point may lie in, the one that it would go to first."""
+    if isinstance(routed, Unrouted):
+        return [candidate_view(each) for each in routed.candidates]
+    return [candidate_view(_may_lie_in(code, routed.because, street)) for code in routed.may_lie_in]
+
+
+def _may_lie_in(code: str, because: Explanation, street: Street) -> Candidate:
+    path = " › ".join(above.name for above in reversed([*street.ancestors(code)]))
+    said = tuple(why for why in because if why.values.get("code") == code)
+    return Candidate(code, street.units[code].name, path, said)
+
+
+def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan, street: Street) -> Route:
     passed = (
         ("absent", hearing.absent, len(hearing.absent)),
         ("at_limit", hearing.at_limit, len(hearing.at_limit)),
@@ -161,9 +176,9 @@ def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan) -> Route:
         unit_name=routed.unit.name,
         level=routed.unit.level,
         org_id=routed.unit.org_id,
-        certain=isinstance(routed, RoutedTo),
+        certain=isinstance(routed, RoutedTo) and not routed.may_lie_in,
         rule=routed.rule if isinstance(routed, RoutedTo) else None,
-        candidates=[candidate_view(each) for each in routed.candidates] if isinstance(routed, Unrouted) else [],
+        candidates=_candidates(routed, street),
         hear_first=list(hearing.first),
         passed_over=[
             PassedOver(reason=reason, count=count, members=list(members[:IDS_AT_MOST]))

@@ -256,6 +256,7 @@ CREATE TABLE orders (
     component jsonb CHECK (component ? 'code'),
     answer text CHECK (answer IN ('accepted', 'planned', 'declined')),
     planned_for date,
+    may_lie_in jsonb NOT NULL DEFAULT '[]',
     CHECK (coalesce(answer = 'planned', false) = (planned_for IS NOT NULL)),
     CHECK (num_nulls(appointment_starts_at, appointment_ends_at) IN (0, 2)),
     CHECK (appointment_starts_at < appointment_ends_at),

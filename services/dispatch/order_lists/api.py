@@ -40,6 +40,7 @@ class OrderShown(OrderView):
     in, when it was looked up; none where no clock runs."""
 
     unit_name: str
+    other_unit_names: list[str] = Field(description="Of `other_units`, in its sequence.")
     org_name: str
     member_name: str | None
     offered_to_names: list[str] = Field(description="Of `offered_to`, in its sequence.")
@@ -209,6 +210,7 @@ CSV_COLUMNS = {
     "place_name": "地点",
     "longitude": "经度",
     "latitude": "纬度",
+    "accuracy_m": "精度（米）",
     "map_link": "地图",
     "component": "部件编号",
     "component_kind": "部件类别代码",
@@ -241,6 +243,7 @@ def _csv_line(row: Record, street: Street, template: str, language: Language) ->
         "place_name": place.name,
         "longitude": point and point.longitude,
         "latitude": point and point.latitude,
+        "accuracy_m": point and point.accuracy_m,
         "map_link": place.map_link(template),
         "component": component.get("code"),
         "component_kind": component.get("kind"),
@@ -268,6 +271,7 @@ def _order(order: Order, street: Street, handed_in: order_tables.HandedIn, now: 
     return OrderShown(
         **view(order).model_dump(),
         unit_name=unit.name,
+        other_unit_names=[street.units[code].name for code in order.other_units],
         org_name=street.org_name(order.org_id, order.unit),
         member_name=street.member_name(order.member_id) if order.member_id else None,
         offered_to_names=[street.member_name(member_id) for member_id in order.offered_to],

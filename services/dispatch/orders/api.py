@@ -21,6 +21,7 @@ from services.dispatch.orders.domain.commands import (
     ClaimOrder,
     GiveBackOrder,
     HandInOrder,
+    PassOrderOn,
     RaiseOrder,
     ResumeOrder,
     SendOrderDown,
@@ -88,6 +89,9 @@ class OrderView(Particulars):
     component: ComponentNamed | None
     state: State
     unit: str
+    other_units: list[str] = Field(
+        description="Where it may lie as well, since its point is only good to some metres: pass_on leads there."
+    )
     level: Level
     org_id: str
     member_id: str | None
@@ -173,6 +177,13 @@ class SendDownBody(ByMember):
     )
 
 
+class PassOnBody(ByMember):
+    """Who of an answering organisation passes the order on, where to, and why."""
+
+    unit: GridCode = Field(examples=["37078400420103"], description="One of the order's `other_units`.")
+    reason: str = Field(min_length=1, max_length=500, examples=["灯在路的另一侧"])
+
+
 class CheckBody(ByMember):
     """What somebody else found when they looked."""
 
@@ -224,6 +235,12 @@ async def raise_order(order_id: UUID, body: RaiseBody, commands: CommandsDep) ->
 async def send_down(order_id: UUID, body: SendDownBody, commands: CommandsDep) -> OrderView:
     """下派. An organisation that answers for the order hands it to a unit below."""
     return view(await commands.send(SendOrderDown(body.tenant, order_id, body.member_id, body.unit, body.reason)))
+
+
+@router.post("/v1/orders/{order_id}/pass-on")
+async def pass_on(order_id: UUID, body: PassOnBody, commands: CommandsDep) -> OrderView:
+    """转派. An organisation that answers for the order hands it to another unit in which it may lie."""
+    return view(await commands.send(PassOrderOn(body.tenant, order_id, body.member_id, body.unit, body.reason)))
 
 
 @router.post("/v1/orders/{order_id}/check")

@@ -15,6 +15,7 @@ from services.dispatch.orders.domain.commands import (
     AssignOrder,
     ClaimOrder,
     GiveBackOrder,
+    PassOrderOn,
     RaiseOrder,
     ResumeOrder,
     SendOrderDown,
@@ -28,7 +29,17 @@ from services.dispatch.workload.domain import Workload
 
 router = EventRouter("dispatch")
 
-Ask = ClaimOrder | StartOrder | GiveBackOrder | AssignOrder | RaiseOrder | SendOrderDown | ResumeOrder | SuperviseOrder
+Ask = (
+    ClaimOrder
+    | StartOrder
+    | GiveBackOrder
+    | AssignOrder
+    | RaiseOrder
+    | SendOrderDown
+    | PassOrderOn
+    | ResumeOrder
+    | SuperviseOrder
+)
 
 
 @router.answers(*get_args(Ask))
@@ -57,6 +68,8 @@ async def change_orders(commands: Batch[Ask], db: Database) -> list[Answer]:
                 return escalation.raise_by_hand(order, member, c.reason, street, workload, now)
             case SendOrderDown():
                 return escalation.send_down(order, member, c.unit, c.reason, street, workload, now)
+            case PassOrderOn():
+                return escalation.pass_on(order, member, c.unit, c.reason, street, workload, now)
             case ResumeOrder():
                 return suspension.resume(order, member, street, now)
             case SuperviseOrder():
@@ -72,7 +85,7 @@ def _whom_it_may_be_offered(command: AboutOrder, order: Order, street: Street) -
     match command:
         case GiveBackOrder() | RaiseOrder():
             return set(members_near(order, street))
-        case SendOrderDown(unit=unit) if unit in street.units:
+        case SendOrderDown(unit=unit) | PassOrderOn(unit=unit) if unit in street.units:
             return set(candidates(unit, order.skills, street))
         case _:
             return set()

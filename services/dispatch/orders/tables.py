@@ -86,6 +86,7 @@ class OrderRow(DispatchTable, table=True):
     request_kind: str = text_column()
     responsibility_version: int | None
     skills: list[str] = json_column()
+    may_lie_in: list[str] = json_column()
 
 
 async def insert_orders(db: Database, orders: Sequence[Order]) -> set[UUID]:
@@ -130,7 +131,7 @@ def _row(order: Order) -> dict[str, Any]:
 
 def order_of(row: Record) -> Order:
     values = {name: getattr(row, name) for name in _ORDER_FIELDS}
-    for name in ("offered_to", "given_back_by", "held_by"):
+    for name in ("offered_to", "given_back_by", "held_by", "may_lie_in"):
         values[name] = tuple(values[name])
     values["because"] = tuple(Reason(each["reason"], each["values"]) for each in row.because)
     clocks = Clocks(**{stage: Clock(c["amount"], TimeUnit(c["unit"])) for stage, c in values["clocks"].items()})

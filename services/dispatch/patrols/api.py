@@ -24,7 +24,7 @@ from libs.chassis.http import (
 )
 from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.values import Point
+from libs.contracts.values import Position
 from libs.sentences import Language, none_in_street
 from services.dispatch.campaigns.api import ChangeBody, ItemBody
 from services.dispatch.campaigns.bodies import Moment, Name, Photos, Storable
@@ -54,7 +54,7 @@ class FindingBody(Body):
 
     description: Annotated[Text, Storable] = Field(examples=["楼道堆放杂物，堵塞消防通道。"])
     category: CategoryCode | None = None
-    point: Point | None = None
+    point: Position | None = None
     photos: Photos = Field([])
 
 
@@ -66,7 +66,7 @@ class VisitBody(Body):
     unit: GridCode
     member_id: MemberId = Field(examples=["M0001"])
     visited_at: Moment
-    point: Point
+    point: Position
     answers: list[AnswerBody] = Field([], max_length=50)
     findings: list[FindingBody] = Field([], max_length=20)
 

@@ -80,6 +80,7 @@ class StaffView(Particulars, CaseLine):
     text: str
     longitude: float | None
     latitude: float | None
+    accuracy_m: float | None = Field(description="It lies within so many metres of the point.")
     reporter_id: UUID | None
     reported_by_member: str | None
     closed_at: datetime | None

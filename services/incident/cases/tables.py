@@ -38,6 +38,7 @@ class Case(IncidentTable, table=True):
     text: str = text_column()
     longitude: float | None = Field(default=None, sa_column=Column(Float(53)))
     latitude: float | None = Field(default=None, sa_column=Column(Float(53)))
+    accuracy_m: float | None = Field(default=None, sa_column=Column(Float(53)))
     place_name: str | None = None
     component: str | None = None
     reporter_id: UUID | None = None
@@ -120,7 +121,7 @@ TIMELINE = text(
 )
 _LOCKED = """
     SELECT tenant, case_id, case_no, sender, category, category_name, request_kind, text, longitude, latitude,
-        place_name, component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
+        accuracy_m, place_name, component, reporter_id, reported_by_member, state, moved_at, moved_rank, moved_by,
         closed_at, closed_by, closed_order_id, result, answer, planned_for, carried_out_at,
         promised_at, handle_by, reopened_times, opened, merged_into,
         parent, settled_at, appointment_starts_at, appointment_ends_at, appointment_changes, particulars,

@@ -53,7 +53,7 @@ class Correction:
 
 SEVERAL: Mapping[Corrected, tuple[str, ...]] = {
     Corrected.CATEGORY: ("category", "category_name"),
-    Corrected.PLACE: ("longitude", "latitude", "place_name"),
+    Corrected.PLACE: ("longitude", "latitude", "accuracy_m", "place_name"),
 }
 """What is kept in several columns, or shown by them."""
 NOWHERE = Sentence(

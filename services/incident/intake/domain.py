@@ -52,7 +52,7 @@ def _plain(value: Any) -> list[Any]:
     """An appointment is the same in every offset, and may be of any year."""
     match value:
         case Place(point=point, name=name):
-            return [name, (point.longitude, point.latitude) if point else None]
+            return [name, list(point.model_dump().values()) if point else None]
         case Appointment(starts_at=starts_at, ends_at=ends_at):
             return [(at - _EPOCH) // _MICROSECOND for at in (starts_at, ends_at)]
     raise TypeError(value)

@@ -16,11 +16,12 @@ from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_foun
 from libs.chassis.pages import Page, decode_cursor, slice_page
 from libs.contracts.incident import TEXT_MAX_LENGTH, Receipt
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
-from libs.contracts.values import Answer, Place, Point, WithoutHidden
+from libs.contracts.values import Answer, Place, WithoutHidden
 from libs.sealing import Sealer
 from libs.sentences import Unfit, none_in_street
 from libs.street_time import local_day
 from services.incident.cases.domain.case import State
+from services.incident.cases.domain.content import place_of
 from services.incident.cases.domain.redaction import summarise
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
 from services.incident.cases.domain.words import STATE_WORDS
@@ -262,9 +263,8 @@ async def meeting(meeting_id: UUID, tenant: OfStreet, db: DatabaseDep) -> Meetin
 
 
 def _line(row: Record) -> dict[str, object]:
-    point = Point(longitude=row.longitude, latitude=row.latitude) if row.longitude is not None else None
     shown = {name: row[name] for name in ("meeting_id", "kind", "unit", "held_at", "by_member", "recorded_at")}
-    return {**shown, "place": Place(point=point, name=row.place_name)}
+    return {**shown, "place": place_of(row)}
 
 
 async def _unit_or_404(db: Database, tenant: Tenant, unit: str) -> None:

@@ -17,6 +17,7 @@ from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch, answer_by_case
 from services.incident.cases.domain.case import Decided
+from services.incident.cases.domain.content import place_columns
 from services.incident.cases.domain.redaction import redact
 from services.incident.cases.domain.refusals import Refusal
 from services.incident.cases.tables import LockedCase
@@ -113,7 +114,6 @@ async def _report_standing(
 
 
 def _row(meeting: RecordMeeting, meeting_id: UUID, now: datetime) -> dict[str, Any]:
-    point = meeting.place.point
     return {
         "tenant": meeting.tenant,
         "meeting_id": meeting_id,
@@ -123,9 +123,7 @@ def _row(meeting: RecordMeeting, meeting_id: UUID, now: datetime) -> dict[str, A
         "kind": meeting.kind.value,
         "unit": meeting.unit,
         "held_at": meeting.held_at,
-        "longitude": point.longitude if point else None,
-        "latitude": point.latitude if point else None,
-        "place_name": meeting.place.name,
+        **place_columns(meeting.place),
         "by_member": meeting.by_member,
         "recorded_at": now,
     }

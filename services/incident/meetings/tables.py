@@ -32,6 +32,7 @@ class MeetingRow(IncidentTable, table=True):
     held_at: datetime = time_column()
     longitude: float | None = Field(default=None, sa_column=Column(Float(53)))
     latitude: float | None = Field(default=None, sa_column=Column(Float(53)))
+    accuracy_m: float | None = Field(default=None, sa_column=Column(Float(53)))
     place_name: str | None = None
     by_member: str
     recorded_at: datetime = time_column()
@@ -94,7 +95,7 @@ AGENDA = text(
         SELECT coalesce(
             (SELECT m.unit FROM meetings m WHERE m.tenant = c.tenant AND m.meeting_id = c.meeting_id),
             (SELECT t.details ->> 'unit' FROM timeline t WHERE t.tenant = c.tenant AND t.case_id = c.case_id
-                AND t.step IN ('dispatched', 'order_moved', 'order_corrected')
+                AND t.step IN ('dispatched', 'order_moved', 'order_corrected', 'passed_on')
                 ORDER BY t.happened_at DESC, t.position DESC LIMIT 1)) AS unit) belongs
     CROSS JOIN LATERAL (
         SELECT count(*) AS times, coalesce(bool_or(m.held_at > c.closed_at), false) AS since_closed

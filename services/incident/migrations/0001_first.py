@@ -39,6 +39,7 @@ CREATE TABLE cases (
     text text NOT NULL CHECK (text <> ''),
     longitude float8,
     latitude float8,
+    accuracy_m float8 CHECK (accuracy_m >= 0),
     place_name text,
     component text CHECK (char_length(component) BETWEEN 1 AND 64),
     reporter_id uuid,
@@ -78,6 +79,7 @@ CREATE TABLE cases (
     UNIQUE (tenant, case_no),
     UNIQUE (tenant, sender, idempotency_key),
     CHECK ((longitude IS NULL) = (latitude IS NULL)),
+    CHECK (accuracy_m IS NULL OR longitude IS NOT NULL),
     CHECK (longitude IS NOT NULL OR place_name IS NOT NULL),
     CHECK (num_nulls(moved_at, moved_rank, moved_by) IN (0, 3)),
     CHECK (num_nulls(closed_at, closed_by, closed_order_id) IN (0, 3)),
@@ -169,12 +171,14 @@ CREATE TABLE meetings (
     held_at timestamptz NOT NULL,
     longitude float8,
     latitude float8,
+    accuracy_m float8 CHECK (accuracy_m >= 0),
     place_name text,
     by_member text NOT NULL,
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, meeting_id),
     UNIQUE (tenant, sender, idempotency_key),
     CHECK ((longitude IS NULL) = (latitude IS NULL)),
+    CHECK (accuracy_m IS NULL OR longitude IS NOT NULL),
     CHECK (longitude IS NOT NULL OR place_name IS NOT NULL)
 );
 CREATE INDEX meetings_of_unit ON meetings (tenant, unit, meeting_id DESC);

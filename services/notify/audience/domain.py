@@ -33,6 +33,7 @@ from libs.contracts.dispatch import (
     OrderMoved,
     OrderOffered,
     OrderOverdue,
+    OrderPassedOn,
     OrderPaused,
     OrderRescheduled,
     OrderResumed,
@@ -206,6 +207,11 @@ RULES: Mapping[type[Event], Rule] = {
     OrderResumed: Rule("resumed", Members("member_id"), ("handle_by",)),
     AppealUpheld: Rule("appeal_upheld", Members("member_id"), ()),
     OrderSentDown: Rule("sent_down", Orgs(("from_org", "to_org")), ("from_unit", "to_unit", "to_level", "reason")),
+    OrderPassedOn: Rule(
+        "passed_on",
+        (Members("taken_from"), Orgs(("from_org", "org_id"))),
+        ("case_no", "category_name", "place", "from_unit_name", "unit_name", "reason"),
+    ),
     PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
 }
 
@@ -233,11 +239,15 @@ def _named(fact: Event, field: str) -> Sequence[str]:
 
 
 def parameters(fact: Event, rule: Rule) -> dict[str, str]:
-    """What the template may say, as text; times are the street's. A place with a point has its degrees besides."""
+    """What the template may say, as text; times are the street's. A place with a point has its degrees besides, and
+    about how many metres it is good to, where that is known."""
     said = {name: _as_text(getattr(fact, name)) for name in rule.says}
     places = (getattr(fact, name) for name in rule.says)
     point = next((each.point for each in places if isinstance(each, Place)), None)
-    return said | ({"longitude": str(point.longitude), "latitude": str(point.latitude)} if point else {})
+    if point is None:
+        return said
+    said |= {"longitude": str(point.longitude), "latitude": str(point.latitude)}
+    return said | ({"accuracy_m": str(round(point.accuracy_m))} if point.accuracy_m else {})
 
 
 def _as_text(value: Any) -> str:

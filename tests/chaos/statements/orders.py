@@ -36,6 +36,7 @@ from libs.contracts.dispatch import (
     OrderMoved,
     OrderOffered,
     OrderOverdue,
+    OrderPassedOn,
     OrderPaused,
     OrderRescheduled,
     OrderResumed,
@@ -125,7 +126,7 @@ class Path:
                 self._expect(fact.stage == stage, fact, f"of {fact.stage} when it was {self.state}")
                 self._expect((type(fact), fact.due_at) not in self.told, fact, "twice")
                 self.told.add((type(fact), fact.due_at))
-            case OrderSentDown() | OrderEscalated(cause=EscalationCause.BY_HAND):
+            case OrderSentDown() | OrderPassedOn() | OrderEscalated(cause=EscalationCause.BY_HAND):
                 self._expect(self.state in ("offered", "claimed", "handling"), fact, f"when it was {self.state}")
                 self.state, self.holder = "offered", None
                 self.told.clear()

@@ -20,6 +20,7 @@ from libs.contracts.dispatch import (
     OrderEscalated,
     OrderExtended,
     OrderMoved,
+    OrderPassedOn,
     OrderPaused,
     OrderRescheduled,
     OrderResumed,
@@ -151,7 +152,7 @@ def _time_spent(evidence: Evidence) -> Iterator[str]:
                     yield f"order {fact.order_id} had {had} left to {stage}, and {has} when it went on"
             case OrderClaimed() | OrderAssigned():
                 holding.add(fact.order_id)
-            case OrderReturned() | OrderSentDown() | OrderEscalated() | OrderMoved():
+            case OrderReturned() | OrderSentDown() | OrderPassedOn() | OrderEscalated() | OrderMoved():
                 stopped.pop(fact.order_id, None)
                 if not isinstance(fact, OrderEscalated) or fact.by_member is not None:
                     holding.discard(fact.order_id)

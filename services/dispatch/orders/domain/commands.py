@@ -86,6 +86,17 @@ class SendOrderDown:
 
 
 @dataclass(frozen=True, slots=True)
+class PassOrderOn:
+    """`unit`: one of the order's `other_units`."""
+
+    tenant: str
+    order_id: UUID
+    member_id: str
+    unit: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckOrder:
     tenant: str
     order_id: UUID

@@ -45,6 +45,8 @@ def correct(
         said = replace(said, because=(*order.because, Reason(Why.CORRECTED, {"reason": reason}), *named))
     if isinstance(move_to(order, Move.CORRECT), Refusal):
         return Changed(said, ())
+    if said.place != order.place:
+        said = _where_it_may_lie(said, routed, reason)
     now = order.next_moment(now)
     same_row = (said.category, said.request_kind) == (order.category, order.request_kind)
     if same_row and (said.place == order.place or routed.unit.code == order.unit):
@@ -82,6 +84,15 @@ def correct(
     )
     offered = offer(again, first, street, now)
     return Changed(offered.order, (moved, *offered.facts, *ended.facts, *told_asked(again, asked, street, now)))
+
+
+def _where_it_may_lie(said: Order, routed: RoutedTo | Unrouted, reason: str) -> Order:
+    """By its corrected place; the explanation goes on where that is another answer."""
+    may_lie_in = routed.may_lie_in if isinstance(routed, RoutedTo) else ()
+    if may_lie_in == said.may_lie_in:
+        return said
+    because = (*said.because, Reason(Why.CORRECTED, {"reason": reason}), *routed.because)
+    return replace(said, may_lie_in=may_lie_in, because=because)
 
 
 def _has_the_skill(order: Order, skills: frozenset[str], street: Street) -> bool:

@@ -12,6 +12,7 @@ from libs.contracts.dispatch import (
     EscalationCause,
     OrderEscalated,
     OrderOverdue,
+    OrderPassedOn,
     OrderSentDown,
     OrderSupervised,
     RaiseReason,
@@ -142,6 +143,67 @@ def send_down(
     )
     near = candidates(below.code, order.skills, street)
     offered = offer(sent, choose(near, street, workload, order.given_back_by), street, now)
+    return Changed(offered.order, (fact, *offered.facts))
+
+
+def pass_on(
+    order: Order, member: Member | None, unit: str, reason: str, street: Street, workload: Workload, now: datetime
+) -> Decision:
+    """An organisation that answers for the order hands it to another unit in which it may lie, where it is offered."""
+    to = move_to(order, Move.PASS_ON)
+    if isinstance(to, Refusal):
+        return to
+    if member is None or not answers_for(member, order.unit, street):
+        return refuse(
+            order,
+            "只有负责该工单的党组织的成员可以转派",
+            "only a member of an organisation that answers for the order passes it on",
+        )
+    if not reason.strip():
+        return refuse(order, "转派需要理由", "a reason is needed to pass an order on")
+    if not order.other_units:
+        return refuse(
+            order,
+            "地点没有疑问，没有可以转派的单元",
+            "there is no doubt about its place, and no other unit to pass it on to",
+        )
+    if unit not in order.other_units or unit not in street.units:
+        named = [(street.units[code].name, code) for code in order.other_units if code in street.units]
+        return refuse(
+            order,
+            f"{unit} 不在坐标的精度范围内；可以转派到：{'、'.join(f'{name}（{code}）' for name, code in named)}",
+            f"{unit} is out of reach of its point; it may be passed on to "
+            + ", ".join(f"{name} ({code})" for name, code in named),
+        )
+    here, there = street.units[order.unit], street.units[unit]
+    now = order.next_moment(now)
+    passed = order.begin(
+        to,
+        now,
+        member_id=None,
+        unit=there.code,
+        level=there.level,
+        org_id=there.org_id,
+        claim_by=new_claim_by(order, street, now),
+    )
+    near = choose(candidates(there.code, order.skills, street), street, workload, order.given_back_by)
+    fact = OrderPassedOn(
+        **about(order, now),
+        case_no=order.case_no,
+        category_name=order.category_name,
+        place=order.place,
+        from_unit=here.code,
+        from_unit_name=here.name,
+        from_org=here.org_id,
+        unit=there.code,
+        unit_name=there.name,
+        org_id=there.org_id,
+        level=there.level,
+        taken_from=tuple(m for m in order.people if m == order.member_id or m not in near),
+        reason=reason.strip(),
+        by_member=member.member_id,
+    )
+    offered = offer(passed, near, street, now)
     return Changed(offered.order, (fact, *offered.facts))
 
 

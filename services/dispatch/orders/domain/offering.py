@@ -154,6 +154,7 @@ def make(
         appointment_ends_at=case.appointment.ends_at if case.appointment else None,
         responsibility_version=row.version if row else None,
         skills=skills,
+        may_lie_in=routed.may_lie_in if isinstance(routed, RoutedTo) else (),
         helpers=asked_for(order_id, row.helpers if row else (), routed.unit.code, case.category_name, street),
     )
     return order, hearing.first

@@ -42,6 +42,7 @@ class Move(StrEnum):
     ASSIGN = "assign"
     RAISE = "raise"
     SEND_DOWN = "send_down"
+    PASS_ON = "pass_on"
     PASS_CHECK = "pass_check"
     FAIL_CHECK = "fail_check"
     EXTEND = "extend"
@@ -85,6 +86,14 @@ MOVES: Table[State, Move] = Table(
         Transition(Move.ASSIGN, "改派", HELD, None, Role.ORGANISATION, (Need.REASON,)),
         Transition(Move.RAISE, "上交", (State.OFFERED, *HELD), State.OFFERED, Role.ORGANISATION, (Need.LISTED_REASON,)),
         Transition(Move.SEND_DOWN, "下派", (State.OFFERED, *HELD), State.OFFERED, Role.ORGANISATION, (Need.REASON,)),
+        Transition(
+            Move.PASS_ON,
+            "转派",
+            (State.OFFERED, *HELD),
+            State.OFFERED,
+            Role.ORGANISATION,
+            (Need.OTHER_UNIT, Need.REASON),
+        ),
         Transition(Move.PASS_CHECK, "核查通过", (State.HANDLED,), State.CHECKED, Role.INSPECTOR, action="check"),
         Transition(Move.FAIL_CHECK, "返工", (State.HANDLED,), State.HANDLING, Role.INSPECTOR, (Need.NOTE,), "check"),
         Transition(Move.EXTEND, "延期", HELD, None, Role.HANDLER, _GRANTED, "approvals"),
@@ -201,6 +210,13 @@ class Order:
     answer: Answer | None = None
     planned_for: date | None = None
     """To a proposal, as it was handed in; why stands in `result`."""
+    may_lie_in: tuple[str, ...] = ()
+    """The units in which it may lie, where its point is only good to some metres; empty where there is no doubt."""
+
+    @property
+    def other_units(self) -> tuple[str, ...]:
+        """The units that it may be passed on to."""
+        return tuple(unit for unit in self.may_lie_in if unit != self.unit)
 
     @property
     def appointment(self) -> Appointment | None:
@@ -290,13 +306,18 @@ Decision = Changed | Refusal
 
 def move_to(order: Order, move: Move) -> State | Refusal:
     """The state that the move leads to, or which moves there are."""
-    found = MOVES.find(order.state, move)
+    found = MOVES.find(order.state, move, without(order))
     return Refusal(found.detail, found.allowed) if isinstance(found, Impossible) else found.leads(order.state)
 
 
 def refuse(order: Order, zh: str, en: str) -> Refusal:
     """The move is one of the table's, and something else is missing."""
-    return Refusal(Sentence(zh, en), MOVES.allowed(order.state))
+    return Refusal(Sentence(zh, en), MOVES.allowed(order.state, without(order)))
+
+
+def without(order: Order) -> frozenset[Move]:
+    """Moves of the table that this order does not have: it is passed on only to where it may lie as well."""
+    return frozenset() if order.other_units else frozenset({Move.PASS_ON})
 
 
 def not_yours(order: Order) -> Refusal:

@@ -36,6 +36,7 @@ from services.dispatch.orders.domain.order import (
     move_to,
     not_yours,
     refuse,
+    without,
 )
 from services.dispatch.orders.domain.proposal import NOTHING, Answered, unfit
 from services.dispatch.street.domain.authority import answers_for
@@ -128,7 +129,7 @@ def hand_in(
             f"documents_returned names what the order does not have: {', '.join(strange)}",
         )
     if (wrong := unfit(order.request_kind, said, now)) is not None:
-        return Refusal(wrong, MOVES.allowed(order.state))
+        return Refusal(wrong, MOVES.allowed(order.state, without(order)))
     now = order.next_moment(now)
     handled = order.begin(
         to,

@@ -14,6 +14,23 @@ from services.incident.cases.domain.redaction import public_place, summarise
 WITH_APPOINTMENT = frozenset({RequestKind.SERVICE_ORDER, RequestKind.ERRAND})
 
 
+def place_of(row: Any) -> Place:
+    """As it is kept in columns."""
+    names = ("longitude", "latitude", "accuracy_m")
+    point = Point(**{name: row[name] for name in names}) if row["longitude"] is not None else None
+    return Place(point=point, name=row["place_name"])
+
+
+def place_columns(place: Place) -> dict[str, Any]:
+    point = place.point
+    return {
+        "longitude": point.longitude if point else None,
+        "latitude": point.latitude if point else None,
+        "accuracy_m": point.accuracy_m if point else None,
+        "place_name": place.name,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     category: str
@@ -42,13 +59,12 @@ class Content:
 
     @classmethod
     def from_columns(cls, row: Any) -> Self:
-        point = Point(longitude=row["longitude"], latitude=row["latitude"]) if row["longitude"] is not None else None
         return cls(
             category=row["category"],
             category_name=row["category_name"],
             request_kind=RequestKind(row["request_kind"]),
             text=row["text"],
-            place=Place(point=point, name=row["place_name"]),
+            place=place_of(row),
             component=row["component"],
             reported_by_member=row["reported_by_member"],
             appointment=window(row["appointment_starts_at"], row["appointment_ends_at"]),
@@ -57,15 +73,13 @@ class Content:
 
     def columns(self) -> dict[str, Any]:
         """As a case keeps it."""
-        point, window = self.place.point, self.appointment
+        window = self.appointment
         return {
             "category": self.category,
             "category_name": self.category_name,
             "request_kind": self.request_kind.value,
             "text": self.text,
-            "longitude": point.longitude if point else None,
-            "latitude": point.latitude if point else None,
-            "place_name": self.place.name,
+            **place_columns(self.place),
             "component": self.component,
             "reported_by_member": self.reported_by_member,
             "appointment_starts_at": window.starts_at if window else None,

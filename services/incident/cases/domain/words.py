@@ -53,6 +53,7 @@ STEP_WORDS: Mapping[str, Words] = {
     "unanswered": _words("未收到补充", "No answer came in time"),
     "supervised": _words("上级督办", "Followed up by a higher level"),
     "sent_down": _words("已下派", "Passed to the level below"),
+    "passed_on": _words("已转派", "Passed on to the neighbours"),
     "overdue": _words("已超时，正在督办", "Overdue, being followed up"),
     "handled": _words("已处置", "Handled"),
     "passed": _words("核查通过，已结案", "Checked and closed"),
