@@ -218,6 +218,36 @@ async def test_an_absence_from_now_on_holds_from_its_answer_on(stage: MakeStage)
     assert asked == [("M1", "M2", "M3"), ("M2", "M3", "M4"), ("M2", "M3", "M4")]
 
 
+async def test_who_is_away_or_back_counts_from_the_answer_on_when_an_order_is_sent_down(stage: MakeStage) -> None:
+    """No timer fires here."""
+    dispatch = await stage("dispatch", WANGGE_SWEEP_SECONDS="3600")
+    await put_street(dispatch)
+    away = await dispatch.http.post("/v1/absences", json=absence("M1"))
+    assert "M1" not in await asked_below(dispatch)
+    absence_id = away.json()["absence_id"]
+    back = await dispatch.http.delete(f"/v1/absences/{absence_id}", params={"tenant": TENANT})
+    assert back.status_code == 200
+    assert "M1" in await asked_below(dispatch)
+
+
+async def test_who_takes_back_a_later_absence_is_still_away_for_the_present_one(dispatch: Stage) -> None:
+    await is_absent(dispatch, "M1")
+    later = await is_absent(dispatch, "M1", begins_in=timedelta(hours=24))
+    url = f"/v1/absences/{later['absence_id']}"
+    assert (await dispatch.http.delete(url, params={"tenant": TENANT})).status_code == 200
+    assert "M1" not in await asked_below(dispatch)
+
+
+async def asked_below(dispatch: Stage) -> list[str]:
+    """Whom an order is offered to that the street sends down to the only micro-grid."""
+    await dispatch.hear(registered())
+    order_id = (await offered(dispatch)).order_id
+    await act(dispatch, order_id, "raise", "L1", reason="beyond_means")
+    down = await act(dispatch, order_id, "send-down", "L1", unit="37078400420101", reason="设备已到位")
+    to: list[str] = down["offered_to"]
+    return to
+
+
 async def test_an_absence_ends_by_itself(dispatch: Stage) -> None:
     await is_absent(dispatch, "M1")
     async with dispatch.database() as db:

@@ -75,7 +75,9 @@ async def end_absences(commands: Batch[EndAbsence], db: Database) -> list[Answer
         answers.append(Done(absence))
     await absence_tables.shorten(db, [a for a in back.values() if a.from_at < a.until_at])
     await absence_tables.delete(db, [a for a in back.values() if a.from_at >= a.until_at])
-    await workload_tables.set_absent(db, {(a.tenant, a.member_id): a.until_at for a in back.values()})
+    # Who takes back an absence that has not begun may be away for another one.
+    gone = [a for a in back.values() if a.from_at <= a.until_at]
+    await workload_tables.set_absent(db, {(a.tenant, a.member_id): a.until_at for a in gone})
     return answers
 
 
