@@ -16,7 +16,7 @@ from services.incident.cases.domain.case import Closing, Standing, State
 from services.incident.cases.domain.refusals import Conflict
 from services.incident.cases.domain.tracking_code import as_issued, tracking_code
 from services.incident.feedback.domain import FEEDBACK_TIME, Evaluation, evaluate, settle
-from services.incident.intake.domain import case_numbers, fingerprint, unfit_particulars, unfit_sender, unstorable
+from services.incident.intake.domain import case_number, fingerprint, unfit_particulars, unfit_sender, unstorable
 from tests.support.reports import REPORT
 from tests.support.stage import NOON
 
@@ -58,8 +58,8 @@ def test_a_particular_goes_on_as_it_is_and_so_has_nothing_like_a_contact(words: 
 
 
 def test_a_case_number_has_the_day_in_the_street() -> None:
-    assert case_numbers(datetime(2026, 11, 23, 16, 30, tzinfo=UTC), [7]) == ["20261124-000007"]
-    assert case_numbers(NOON, [1234567]) == ["20261123-1234567"]
+    assert case_number(datetime(2026, 11, 23, 16, 30, tzinfo=UTC), 7) == "20261124-000007"
+    assert case_number(NOON, 1234567) == "20261123-1234567"
 
 
 @given(st.integers(0, 2**65 - 1), st.integers(0, 2**65 - 1))

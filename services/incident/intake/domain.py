@@ -58,10 +58,9 @@ def _plain(value: Any) -> list[Any]:
     raise TypeError(value)
 
 
-def case_numbers(now: datetime, numbers: list[int]) -> list[str]:
+def case_number(now: datetime, number: int) -> str:
     """The day in the street and the number, such as 20261123-000042."""
-    day = now.astimezone(STREET_ZONE).strftime("%Y%m%d")
-    return [f"{day}-{number:06d}" for number in numbers]
+    return f"{now.astimezone(STREET_ZONE):%Y%m%d}-{number:06d}"
 
 
 def unstorable(report: ReportCase) -> Refusal | None:

@@ -14,7 +14,17 @@ from libs.contracts.incident import Receipt
 from services.incident.cases.tables import Case
 from services.incident.intake.domain import Scope
 
-NUMBERS = text("SELECT nextval('case_numbers') FROM generate_series(1, :count)")
+# LIMIT 1: each is looked up by its key, however many are asked for. Only those that are not there take a number.
+NUMBERS = text(
+    """
+    SELECT a.tenant, a.sender, a.key, nextval('case_numbers') AS number
+    FROM unnest(CAST(:tenants AS text[]), CAST(:senders AS text[]), CAST(:keys AS text[])) AS a (tenant, sender, key)
+    LEFT JOIN LATERAL (
+        SELECT true AS taken FROM cases c
+        WHERE (c.tenant, c.sender, c.idempotency_key) = (a.tenant, a.sender, a.key) LIMIT 1) k ON true
+    WHERE k.taken IS NULL
+    """
+)
 RECEIPTS = text(
     """
     SELECT tenant, sender, idempotency_key, fingerprint, case_id, case_no, tracking_code FROM cases
@@ -24,8 +34,11 @@ RECEIPTS = text(
 )
 
 
-async def next_numbers(db: Database, count: int) -> list[int]:
-    return [row[0] for row in await db.rows(NUMBERS, {"count": count})]
+async def next_numbers(db: Database, scopes: Sequence[Scope]) -> dict[Scope, int]:
+    """A number for each key under which nothing was taken before, in the sequence of the keys."""
+    tenants, senders, keys = columns_of(scopes, 3)
+    rows = await db.rows(NUMBERS, {"tenants": tenants, "senders": senders, "keys": keys})
+    return {(row.tenant, row.sender, row.key): row.number for row in rows}
 
 
 async def insert_cases(db: Database, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:

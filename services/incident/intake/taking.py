@@ -25,7 +25,7 @@ from services.incident.categories.tables import Policy
 from services.incident.intake import tables
 from services.incident.intake.domain import (
     Scope,
-    case_numbers,
+    case_number,
     fingerprint,
     key_used,
     scope_of,
@@ -56,14 +56,16 @@ async def take(
     for report, code in reports:
         if (report.tenant, report.category) in policies and _unfit(report, now) is None:
             first.setdefault(scope_of(report), (report, code))
-    numbers = case_numbers(now, await tables.next_numbers(db, len(first)))
+    numbers = await tables.next_numbers(db, sorted(first)) if first else {}
     # Sorted, so that two groups with the same keys wait for one another instead of for ever.
     rows = {
         key: {
-            **_case_row(*first[key], number, policies[first[key][0].tenant, first[key][0].category], now),
+            **_case_row(
+                *first[key], case_number(now, number), policies[first[key][0].tenant, first[key][0].category], now
+            ),
             "meeting_id": meetings.get(key),
         }
-        for key, number in zip(sorted(first), numbers, strict=True)
+        for key, number in sorted(numbers.items())
     }
     entries = {row["case_id"]: _begin(row) for row in rows.values()}
     inserted = await tables.insert_cases(db, list(rows.values()))
