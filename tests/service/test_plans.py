@@ -42,6 +42,7 @@ SMALL = {
     "absences": "who is away: a few a member and year",
     "members": "who serves: about 2 300 a street",
     "orgs": "organisations: about 1 000 a street",
+    "recipients": "members and organisations as notify knows them: about 3 300 a street",
     "accounts": "of members, organisations and rules, one for each dimension",
     "campaigns": "a few a street",
     "preferences": "of members and reporters who have said something",

@@ -57,8 +57,20 @@ async def test_the_ranking_shares_ranks_and_leaves_out_who_no_longer_serves(scor
 
 
 async def test_another_street_has_a_ranking_of_its_own(scoring: Stage) -> None:
-    await scoring.hear(checked())
+    await scoring.hear(checked(), stamped(unit("P1").model_copy(update={"tenant": "370784005"})))
     assert (await scoring.http.get("/v1/ranking", params={"tenant": "370784005"})).json() == []
+
+
+@pytest.mark.parametrize("path", ["ranking", "orgs/ranking", "members/M1/points", "orgs/P1/evaluations"])
+async def test_a_street_that_is_not_here_is_404_by_its_name(scoring: Stage, path: str) -> None:
+    answer = await scoring.http.get(f"/v1/{path}", params={"tenant": "370784005"})
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no street 370784005 here.")
+
+
+async def test_an_organisation_that_is_not_here_is_404_by_its_name(scoring: Stage) -> None:
+    answer = await scoring.http.get("/v1/orgs/P404/evaluations", params={"tenant": TENANT})
+    assert (answer.status_code, answer.json()["detail"]) == (404, f"Street {TENANT} has no organisation P404.")
+    assert (await scoring.http.get("/v1/orgs/P1/evaluations", params={"tenant": TENANT})).status_code == 200
 
 
 async def test_a_dimension_that_is_not_in_the_rules_is_refused_with_those_that_are(scoring: Stage) -> None:

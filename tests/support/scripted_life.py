@@ -335,6 +335,8 @@ class Life(FourServices):
         member = f"member:{self.busy}"
         [message, *_] = (await self.ask("notify", "GET", f"/v1/recipients/{member}/inbox")).json()
         await self.ask("notify", "POST", f"/v1/recipients/{member}/inbox/{message['delivery_id']}/read")
+        await self.ask("notify", "GET", "/v1/recipients/member:nobody/inbox", None, 404)
+        await self.ask("scoring", "GET", "/v1/orgs/nobody/evaluations", None, 404)
         await self.ask("notify", "PUT", f"/v1/recipients/{member}/preferences", {"email": False}, 204)
         await self.ask("notify", "GET", f"/v1/recipients/{member}/preferences")
         states = {"incident": ("reported", "in_progress", "closed"), "dispatch": ("offered", "handled", "checked")}

@@ -13,6 +13,7 @@ from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet
 from libs.contracts.message import MemberId, Tenant
 from services.dispatch.absences import tables as absence_tables
 from services.dispatch.absences.domain import Absence, AbsenceReason, EndAbsence, RecordAbsence
+from services.dispatch.street.lookup import member_or_404, street_or_404
 
 router = APIRouter(tags=["absences"])
 
@@ -51,7 +52,9 @@ async def list_absences(
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[AbsenceView]:
     """The absences that go on or are still to come."""
-    now = request.app.state.clock.now()
+    now, street = request.app.state.clock.now(), await street_or_404(db, tenant)
+    if member_id is not None:
+        member_or_404(street, member_id)
     return [_view(each) for each in await absence_tables.of_street(db, tenant, member_id, now, limit)]
 
 

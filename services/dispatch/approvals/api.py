@@ -14,7 +14,8 @@ from libs.contracts.dispatch import ApprovalKind
 from libs.contracts.message import OrgId
 from services.dispatch.approvals import tables
 from services.dispatch.approvals.domain import REASONS, ApprovalRequest, AskApproval, DecideApproval, State
-from services.dispatch.orders.api import ByMember
+from services.dispatch.orders.api import ByMember, order_or_404
+from services.dispatch.street.lookup import known_or_404, street_or_404
 
 router = APIRouter(tags=["approvals"])
 
@@ -82,13 +83,18 @@ async def pending(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[ApprovalView]:
     """待审批. What an organisation has to decide, the oldest first."""
-    return [_approval(found) for found in await tables.pending(db, tenant, org_id, after, limit)]
+    street = await street_or_404(db, tenant)
+    found = await tables.pending(db, tenant, org_id, after, limit)
+    if not found:
+        known_or_404(street, org_id=org_id)
+    return [_approval(each) for each in found]
 
 
 @router.get("/v1/orders/{order_id}/approvals")
 async def of_order(order_id: UUID, tenant: OfStreet, db: DatabaseDep) -> list[ApprovalView]:
     """Everything that was asked about an order, with the answers."""
-    return [_approval(found) for found in await tables.of_orders(db, [order_id]) if found.tenant == tenant]
+    await order_or_404(db, tenant, order_id)
+    return [_approval(found) for found in await tables.of_orders(db, [order_id])]
 
 
 @router.post("/v1/orders/{order_id}/approvals")

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StrictBool
 
+from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.contracts.message import CategoryCode, GridCode, Tenant
@@ -20,6 +21,7 @@ from services.dispatch.campaigns.domain import campaign as domain
 from services.dispatch.campaigns.domain.campaign import AnswerKind, Campaign, Item, Move, Plan
 from services.dispatch.campaigns.domain.commands import BeginCampaign, MoveCampaign
 from services.dispatch.street.domain.responsibility import HELPERS_AT_MOST
+from services.dispatch.street.lookup import street_or_404
 
 router = APIRouter(tags=["patrols"])
 
@@ -104,15 +106,21 @@ async def begin_campaign(body: BeginBody, commands: CommandsDep) -> CampaignView
 
 @router.get("/v1/campaigns")
 async def list_campaigns(db: DatabaseDep, tenant: OfStreet) -> list[CampaignView]:
+    await street_or_404(db, tenant)
     return [_campaign(each) for each in await campaign_tables.campaigns_of(db, tenant)]
 
 
 @router.get("/v1/campaigns/{campaign_id}")
 async def show_campaign(campaign_id: UUID, tenant: OfStreet, db: DatabaseDep) -> CampaignView:
+    return _campaign(await campaign_or_404(db, tenant, campaign_id))
+
+
+async def campaign_or_404(db: Database, tenant: str, campaign_id: UUID) -> Campaign:
+    """Raises RefusedRequest (404) when the street has none of this id."""
     found = (await campaign_tables.campaigns_by_id(db, [campaign_id], lock=False)).get(campaign_id)
     if found is None or found.tenant != tenant:
         raise not_found(none_in_street(tenant, f"专项行动 {campaign_id}", f"campaign {campaign_id}"))
-    return _campaign(found)
+    return found
 
 
 @router.put("/v1/campaigns/{campaign_id}")

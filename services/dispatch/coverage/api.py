@@ -14,16 +14,16 @@ from pydantic import BaseModel, Field
 
 from libs.chassis.db.database import Database, Record
 from libs.chassis.handlers import Refused
-from libs.chassis.http import DatabaseDep, LanguageDep, RefusedRequest, not_found
+from libs.chassis.http import DatabaseDep, LanguageDep, RefusedRequest
 from libs.chassis.pages import csv_headers, csv_lines, heads
 from libs.contracts.message import GridCode, Tenant
 from libs.contracts.values import LEVELS_ZH, Level
-from libs.sentences import Language, Sentence, none_in_street
+from libs.sentences import Language, Sentence
 from libs.street_time import local_minutes
 from services.dispatch.coverage import tables
 from services.dispatch.coverage.domain import level_below, roll_up
 from services.dispatch.street.domain.street import Street
-from services.dispatch.street.lookup import street_or_404
+from services.dispatch.street.lookup import street_or_404, unit_or_404
 
 router = APIRouter(tags=["patrols"])
 
@@ -124,8 +124,7 @@ async def list_missed(asked: DaysAsked, db: DatabaseDep, language: LanguageDep) 
 async def _where(db: Database, asked: Days) -> tuple[Street, str]:
     street = await street_or_404(db, asked.tenant)
     under = asked.under or asked.tenant
-    if under not in street.units:
-        raise not_found(none_in_street(asked.tenant, f"网格单元 {under}", f"unit {under}"))
+    unit_or_404(street, under)
     if not timedelta(0) <= asked.until() - asked.first < timedelta(days=DAYS_AT_MOST):
         zh = f"last：应不早于 {asked.first}，一次最多 {DAYS_AT_MOST} 天。"
         en = f"last: it is {asked.first} or later, and {DAYS_AT_MOST} days at most are shown at once."

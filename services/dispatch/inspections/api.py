@@ -17,10 +17,10 @@ from libs.contracts.values import Place
 from libs.sentences import none_in_street
 from services.dispatch.inspections import tables
 from services.dispatch.inspections.domain.inspection import OPEN, AnswerInspection, Inspection, State
-from services.dispatch.orders.api import ByMember, Photos
+from services.dispatch.orders.api import ByMember, Photos, order_or_404
 from services.dispatch.settings import Settings
 from services.dispatch.street.domain.street import Street
-from services.dispatch.street.lookup import street_or_404
+from services.dispatch.street.lookup import known_or_404, street_or_404
 
 router = APIRouter(tags=["inspections"])
 
@@ -86,6 +86,8 @@ async def list_inspections(
     street = await street_or_404(db, tenant)
     wanted = tables.Wanted(tenant, state, kind, member_id, org_id)
     found = await tables.page(db, wanted, decode_cursor(after), limit)
+    if not found.rows:
+        known_or_404(street, member_id, org_id)
     items = [_shown(each, street, request) for each in found.rows]
     return Page(items=items, next=found.next, total=found.total)
 
@@ -102,6 +104,7 @@ async def show(inspection_id: UUID, tenant: OfStreet, request: Request, db: Data
 async def of_order(order_id: UUID, tenant: OfStreet, request: Request, db: DatabaseDep) -> list[InspectionShown]:
     """Every check of an order, the first one first."""
     street = await street_or_404(db, tenant)
+    await order_or_404(db, tenant, order_id)
     return [_shown(each, street, request) for each in await tables.of_order(db, tenant, order_id)]
 
 

@@ -17,7 +17,7 @@ from services.dispatch.joint.domain import AskHelp, AssignHelp, CallHelpOff, Fin
 from services.dispatch.orders.api import ByMember, HelpView, OrderView, view
 from services.dispatch.orders.domain.help import USUAL_SHARE
 from services.dispatch.orders.domain.helping import due
-from services.dispatch.street.lookup import street_or_404
+from services.dispatch.street.lookup import known_or_404, street_or_404, unit_or_404
 
 router = APIRouter(tags=["joint handling"])
 
@@ -76,7 +76,11 @@ async def wanted(
 ) -> Page[HelpWanted]:
     """待协办. What is still to be helped with, by a unit or a member or both; without either, all; the oldest first."""
     street = await street_or_404(db, tenant)
+    if unit is not None:
+        unit_or_404(street, unit)
     found = await tables.helped(db, tenant, unit, member_id, decode_cursor(after), limit)
+    if not found.rows:
+        known_or_404(street, member_id)
     items = [
         HelpWanted(
             **HelpView.model_validate(help, from_attributes=True).model_dump(exclude={"due_at"}),

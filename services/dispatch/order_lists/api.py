@@ -15,22 +15,22 @@ from pydantic import AwareDatetime, BaseModel, Field
 from libs.chassis.beginning import LINES_ANSWER, as_lines
 from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import made_at
-from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
+from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet
 from libs.chassis.pages import CSV_ANSWER, Page, Total, as_csv, decode_cursor, word
 from libs.contracts.message import CategoryCode, GridCode, MemberId
 from libs.contracts.particulars import TITLES, Particulars
 from libs.contracts.values import Level, Place
-from libs.sentences import Language, none_in_street
+from libs.sentences import Language
 from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import Light
 from services.dispatch.order_lists import tables as list_tables
 from services.dispatch.orders import tables as order_tables
-from services.dispatch.orders.api import ComponentNamed, OrderView, view
+from services.dispatch.orders.api import ComponentNamed, OrderView, order_or_404, view
 from services.dispatch.orders.domain.escalation import within_community
 from services.dispatch.orders.domain.order import MOVES, Order, State
 from services.dispatch.settings import Settings
 from services.dispatch.street.domain.street import Street
-from services.dispatch.street.lookup import street_or_404
+from services.dispatch.street.lookup import known_or_404, street_or_404, unit_or_404
 
 router = APIRouter(tags=["orders"])
 
@@ -101,6 +101,8 @@ async def list_orders(
     states = state or tuple(State)
     wanted = list_tables.Wanted(tenant, states, member_id, category, units, due_before, appointment_before)
     found = await list_tables.list_orders(db, wanted, decode_cursor(after), limit)
+    if not found.rows:
+        known_or_404(street, member_id)
     shown = await _shown(found.rows, street, request, db)
     return Page(items=shown, next=found.next, total=found.total)
 
@@ -160,9 +162,7 @@ async def counts(db: DatabaseDep, tenant: OfStreet) -> dict[str, int]:
 
 @router.get("/v1/orders/{order_id}")
 async def show(order_id: UUID, tenant: OfStreet, request: Request, db: DatabaseDep) -> OrderShown:
-    found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
-    if found is None or found.tenant != tenant:
-        raise not_found(none_in_street(tenant, f"工单 {order_id}", f"order {order_id}"))
+    found = await order_or_404(db, tenant, order_id)
     [shown] = await _shown([found], await street_or_404(db, tenant), request, db)
     return shown
 
@@ -193,8 +193,7 @@ def _units(street: Street, unit: str | None) -> list[str] | None:
     """The codes of the unit and of all below it. Raises RefusedRequest (404) for one that the street does not have."""
     if unit is None:
         return None
-    if unit not in street.units:
-        raise not_found(none_in_street(street.tenant, f"网格单元 {unit}", f"unit {unit}"))
+    unit_or_404(street, unit)
     return [code for code in street.units if any(above.code == unit for above in street.ancestors(code))]
 
 

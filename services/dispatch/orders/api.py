@@ -9,12 +9,15 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
-from libs.chassis.http import Body, CommandsDep
+from libs.chassis.db.database import Database
+from libs.chassis.http import Body, CommandsDep, not_found
 from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
 from libs.contracts.particulars import Particulars
 from libs.contracts.reasons import ReasonView
 from libs.contracts.values import Answer, Documents, Level, Place, Reach, RequestKind, WithoutHidden
+from libs.sentences import none_in_street
+from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.domain.commands import (
     AssignOrder,
     CheckOrder,
@@ -248,6 +251,14 @@ async def check(order_id: UUID, body: CheckBody, commands: CommandsDep) -> Order
     """核查. Who was asked to look, or another of an answering organisation, says: done, or rework."""
     found = CheckOrder(body.tenant, order_id, body.member_id, body.passed, body.note, tuple(body.photos), body.result)
     return view(await commands.send(found))
+
+
+async def order_or_404(db: Database, tenant: str, order_id: UUID) -> Order:
+    """Raises RefusedRequest (404) when the street has none of this id."""
+    found = (await order_tables.orders_by_id(db, [order_id], lock=False)).get(order_id)
+    if found is None or found.tenant != tenant:
+        raise not_found(none_in_street(tenant, f"工单 {order_id}", f"order {order_id}"))
+    return found
 
 
 def view(order: Order) -> OrderView:

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StrictBool
 
-from libs.chassis.db.database import Record
+from libs.chassis.db.database import Database, Record
 from libs.chassis.http import (
     Body,
     CommandClient,
@@ -26,7 +26,7 @@ from libs.contracts.incident import Key, Text
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Position
 from libs.sentences import Language, none_in_street
-from services.dispatch.campaigns.api import ChangeBody, ItemBody
+from services.dispatch.campaigns.api import ChangeBody, ItemBody, campaign_or_404
 from services.dispatch.campaigns.bodies import Moment, Name, Photos, Storable
 from services.dispatch.campaigns.domain import campaign as domain
 from services.dispatch.campaigns.domain.recurrence import noticed
@@ -34,7 +34,7 @@ from services.dispatch.campaigns.handlers import not_fitting
 from services.dispatch.patrols import tables
 from services.dispatch.patrols.domain.patrol import assign
 from services.dispatch.patrols.domain.visit import Answer, Found, RecordVisit
-from services.dispatch.street.lookup import street_or_404
+from services.dispatch.street.lookup import member_or_404, street_or_404, unit_or_404
 
 router = APIRouter(tags=["patrols"])
 
@@ -186,7 +186,15 @@ async def show_visit(visit_id: UUID, tenant: OfStreet, db: DatabaseDep) -> Visit
 @router.get("/v1/patrols/rounds/{round_id}/tasks/{unit}/visits")
 async def list_visits(round_id: UUID, unit: GridCode, tenant: OfStreet, db: DatabaseDep) -> list[VisitView]:
     """Every visit that was made for a task."""
+    await _round_or_404(db, tenant, round_id)
+    unit_or_404(await street_or_404(db, tenant), unit)
     return [_visit(*each) for each in await tables.visits_of(db, tenant, round_id, unit)]
+
+
+async def _round_or_404(db: Database, tenant: str, round_id: UUID) -> None:
+    found = (await tables.rounds_by_id(db, [round_id])).get(round_id)
+    if found is None or found.tenant != tenant:
+        raise not_found(none_in_street(tenant, f"巡查轮次 {round_id}", f"round {round_id}"))
 
 
 def _visit(row: Record, findings: Sequence[Record]) -> VisitView:
@@ -258,6 +266,7 @@ async def list_rounds(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[RoundView]:
     """Its rounds, the latest first."""
+    await campaign_or_404(db, tenant, campaign_id)
     rows = await tables.rounds_of(db, tenant, campaign_id, before, limit)
     return [RoundView.model_validate(row, from_attributes=True) for row in rows]
 
@@ -271,6 +280,7 @@ async def list_tasks(
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
 ) -> list[TaskView]:
     """巡查任务 of a round, by unit."""
+    await _round_or_404(db, tenant, round_id)
     rows = await tables.tasks_of(db, tenant, round_id, after, limit)
     return [TaskView.model_validate(row, from_attributes=True) for row in rows]
 
@@ -278,4 +288,5 @@ async def list_tasks(
 @router.get("/v1/members/{member_id}/patrols")
 async def list_to_do(member_id: MemberId, tenant: OfStreet, db: DatabaseDep) -> list[ToDoView]:
     """What the member has yet to visit, with the checklists."""
+    member_or_404(await street_or_404(db, tenant), member_id)
     return [ToDoView.model_validate(row, from_attributes=True) for row in await tables.to_do(db, tenant, member_id)]

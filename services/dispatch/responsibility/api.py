@@ -165,6 +165,7 @@ async def list_versions(
     db: DatabaseDep, tenant: OfStreet, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> list[VersionView]:
     """The imports that changed the list, the latest first."""
+    await street_or_404(db, tenant)
     found = await list_tables.versions(db, tenant, limit)
     return [VersionView.model_validate(row, from_attributes=True) for row in found]
 
@@ -207,6 +208,7 @@ async def _file(request: Request, tenant: str, sheet: str | None) -> ListFile:
 
 
 async def _version(db: Database, tenant: str, version: int | None) -> int:
+    await street_or_404(db, tenant)
     known = await list_tables.versions(db, tenant, 1)
     latest = known[0].version if known else 0
     if version is not None and version > latest:

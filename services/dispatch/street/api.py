@@ -8,14 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from libs.chassis.http import DatabaseDep, OfStreet, not_found
+from libs.chassis.http import DatabaseDep, OfStreet
 from libs.contracts.message import GridCode, MemberId, OrgId
 from libs.contracts.reasons import ReasonView
 from libs.contracts.values import Level, MemberKind, OrgKind
-from libs.sentences import none_in_street
 from services.dispatch.grid.domain.gazetteer import Candidate
 from services.dispatch.street.domain.street import Street
-from services.dispatch.street.lookup import street_or_404
+from services.dispatch.street.lookup import member_or_404, org_or_404, street_or_404, unit_or_404
 
 router = APIRouter(tags=["street"])
 
@@ -114,9 +113,7 @@ class UnitNamed(BaseModel):
 async def member(member_id: MemberId, tenant: OfStreet, db: DatabaseDep) -> MemberNamed:
     """Who a member is that facts and lists name by id."""
     street = await street_or_404(db, tenant)
-    found = street.members.get(member_id)
-    if found is None:
-        raise not_found(none_in_street(tenant, f"成员 {member_id}", f"member {member_id}"))
+    found = member_or_404(street, member_id)
     names = {"unit_name": _unit_name(street, found.unit), "org_name": street.org_names.get(found.org_id, found.org_id)}
     same = ("member_id", "name", "kind", "unit", "org_id")
     return MemberNamed(**{name: getattr(found, name) for name in same}, **names)
@@ -126,9 +123,7 @@ async def member(member_id: MemberId, tenant: OfStreet, db: DatabaseDep) -> Memb
 async def organisation(org_id: OrgId, tenant: OfStreet, db: DatabaseDep) -> OrganisationNamed:
     """Which organisation it is that facts and lists name by id."""
     street = await street_or_404(db, tenant)
-    unit = next((each for each in street.units.values() if each.org_id == org_id), None)
-    if unit is None:
-        raise not_found(none_in_street(tenant, f"组织 {org_id}", f"organisation {org_id}"))
+    unit = org_or_404(street, org_id)
     return OrganisationNamed(org_id=org_id, name=unit.org_name, kind=unit.org_kind, unit=unit.code, unit_name=unit.name)
 
 
@@ -136,9 +131,7 @@ async def organisation(org_id: OrgId, tenant: OfStreet, db: DatabaseDep) -> Orga
 async def unit(code: GridCode, tenant: OfStreet, db: DatabaseDep) -> UnitNamed:
     """Which unit of the street it is that facts and lists name by code."""
     street = await street_or_404(db, tenant)
-    found = street.units.get(code)
-    if found is None:
-        raise not_found(none_in_street(tenant, f"网格单元 {code}", f"unit {code}"))
+    found = unit_or_404(street, code)
     path = [above.name for above in street.ancestors(code)]
     same = ("code", "name", "level", "parent", "org_id", "org_name")
     return UnitNamed(**{name: getattr(found, name) for name in same}, path=path[::-1])

@@ -14,7 +14,7 @@ from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from services.notify.inbox import tables as inbox
 from services.notify.inbox.domain import TELLS_REPORTER, ReadMessage
 from services.notify.recipients import vault
-from services.notify.recipients.api import RecipientId
+from services.notify.recipients.api import RecipientId, recipient_or_404
 from services.notify.settings import Settings
 from services.notify.wording.rendering import render, tracking_link, values
 
@@ -49,6 +49,8 @@ async def show_inbox(
 ) -> list[Message]:
     """Messages of a member or an organisation, the newest first."""
     rows = await inbox.messages(db, tenant, recipient_id, limit)
+    if not rows:
+        await recipient_or_404(db, tenant, recipient_id)
     return [_message(row, Settings.of(request.app.state)) for row in rows]
 
 

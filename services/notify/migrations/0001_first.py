@@ -30,6 +30,12 @@ CREATE TABLE contacts (
     FOREIGN KEY (tenant, recipient_id) REFERENCES person_keys
 );
 
+CREATE TABLE recipients (
+    tenant text NOT NULL,
+    recipient_id text NOT NULL CHECK (recipient_id ~ '^(member|org):'),
+    PRIMARY KEY (tenant, recipient_id)
+);
+
 CREATE TABLE preferences (
     tenant text NOT NULL CHECK (tenant ~ '^[0-9]{9}$'),
     recipient_id text NOT NULL CHECK (recipient_id ~ '^(member|reporter|org):[A-Za-z0-9_-]{1,36}$'),

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field, StrictBool
 
-from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet
+from libs.chassis.db.database import Database
+from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.contracts.values import Channel
+from libs.sentences import none_in_street, unknown_street
 from services.notify.recipients import tables as people
 from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, channels_of, kind
 from services.notify.wording.domain import DEFAULT_LANGUAGE, Language
@@ -37,6 +39,16 @@ class Wishes(Body):
     email: StrictBool | None = Field(None, examples=[False])
     webhook: StrictBool | None = None
     language: Language | None = Field(None, examples=["en"])
+
+
+async def recipient_or_404(db: Database, tenant: str, recipient_id: str) -> None:
+    """Raises RefusedRequest (404) for a recipient of whom nobody has told, or a street."""
+    found = await people.known(db, tenant, recipient_id)
+    if found.known:
+        return
+    if not found.street_known:
+        raise not_found(unknown_street(tenant))
+    raise not_found(none_in_street(tenant, f"接收人 {recipient_id}", f"recipient {recipient_id}"))
 
 
 @router.get("/v1/recipients/{recipient_id}/preferences")

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter
-from libs.contracts.dispatch import MemberChanged
+from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.incident import CaseReported
 from libs.contracts.message import Event
 from services.notify.recipients import tables as people
-from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, member, reporter
+from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, member, org, reporter
 from services.notify.recipients.keeping import keep_contacts, opened, tracking_of
 
 router = EventRouter("notify")
@@ -35,6 +35,14 @@ async def keep_members(members: Batch[MemberChanged], db: Database) -> list[Even
     """A member without a contact keeps the one that is known: it travels only when it has changed."""
     given = opened((m, member(m.member_id), m.sealed_contact) for m in members)
     await keep_contacts(db, given.values())
+    await people.keep_recipients(db, [(m.tenant, member(m.member_id)) for m in members])
+    return []
+
+
+@router.on(UnitChanged)
+async def keep_organisations(units: Batch[UnitChanged], db: Database) -> list[Event]:
+    """Who answers for a unit has an inbox, before there is anything in it."""
+    await people.keep_recipients(db, [(u.tenant, org(u.org_id)) for u in units])
     return []
 
 

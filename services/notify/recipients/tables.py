@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -43,6 +43,15 @@ class ContactRow(NotifyTable, table=True):
     has_webhook: bool
     language: str = text_column()
     updated_at: datetime = time_column()
+
+
+class KnownRecipient(NotifyTable, table=True):
+    """A member or an organisation that dispatch has told of, whether there is anything else to know of them or not."""
+
+    __tablename__ = "recipients"
+
+    tenant: str = text_column(key=True)
+    recipient_id: str = text_column(key=True)
 
 
 class Preference(NotifyTable, table=True):
@@ -182,6 +191,15 @@ FORGET_PREFERENCES = text(
     """
 )
 
+KNOWN = text(
+    """
+    SELECT EXISTS (SELECT 1 FROM recipients WHERE tenant = :tenant AND recipient_id = :recipient_id)
+        OR EXISTS (SELECT 1 FROM person_keys WHERE tenant = :tenant AND recipient_id = :recipient_id) AS known,
+        (SELECT recipient_id FROM recipients WHERE tenant = :tenant ORDER BY recipient_id LIMIT 1) IS NOT NULL
+            AS street_known
+    """
+)
+
 PREFER = text(
     """
     INSERT INTO preferences (tenant, recipient_id, in_app, email, webhook, language)
@@ -248,6 +266,18 @@ async def keep_contacts(db: Database, contacts: Mapping[RecipientKey, NewContact
             "updated": [v.given_at for v in values],
         },
     )
+
+
+async def keep_recipients(db: Database, who: Collection[RecipientKey]) -> None:
+    rows = [{"tenant": tenant, "recipient_id": recipient_id} for tenant, recipient_id in sorted(set(who))]
+    await db.insert(KnownRecipient, rows, skip_existing=True)
+
+
+async def known(db: Database, tenant: str, recipient_id: str) -> Record:
+    """`known`: whether somebody has told of the recipient; `street_known`: of any recipient of the street."""
+    row = await db.one(KNOWN, {"tenant": tenant, "recipient_id": recipient_id})
+    assert row is not None
+    return row
 
 
 async def keep_cases(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -51,6 +51,9 @@ MEMBER = text(
     """
 )
 
+STREET = text("SELECT 1 FROM orgs WHERE tenant = :tenant LIMIT 1")
+ORG = text("SELECT name FROM orgs WHERE tenant = :tenant AND org_id = :org_id")
+
 BALANCES = text("SELECT dimension, balance FROM accounts WHERE tenant = :tenant AND account = :account")
 
 # Ids follow the time of posting to the millisecond; what is shown follows the time of the facts.
@@ -101,6 +104,15 @@ ORG_RANKING = text(
 
 async def member(db: Database, tenant: str, member_id: str) -> Record | None:
     return await db.one(MEMBER, {"tenant": tenant, "member_id": member_id})
+
+
+async def knows_street(db: Database, tenant: str) -> bool:
+    """Whether dispatch has told of an organisation of it."""
+    return await db.one(STREET, {"tenant": tenant}) is not None
+
+
+async def org(db: Database, tenant: str, org_id: str) -> Record | None:
+    return await db.one(ORG, {"tenant": tenant, "org_id": org_id})
 
 
 async def balances(db: Database, tenant: str, account: str) -> dict[str, int]:

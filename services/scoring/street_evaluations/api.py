@@ -7,9 +7,12 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
-from libs.chassis.http import DatabaseDep, OfStreet
+from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.contracts.incident import Grade
 from libs.contracts.message import OrgId
+from libs.sentences import none_in_street
+from services.scoring.standings import tables as standings
+from services.scoring.standings.api import street_or_404
 from services.scoring.street_evaluations import tables as evaluations
 
 router = APIRouter(tags=["points"])
@@ -34,7 +37,11 @@ async def org_evaluations(
     """How the street graded what an organisation handled (街道评价), in [since, until)."""
     counted = dict.fromkeys(Grade, 0)
     not_counted = 0
-    for row in await evaluations.of_org(db, tenant, org_id, since, until):
+    found = await evaluations.of_org(db, tenant, org_id, since, until)
+    if not found and await standings.org(db, tenant, org_id) is None:
+        await street_or_404(db, tenant)
+        raise not_found(none_in_street(tenant, f"组织 {org_id}", f"organisation {org_id}"))
+    for row in found:
         if row.counts:
             counted[Grade(row.grade)] = row.said
         else:
