@@ -3,6 +3,7 @@ PYTHON ?= python3
 
 RUN = .venv/bin/python -m
 READY = .venv/.ready
+JAVASCRIPT = tests/javascript/node_modules/.package-lock.json
 PARALLEL = -n auto --dist loadfile --no-loadscope-reorder
 QUICK = tests/unit tests/contracts tests/chaos/test_schedule.py tests/chaos/test_tools.py \
 	tests/service/test_notify_calls.py tests/service/test_notify_channels.py
@@ -30,13 +31,13 @@ demo: $(READY) ## Play a working morning of the street, then reconcile every num
 run: $(READY) ## Start NATS, PostgreSQL and the four services here, until Ctrl-C
 	@$(RUN) deploy.local run
 
-test: check ## Check, then run every test, on real servers, in parallel
+test: check $(JAVASCRIPT) ## Check, then run every test, on real servers, in parallel
 	@$(RUN) pytest $(PARALLEL)
 
 test-quick: $(READY) ## Run the tests that start neither NATS nor PostgreSQL
 	@$(RUN) pytest $(PARALLEL) $(QUICK)
 
-test-again: $(READY) ## Run a file of tests again and again: FILE=tests/service/test_x.py TIMES=20 BUSY=2
+test-again: $(JAVASCRIPT) ## Run a file of tests again and again: FILE=tests/service/test_x.py TIMES=20 BUSY=2
 	@$(RUN) tests.again --times $(or $(TIMES),20) --busy $(or $(BUSY),0) $(FILE)
 
 check: $(READY) ## Format, lint, types, import contracts, generated docs, Kubernetes manifests
@@ -77,19 +78,22 @@ clean: ## Delete the environment, the local servers' data and the caches
 	@rm -rf .venv tests/javascript/node_modules .wangge .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements-dev.lock pyproject.toml tests/javascript/package-lock.json
+# What the examples in JavaScript of docs/integrators.md need, for their tests alone.
+$(JAVASCRIPT): tests/javascript/package-lock.json | $(READY)
+	@$(NPM) ci --ignore-scripts >/dev/null
+	@touch $@
+
+$(READY): requirements-dev.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON) here. Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: make PYTHON=/path/to/python3.12" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make environments. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
 	@echo 'Making .venv with what requirements-dev.lock names; this takes a minute or more, once.'
-	@echo '1 of 5: an empty environment'
+	@echo '1 of 4: an empty environment'
 	@.venv/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@echo '2 of 5: the packages'
+	@echo '2 of 4: the packages'
 	@{ $(RUN) pip install --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock 2>&1 || echo FAILED; } | $(COUNTED)
-	@echo '3 of 5: wangge itself'
+	@echo '3 of 4: wangge itself'
 	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@echo '4 of 5: what the examples in JavaScript need'
-	@$(NPM) ci --ignore-scripts >/dev/null
-	@echo '5 of 5: compiling, so that nothing waits for it later'
+	@echo '4 of 4: compiling, so that nothing waits for it later'
 	@$(RUN) compileall -q -j 0 .venv/lib
 	@touch $@

