@@ -43,9 +43,9 @@ async def test_photos_of_an_answer_are_shown_to_the_desk_and_on_the_order(both: 
     assert (step["words"], step["photos"]) == ("东头第三盏", ["p1", "p2"])
     [order] = await both.orders()
     said = {"question": "是哪一盏灯？", "words": "东头第三盏", "photos": ["p1", "p2"]}
-    assert order["answers"] == [said]
+    assert order["reporter_answers"] == [said]
     shown = await both.dispatch.http.get(f"/v1/orders/{order['order_id']}", params={"tenant": TENANT})
-    assert shown.json()["answers"] == [said]
+    assert shown.json()["reporter_answers"] == [said]
 
 
 @pytest.mark.parametrize("wrong", [["a b"], [""], ["x" * 201], ["p"] * 10, "p1", [None]])
@@ -64,4 +64,4 @@ async def test_what_was_answered_stays_with_an_order_that_begins_again(both: Bot
     await both.settled()
     [order] = await both.orders()
     assert order["unit"] == BESIDE
-    assert [(said["words"], said["photos"]) for said in order["answers"]] == [("在二微，电话…", ["p1"])]
+    assert [(said["words"], said["photos"]) for said in order["reporter_answers"]] == [("在二微，电话…", ["p1"])]

@@ -179,6 +179,6 @@ def test_a_question_from_before_the_last_move_comes_after_it_all_the_same() -> N
 def test_what_was_answered_is_kept_once_and_silence_is_not() -> None:
     order = paused(new_order(), at(23, 15))
     answered = go_on(order, 1, SAID, STREET, at(24, 9)).order
-    assert answered.answers == (SAID,)
-    assert go_on(answered, 1, SAID, STREET, at(24, 10)).order.answers == (SAID,)
-    assert go_on(order, 1, None, STREET, at(24, 9)).order.answers == ()
+    assert answered.reporter_answers == (SAID,)
+    assert go_on(answered, 1, SAID, STREET, at(24, 10)).order.reporter_answers == (SAID,)
+    assert go_on(order, 1, None, STREET, at(24, 9)).order.reporter_answers == ()

@@ -248,7 +248,7 @@ CREATE TABLE orders (
     result text NOT NULL DEFAULT '',
     asked smallint NOT NULL DEFAULT 0 CHECK (asked >= 0),
     answered smallint NOT NULL DEFAULT 0 CHECK (answered BETWEEN 0 AND asked),
-    answers jsonb NOT NULL DEFAULT '[]',
+    reporter_answers jsonb NOT NULL DEFAULT '[]',
     paused_at timestamptz CHECK (paused_at IS NULL OR state NOT IN ('handled', 'checked', 'cancelled')),
     told_near timestamptz,
     told_overdue timestamptz,

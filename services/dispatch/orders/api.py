@@ -108,7 +108,7 @@ class OrderView(Particulars):
     extended_times: int
     suspended_until: datetime | None
     paused_at: datetime | None = Field(description="Since then the reporter is asked for more, and no clock runs.")
-    answers: list[AnswerView]
+    reporter_answers: list[AnswerView]
     in_kpis: bool
     rework_count: int
     result: str = Field(description="What was done, in words for the reporter.")

@@ -76,7 +76,7 @@ class OrderRow(DispatchTable, table=True):
     component: dict[str, Any] | None = json_column(nullable=True)
     asked: int = Field(sa_column=Column(SmallInteger, nullable=False))
     answered: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    answers: list[dict[str, Any]] = json_column()
+    reporter_answers: list[dict[str, Any]] = json_column()
     paused_at: datetime | None = time_column(nullable=True)
     told_near: datetime | None = time_column(nullable=True)
     told_overdue: datetime | None = time_column(nullable=True)
@@ -139,8 +139,8 @@ def order_of(row: Record) -> Order:
     typed = {"state": State, "level": Level, "reach": Reach, "request_kind": RequestKind, "skills": frozenset}
     values |= {name: of(values[name]) for name, of in typed.items()}
     values["answer"] = Answer(values["answer"]) if values["answer"] else None
-    values["answers"] = tuple(
-        ReporterAnswer(each["question"], each["words"], tuple(each["photos"])) for each in values["answers"]
+    values["reporter_answers"] = tuple(
+        ReporterAnswer(each["question"], each["words"], tuple(each["photos"])) for each in values["reporter_answers"]
     )
     component = values["component"] and Named(**values["component"])
     values["place"] = Place.model_validate(values["place"])

@@ -66,7 +66,7 @@ def correct(
         corrections=corrections,
         asked=order.asked,
         answered=order.answered,
-        answers=order.answers,
+        reporter_answers=order.reporter_answers,
         paused_at=order.paused_at and now,
     )
     stay = again.unit == order.unit

@@ -195,7 +195,7 @@ class Order:
     asked: int = 0
     answered: int = 0
     """How many questions were put to the reporter, and how many of them are done with."""
-    answers: tuple[ReporterAnswer, ...] = ()
+    reporter_answers: tuple[ReporterAnswer, ...] = ()
     paused_at: datetime | None = None
     """Since then a question is open, and the clock stands still."""
     told_near: datetime | None = None

@@ -43,8 +43,8 @@ def go_on(order: Order, number: int, answer: ReporterAnswer | None, street: Stre
     """The question of this number is answered, or was not in time (None): the clock runs again with what was left."""
     if number <= order.answered:
         return Changed(order, ())
-    answers = (*order.answers, answer) if answer is not None else order.answers
-    after = replace(order, asked=max(order.asked, number), answered=number, answers=answers)
+    answers = (*order.reporter_answers, answer) if answer is not None else order.reporter_answers
+    after = replace(order, asked=max(order.asked, number), answered=number, reporter_answers=answers)
     if after.answered < after.asked or isinstance(move_to(order, Move.CONTINUE), Refusal):
         return Changed(after, ())
     now = order.next_moment(now)
