@@ -307,21 +307,15 @@ class CaseReopened(CaseFact, fact="reopened"):
     reporter_id: UUID | None = None
 
 
-class Reported(Particulars):
-    """What a report says, whichever way it comes in. A field that is added here is one that people may send;
-    one that only whoever does the work reads is added to `Particulars`."""
+class Somewhere(Value):
+    """Where a report is: a place, or the component that it is about."""
 
-    category: CategoryCode
-    text: Text
     component: ComponentCode | None = Field(
         None, description="The code of the lamp or manhole itself, where the street keeps an inventory of them."
     )
     place: Place | None = Field(
         None, description="Where it is; may be left out where a component is named.", validate_default=True
     )
-    request_kind: RequestKind = RequestKind.SNAPSHOT
-    reported_by_member: MemberId | None = None
-    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
 
     @field_validator("place")
     @classmethod
@@ -334,6 +328,17 @@ class Reported(Particulars):
     def where(self) -> Place:
         """The place, or the component's code where no other place is named."""
         return self.place or Place(name=self.component)
+
+
+class Reported(Particulars, Somewhere):
+    """What a report says, whichever way it comes in. A field that is added here is one that people may send;
+    one that only whoever does the work reads is added to `Particulars`."""
+
+    category: CategoryCode
+    text: Text
+    request_kind: RequestKind = RequestKind.SNAPSHOT
+    reported_by_member: MemberId | None = None
+    appointment: Appointment | None = Field(None, description="For service orders and errands; without it, any time.")
 
 
 IN_CLEAR = frozenset({"contact", "email", "phone", "webhook_url"})

@@ -203,3 +203,11 @@ async def test_a_component_shows_who_did_what_for_it_the_newest_first(both: Both
     assert (oldest["case_no"], oldest["state"], oldest["member_id"]) == (first["case_no"], "claimed", "M1")
     assert oldest["made_at"] is not None
     assert (await history(both, "nobody/knows"))["items"] == []
+
+
+async def test_the_dry_run_says_where_a_report_of_a_lamp_would_go(both: Both) -> None:
+    wish = {"tenant": TENANT, "category": "11001", "component": "LD-1"}
+    route = (await both.dispatch.http.post("/v1/routing/dry-run", json=wish)).json()
+    assert (route["unit"], route["because"][0]["reason"]) == (MICRO, "component_named")
+    nowhere = await both.dispatch.http.post("/v1/routing/dry-run", json={"tenant": TENANT, "category": "11001"})
+    assert (nowhere.status_code, "component" in nowhere.json()["detail"]) == (422, True)

@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeVar
 
 from libs.chassis.db.database import Database
 from libs.contracts.incident import CaseSummary
-from libs.contracts.values import Position
+from libs.contracts.values import Place, Position
 from services.dispatch.components import tables as component_tables
+from services.dispatch.components.domain.inventory import Component
 from services.dispatch.components.domain.naming import Named, place_of
 from services.dispatch.components.domain.nearby import Near, Nearby
 from services.dispatch.components.tables import Version
@@ -57,7 +58,21 @@ async def named_by(db: Database, cases: Sequence[C], streets: Mapping[str, Stree
             named.append((case, None))
             continue
         component = found.get((case.tenant, case.component))
-        known = Named.of(case.component, component, case.place, streets[case.tenant])
-        place = place_of(known, component, case.place)
+        known, place = _named(case.component, component, case.place, streets[case.tenant])
         named.append((case.model_copy(update={"place": place}), known))
     return named
+
+
+async def located(
+    db: Database, tenant: str, code: str | None, place: Place, street: Street
+) -> tuple[Named | None, Place]:
+    """The component of the code, and where a report that says code and place is."""
+    if code is None:
+        return None, place
+    found = await component_tables.of_streets(db, {(tenant, code)})
+    return _named(code, found.get((tenant, code)), place, street)
+
+
+def _named(code: str, component: Component | None, place: Place, street: Street) -> tuple[Named, Place]:
+    known = Named.of(code, component, place, street)
+    return known, place_of(known, component, place)

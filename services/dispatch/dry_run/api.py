@@ -12,10 +12,12 @@ from pydantic import BaseModel, Field
 
 from libs.chassis.handlers import Refused
 from libs.chassis.http import Body, DatabaseDep, RefusedRequest
+from libs.contracts.incident import Somewhere
 from libs.contracts.message import CategoryCode, Tenant
 from libs.contracts.reasons import Explanation, ReasonView
-from libs.contracts.values import Level, Place, RequestKind
+from libs.contracts.values import Level, RequestKind
 from libs.sheets.mistakes import Mistake, Mistaken, Where
+from services.dispatch.components import lookup as components
 from services.dispatch.dry_run.domain import Replayed
 from services.dispatch.grid.domain.gazetteer import Candidate
 from services.dispatch.order_lists import tables as order_tables
@@ -39,10 +41,9 @@ COUNTED_AT_MOST = 200
 IDS_AT_MOST = 20
 
 
-class DryRun(Body):
+class DryRun(Body, Somewhere):
     tenant: Tenant
     category: CategoryCode
-    place: Place
     request_kind: RequestKind = RequestKind.SNAPSHOT
 
 
@@ -115,12 +116,13 @@ async def dry_run(body: DryRun, request: Request, db: DatabaseDep) -> Route:
     """Where would a report go, who would hear of it, and why?"""
     street = await street_or_404(db, body.tenant)
     now = request.app.state.clock.now()
-    [routed] = route_all([RoutingRequest(body.category, body.place, now, body.request_kind)], street)
+    named, place = await components.located(db, body.tenant, body.component, body.where, street)
+    [routed] = route_all([RoutingRequest(body.category, place, now, body.request_kind)], street)
     skills = routed.responsibility.skills if routed.responsibility else ANYBODY
     asked = {(body.tenant, m) for m in who_may_be_asked(routed.unit.code, skills, street)}
     workload = await workload_tables.workload_of(db, asked, now)
     hearing = plan_offer(routed, street, workload.get(body.tenant, Workload()))
-    return _route(routed, hearing, street)
+    return _route(routed, hearing, named.explained() if named else (), street)
 
 
 @router.post("/v1/routing/replay")
@@ -164,7 +166,8 @@ def _may_lie_in(code: str, because: Explanation, street: Street) -> Candidate:
     return Candidate(code, street.units[code].name, path, said)
 
 
-def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan, street: Street) -> Route:
+def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan, named: Explanation, street: Street) -> Route:
+    because = (*named, *routed.because, *hearing.because)
     passed = (
         ("absent", hearing.absent, len(hearing.absent)),
         ("at_limit", hearing.at_limit, len(hearing.at_limit)),
@@ -185,7 +188,7 @@ def _route(routed: RoutedTo | Unrouted, hearing: OfferPlan, street: Street) -> R
             for reason, members, count in passed
             if count
         ],
-        because=[ReasonView.model_validate(each, from_attributes=True) for each in (*routed.because, *hearing.because)],
+        because=[ReasonView.model_validate(each, from_attributes=True) for each in because],
     )
 
 

@@ -33,6 +33,7 @@ from tests.chaos.planted.bugs import Bug, Trouble
 from tests.chaos.planted.catalogue import BUGS
 from tests.chaos.planted.small_life import PROPOSED, plans
 from tests.chaos.provider import Provider
+from tests.chaos.statements.imports import WHOLE
 
 SPEED = 1440.0
 """A day of the street's in a minute: deadlines of an hour pass within seconds."""
@@ -175,22 +176,23 @@ class Trials:
                 ) as life,
                 self._in_trouble(service, trouble),
             ):
-                self._report(life)
+                self._report(life, lists=bug is None or WHOLE in bug.found_by)
         await self._drain(DRAIN_SECONDS * longer if bug else PATIENCE_SECONDS)
         found = judge(await take(self, journal_folder))
         await self._plant("")
         return [check for check in found if not check.holds]
 
-    def _report(self, life: Life) -> None:
+    def _report(self, life: Life, *, lists: bool) -> None:
+        """`lists`: some are handed in as well. Each process reads the street anew for each, which takes a while."""
         now = asyncio.get_running_loop().time()
         for plan in plans(self):
             life.simulation.begin(plan, now)
-        life.simulation.accompany(self._write(life))
+        life.simulation.accompany(self._write(life, lists))
 
-    async def _write(self, life: Life) -> None:
-        """Minutes of a meeting, and lists that are handed in."""
+    async def _write(self, life: Life, lists: bool) -> None:
         await minutes.record(self, life.incident, life.simulation, "minutes", deeds=PROPOSED)
-        await life.imports.hand_in(1)
+        if lists:
+            await life.imports.hand_in(1)
 
     async def _prepare(self) -> None:
         await wait_until_at_rest(self.local)
