@@ -49,7 +49,8 @@ class Patches:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """`found_by` are statements of the invariants, or their beginnings, that must be found untrue."""
+    """`found_by` are statements of the invariants, or their beginnings, that must be found untrue. `together`: it shows
+    only where cases are merged, proposals raised, or orders handled by several."""
 
     name: str
     service: str
@@ -57,18 +58,19 @@ class Bug:
     plant: Callable[[Patches], None]
     found_by: tuple[str, ...]
     trouble: Trouble
+    together: bool
 
 
 BUGS: dict[str, Bug] = {}
 
 
 def bug(
-    service: str, sentence: str, *found_by: str, trouble: Trouble = None
+    service: str, sentence: str, *found_by: str, trouble: Trouble = None, together: bool = False
 ) -> Callable[[Callable[[Patches], None]], Callable[[Patches], None]]:
     """The function patches the running service; its name is the bug's."""
 
     def register(plant: Callable[[Patches], None]) -> Callable[[Patches], None]:
-        BUGS[plant.__name__] = Bug(plant.__name__, service, sentence, plant, found_by, trouble)
+        BUGS[plant.__name__] = Bug(plant.__name__, service, sentence, plant, found_by, trouble, together)
         return plant
 
     return register

@@ -13,7 +13,7 @@ from tests.chaos.ground import Ground
 from tests.chaos.load import AT_HOME_IN
 from tests.chaos.minutes import HELD_BEFORE
 
-OUTCOMES: tuple[Outcome, ...] = (
+USUAL: tuple[Outcome, ...] = (
     *("handled",) * 4,
     *("check_fails_first",) * 2,
     "returned_first",
@@ -22,12 +22,10 @@ OUTCOMES: tuple[Outcome, ...] = (
     "questioned",
     "withdrawn",
     "followed",
-    "extended",
-    "helped_late",
-    "survives",
-    "merged",
 )
-SATISFIED = (True, True, False, False, *(None,) * 12)
+TOGETHER: tuple[Outcome, ...] = (*USUAL, "extended", "helped_late", "survives", "merged")
+SATISFIED = (True, True, False, False)
+"""Of the first; of the others nobody asks."""
 SHORT_CLOCK = "11002"
 """A category whose order must be claimed within an hour and registers itself."""
 CATEGORIES: Mapping[Outcome, str] = {"nobody_claims": SHORT_CLOCK, "helped_late": SEWER}
@@ -36,14 +34,15 @@ PROPOSED: tuple[Outcome, ...] = ("proposed", "declined")
 """What becomes of the matters of a meeting."""
 
 
-def plans(world: Ground) -> Sequence[PlannedReport]:
-    """The last two are of the same lamp."""
-    drawn = planned_reports.plan_morning(world.street, len(OUTCOMES))
-    *usual, first, then = [
+def plans(world: Ground, *, together: bool) -> Sequence[PlannedReport]:
+    """`together`: with some that several have to do with, of which the last two are of the same lamp."""
+    outcomes = TOGETHER if together else USUAL
+    drawn = planned_reports.plan_morning(world.street, len(outcomes))
+    made = [
         replace(
             plan,
             outcome=outcome,
-            satisfied=satisfied,
+            satisfied=SATISFIED[number] if number < len(SATISFIED) else None,
             retries=2 if number < 3 else plan.retries,
             category=CATEGORIES.get(outcome, plan.category),
             contact_email=f"r{number:04d}@residents.example",
@@ -51,6 +50,9 @@ def plans(world: Ground) -> Sequence[PlannedReport]:
             at_home_in=AT_HOME_IN,
             met_before=HELD_BEFORE,
         )
-        for number, (plan, outcome, satisfied) in enumerate(zip(drawn, OUTCOMES, SATISFIED, strict=True))
+        for number, (plan, outcome) in enumerate(zip(drawn, outcomes, strict=True))
     ]
+    if not together:
+        return made
+    *usual, first, then = made
     return [*usual, *twins(first, then, "merged")]

@@ -26,7 +26,7 @@ from tests.chaos.statements.merges import DECIDED, END_TOLD, NO_ORDER
 from tests.chaos.statements.proposals import ANSWERED, MINUTES
 
 
-@bug("dispatch", "a joint order is checked while others are still at it", WAITED_FOR)
+@bug("dispatch", "a joint order is checked while others are still at it", WAITED_FOR, together=True)
 def helpers_not_waited_for(patches: Patches) -> None:
     def make(check: Any) -> Any:
         def at_once(order: Order, *about: Any, **said: Any) -> Any:
@@ -40,7 +40,12 @@ def helpers_not_waited_for(patches: Patches) -> None:
     patches.set(work, "check", make)
 
 
-@bug("dispatch", "who has the order keeps all its points, and the helpers have their shares besides", SHARES)
+@bug(
+    "dispatch",
+    "who has the order keeps all its points, and the helpers have their shares besides",
+    SHARES,
+    together=True,
+)
 def shares_besides(patches: Patches) -> None:
     def make(check: Any) -> Any:
         def all_of_it(order: Order, *about: Any, **said: Any) -> Any:
@@ -56,7 +61,7 @@ def shares_besides(patches: Patches) -> None:
     patches.set(work, "check", make)
 
 
-@bug("dispatch", "an extension is approved, and the order keeps its deadline", IN_FORCE)
+@bug("dispatch", "an extension is approved, and the order keeps its deadline", IN_FORCE, together=True)
 def approved_in_vain(patches: Patches) -> None:
     def make(granted: Any) -> Any:
         def nothing(order: Order, *about: Any) -> Changed:
@@ -67,7 +72,7 @@ def approved_in_vain(patches: Patches) -> None:
     patches.set(approval, "_granted", make)
 
 
-@bug("dispatch", "the order of a merged case goes on", NO_ORDER)
+@bug("dispatch", "the order of a merged case goes on", NO_ORDER, together=True)
 def merged_goes_on(patches: Patches) -> None:
     async def nothing(batch: Any, db: Any) -> list[Any]:
         return []
@@ -75,7 +80,7 @@ def merged_goes_on(patches: Patches) -> None:
     patches.item(dispatch.router.events, CaseMerged, lambda _: nothing)
 
 
-@bug("dispatch", "the last row of an imported list stays as it was", WHOLE)
+@bug("dispatch", "the last row of an imported list stays as it was", WHOLE, together=True)
 def half_imported(patches: Patches) -> None:
     def make(insert: Any) -> Any:
         async def but_the_last(db: Any, tenant: str, version: int, rows: Sequence[Any]) -> None:
@@ -86,7 +91,7 @@ def half_imported(patches: Patches) -> None:
     patches.set(lists, "insert", make)
 
 
-@bug("dispatch", "an import of components counts as two versions", WHOLE)
+@bug("dispatch", "an import of components counts as two versions", WHOLE, together=True)
 def version_counted_twice(patches: Patches) -> None:
     def make(write: Any) -> Any:
         async def twice(db: Any, tenant: str, change: Any, version: int, now: Any) -> None:
@@ -102,12 +107,12 @@ def _nothing_in(tenant: str, version: int, now: Any) -> dict[str, Any]:
     return {"tenant": tenant, "version": version, "made_at": now, "new": 0, "changed": 0, "moved": 0, "retired": 0}
 
 
-@bug("incident", "the last matter of a meeting is lost", MINUTES)
+@bug("incident", "the last matter of a meeting is lost", MINUTES, together=True)
 def matter_lost(patches: Patches) -> None:
     patches.set(meetings, "reports_of", lambda reports: lambda *about: reports(*about)[:-1])
 
 
-@bug("incident", "a proposal that was planned is told to be accepted", ANSWERED)
+@bug("incident", "a proposal that was planned is told to be accepted", ANSWERED, together=True)
 def planned_told_accepted(patches: Patches) -> None:
     def make(facts: Any) -> Any:
         def mistaken(*about: Any) -> list[Any]:
@@ -123,7 +128,7 @@ def planned_told_accepted(patches: Patches) -> None:
     patches.set(progress, "_facts_of_order", make)
 
 
-@bug("incident", "a case is merged, and nobody is told", DECIDED)
+@bug("incident", "a case is merged, and nobody is told", DECIDED, together=True)
 def merging_untold(patches: Patches) -> None:
     def make(merge: Any) -> Any:
         def silent(self: Any, command: Any) -> Any:
@@ -135,7 +140,7 @@ def merging_untold(patches: Patches) -> None:
     patches.set(merging.MergeBatch, "merge", make)
 
 
-@bug("notify", "who reported a merged case hears nothing of the other", END_TOLD)
+@bug("notify", "who reported a merged case hears nothing of the other", END_TOLD, together=True)
 def merged_not_followed(patches: Patches) -> None:
     async def nobody(db: Any, merged: Any) -> None:
         return None

@@ -176,18 +176,20 @@ class Trials:
                 ) as life,
                 self._in_trouble(service, trouble),
             ):
-                self._report(life, lists=bug is None or WHOLE in bug.found_by)
+                self._report(life, together=bug is None or bug.together, lists=bug is None or WHOLE in bug.found_by)
         await self._drain(DRAIN_SECONDS * longer if bug else PATIENCE_SECONDS)
         found = judge(await take(self, journal_folder))
         await self._plant("")
         return [check for check in found if not check.holds]
 
-    def _report(self, life: Life, *, lists: bool) -> None:
-        """`lists`: some are handed in as well. Each process reads the street anew for each, which takes a while."""
+    def _report(self, life: Life, *, together: bool, lists: bool) -> None:
+        """`together`: with what takes several, minutes of a meeting among it. `lists`: some are handed in as well, for
+        each of which each process reads the street anew. Both take a while, so only trials that need them have them."""
         now = asyncio.get_running_loop().time()
-        for plan in plans(self):
+        for plan in plans(self, together=together):
             life.simulation.begin(plan, now)
-        life.simulation.accompany(self._write(life, lists))
+        if together:
+            life.simulation.accompany(self._write(life, lists))
 
     async def _write(self, life: Life, lists: bool) -> None:
         await minutes.record(self, life.incident, life.simulation, "minutes", deeds=PROPOSED)
