@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderOffered, OrderPassedOn
-from libs.contracts.incident import ReportCase
 from libs.contracts.values import Place, Point
 from tests.support.both import BESIDE, Both, make_both
 from tests.support.dispatch import TENANT, absence, act
@@ -76,21 +73,7 @@ async def refused(both: Both, order_id: str) -> list[str]:
 
 
 async def test_over_the_bus_it_is_the_same(both: Both) -> None:
-    wish = ReportCase(
-        id=new_id(),
-        correlation_id=new_id(),
-        tenant=TENANT,
-        occurred_at=datetime.now(UTC),
-        sender="hotline",
-        key="HL-1",
-        category="11001",
-        text="路灯不亮",
-        place=Place(point=Point(**POINT)),
-    )
-    bus = await both.incident.service.broker.connect()
-    reply = await bus.request(wish.subject, wish.model_dump_json().encode(), timeout=5)
-    assert b"case_no" in reply.data, reply.data
-    await both.settled()
+    await both.report_over_bus(text="路灯不亮", place=Place(point=Point(**POINT)))
     [order] = await both.orders()
     assert (order["unit"], order["other_units"], order["place"]["point"]) == (HERE, [BESIDE], POINT)
 

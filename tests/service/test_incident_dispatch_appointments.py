@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderDispatched, OrderHandled, OrderOffered, OrderRescheduled
-from libs.contracts.incident import CaseAppointmentChanged, CaseRegistered, CaseReopened, ReportCase
+from libs.contracts.incident import CaseAppointmentChanged, CaseRegistered, CaseReopened
 from libs.contracts.values import Appointment, Place, RequestKind
 from tests.support.both import Both, make_both
 from tests.support.dispatch import TENANT, act, registered
@@ -76,23 +76,16 @@ async def test_an_errand_for_tomorrow_is_offered_claimed_handed_in_with_every_pa
 
 
 async def test_another_system_reports_an_errand_alike(both: Both) -> None:
-    wish = ReportCase(
-        tenant=TENANT,
-        occurred_at=datetime.now(UTC),
-        sender="hotline",
-        key="c-1",
-        category="11001",
+    expected = window(timedelta(days=2))
+    await both.report_over_bus(
         text="代办老年卡",
         place=Place(name="凌河"),
         request_kind=RequestKind.SERVICE_ORDER,
-        appointment=window(timedelta(days=2)),
+        appointment=expected,
         documents=PAPERS,
     )
-    connection = await both.incident.service.broker.connect()
-    await connection.request(wish.subject, wish.model_dump_json().encode(), timeout=10)
-    await both.settled()
     [case] = await both.incident.said(CaseRegistered)
-    assert (case.appointment, list(case.documents)) == (wish.appointment, PAPERS)
+    assert (case.appointment, list(case.documents)) == (Appointment.model_validate(expected), PAPERS)
 
 
 async def test_orders_are_looked_for_by_their_appointment(both: Both) -> None:

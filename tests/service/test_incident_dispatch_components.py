@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from libs.chassis.db.ids import new_id
 from libs.contracts.dispatch import OrderCorrected, OrderMoved, OrderOffered
-from libs.contracts.incident import ReportCase
 from libs.sheets.workbook import as_csv
 from tests.support.both import BESIDE, Both, make_both
 from tests.support.dispatch import TENANT, act
@@ -87,21 +84,7 @@ async def test_a_report_that_names_a_lamp_and_no_place_goes_where_the_lamp_stand
 
 
 async def test_over_the_bus_it_is_the_same(both: Both) -> None:
-    wish = ReportCase(
-        id=new_id(),
-        correlation_id=new_id(),
-        tenant=TENANT,
-        occurred_at=datetime.now(UTC),
-        sender="hotline",
-        key="HL-1",
-        category="11001",
-        text="灯不亮",
-        component="LD-2",
-    )
-    bus = await both.incident.service.broker.connect()
-    reply = await bus.request(wish.subject, wish.model_dump_json().encode(), timeout=5)
-    assert b"case_no" in reply.data, reply.data
-    await both.settled()
+    await both.report_over_bus(text="灯不亮", component="LD-2")
     [order] = await both.orders()
     assert (order["unit"], order["component"]["code"], order["place"]["name"]) == (BESIDE, "LD-2", "LD-2")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import shapely
 from sqlalchemy import text
 
+from libs.chassis.db.ids import new_id
+from libs.contracts.incident import ReportCase
 from tests.support.dispatch import TENANT, put_street
 from tests.support.incident import categories
 from tests.support.stage import MakeStage, Stage
@@ -30,6 +33,15 @@ class Both:
         body = {"tenant": TENANT, "category": "11001", "text": "路灯不亮", **more}
         place = {"place": {"point": {"longitude": at, "latitude": 0.5}}}
         return await self.incident.http.post("/v1/reports", json=place | body, headers={"Idempotency-Key": key})
+
+    async def report_over_bus(self, **said: Any) -> None:
+        """As another system reports, until both have done with it."""
+        head = {"id": new_id(), "correlation_id": new_id(), "tenant": TENANT, "occurred_at": datetime.now(UTC)}
+        wish = ReportCase(**head, sender="hotline", key="HL-1", category="11001", **said)
+        bus = await self.incident.service.broker.connect()
+        reply = await bus.request(wish.subject, wish.model_dump_json().encode(), timeout=5)
+        assert b"case_no" in reply.data, reply.data
+        await self.settled()
 
     async def case(self, receipt: dict[str, str], **asked: str) -> dict[str, Any]:
         answer = await self.incident.http.get(f"/v1/cases/{receipt['case_no']}", params={"tenant": TENANT, **asked})

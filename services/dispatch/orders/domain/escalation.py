@@ -18,6 +18,7 @@ from libs.contracts.dispatch import (
     RaiseReason,
 )
 from libs.contracts.values import Level
+from services.dispatch.grid.domain.tree import Unit
 from services.dispatch.orders.domain.offering import ANYBODY, candidates, choose, new_claim_by, offer
 from services.dispatch.orders.domain.order import (
     STAGE_OF,
@@ -122,15 +123,7 @@ def send_down(
             f"{unit} is no unit below {here.name} ({here.code})",
         )
     now = order.next_moment(now)
-    sent = order.begin(
-        to,
-        now,
-        member_id=None,
-        unit=below.code,
-        level=below.level,
-        org_id=below.org_id,
-        claim_by=new_claim_by(order, street, now),
-    )
+    sent = _handed_to(below, order, to, street, now)
     fact = OrderSentDown(
         **about(order, now),
         from_unit=here.code,
@@ -177,15 +170,7 @@ def pass_on(
         )
     here, there = street.units[order.unit], street.units[unit]
     now = order.next_moment(now)
-    passed = order.begin(
-        to,
-        now,
-        member_id=None,
-        unit=there.code,
-        level=there.level,
-        org_id=there.org_id,
-        claim_by=new_claim_by(order, street, now),
-    )
+    passed = _handed_to(there, order, to, street, now)
     near = choose(candidates(there.code, order.skills, street), street, workload, order.given_back_by)
     fact = OrderPassedOn(
         **about(order, now),
@@ -205,6 +190,14 @@ def pass_on(
     )
     offered = offer(passed, near, street, now)
     return Changed(offered.order, (fact, *offered.facts))
+
+
+def _handed_to(there: Unit, order: Order, to: State, street: Street, now: datetime) -> Order:
+    """From whoever has it: the unit's organisation answers for it, and somebody there is to claim it."""
+    claim_by = new_claim_by(order, street, now)
+    return order.begin(
+        to, now, member_id=None, unit=there.code, level=there.level, org_id=there.org_id, claim_by=claim_by
+    )
 
 
 def within_community(ended: Mapping[Level, int]) -> str | None:
