@@ -1,4 +1,4 @@
-"""No number is used up by what is not taken."""
+"""Each street numbers its own cases, and no number is used up by what is not taken."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import pytest
 from tests.support.incident import TENANT, categories
 from tests.support.stage import MakeStage, Stage
 
+OTHER_STREET = "370784005"
+
 
 @pytest.fixture
 async def incident(stage: MakeStage) -> Stage:
     running = await stage("incident")
-    await running.hear(*categories())
+    await running.hear(*categories(), *(c.model_copy(update={"tenant": OTHER_STREET}) for c in categories()))
     return running
 
 
@@ -52,3 +54,13 @@ async def test_of_copies_and_others_that_arrive_together_each_case_has_the_next_
     assert len({number(answer) for answer in answers}) == 3
     last = max(number(answer) for answer in answers)
     assert number(await report(incident, "k-3")) == last + 1
+
+
+async def test_each_street_counts_from_one(incident: Stage) -> None:
+    streets = [TENANT, OTHER_STREET, TENANT, OTHER_STREET, TENANT]
+    answers = await asyncio.gather(*(report(incident, f"k-{n}", tenant=t) for n, t in enumerate(streets)))
+    numbers = {
+        tenant: sorted(number(answer) for answer, of in zip(answers, streets, strict=True) if of == tenant)
+        for tenant in (TENANT, OTHER_STREET)
+    }
+    assert numbers == {TENANT: [1, 2, 3], OTHER_STREET: [1, 2]}

@@ -15,14 +15,25 @@ from services.incident.cases.tables import Case
 from services.incident.intake.domain import Scope
 
 # LIMIT 1: each is looked up by its key, however many are asked for. Only those that are not there take a number.
+# A street's counter is locked until the commit, so numbers go back with a transaction that is undone. Counters are
+# locked in the sequence of the streets, so that two groups with the same streets never wait for one another.
 NUMBERS = text(
     """
-    SELECT a.tenant, a.sender, a.key, nextval('case_numbers') AS number
-    FROM unnest(CAST(:tenants AS text[]), CAST(:senders AS text[]), CAST(:keys AS text[])) AS a (tenant, sender, key)
-    LEFT JOIN LATERAL (
-        SELECT true AS taken FROM cases c
-        WHERE (c.tenant, c.sender, c.idempotency_key) = (a.tenant, a.sender, a.key) LIMIT 1) k ON true
-    WHERE k.taken IS NULL
+    WITH new AS (
+        SELECT a.* FROM unnest(CAST(:tenants AS text[]), CAST(:senders AS text[]), CAST(:keys AS text[]))
+            WITH ORDINALITY AS a (tenant, sender, key, nth)
+        LEFT JOIN LATERAL (
+            SELECT true AS taken FROM cases c
+            WHERE (c.tenant, c.sender, c.idempotency_key) = (a.tenant, a.sender, a.key) LIMIT 1) k ON true
+        WHERE k.taken IS NULL),
+    counted AS (
+        INSERT INTO case_numbers AS n (tenant, last)
+        SELECT tenant, count(*) FROM new GROUP BY tenant ORDER BY tenant
+        ON CONFLICT (tenant) DO UPDATE SET last = n.last + excluded.last
+        RETURNING n.tenant, n.last)
+    SELECT new.tenant, new.sender, new.key,
+        counted.last + 1 - row_number() OVER (PARTITION BY new.tenant ORDER BY new.nth DESC) AS number
+    FROM new JOIN counted USING (tenant)
     """
 )
 RECEIPTS = text(
@@ -35,7 +46,7 @@ RECEIPTS = text(
 
 
 async def next_numbers(db: Database, scopes: Sequence[Scope]) -> dict[Scope, int]:
-    """A number for each key under which nothing was taken before, in the sequence of the keys."""
+    """The street's next number for each key under which nothing was taken before, in the sequence of the keys."""
     tenants, senders, keys = columns_of(scopes, 3)
     rows = await db.rows(NUMBERS, {"tenants": tenants, "senders": senders, "keys": keys})
     return {(row.tenant, row.sender, row.key): row.number for row in rows}

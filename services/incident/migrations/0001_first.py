@@ -8,7 +8,10 @@ revision = "incident_0001"
 down_revision = None
 
 TABLES = """
-CREATE SEQUENCE case_numbers AS bigint;
+CREATE TABLE case_numbers (
+    tenant text PRIMARY KEY,
+    last bigint NOT NULL CHECK (last > 0)
+);
 
 CREATE TABLE categories (
     tenant text,
