@@ -55,7 +55,8 @@ ROLES: Mapping[Role, Label] = {
     Role.CLOCK: Label("the clock", "时钟"),
     Role.FACT: Label("a fact of another service", "其他服务的事件"),
 }
-NOT_STAFF = frozenset({Role.CLOCK, Role.FACT, Role.REPORTER, Role.RESIDENT})
+BY_ITSELF = frozenset({Role.CLOCK, Role.FACT})
+NOT_STAFF = BY_ITSELF | {Role.REPORTER, Role.RESIDENT}
 
 
 class Need(StrEnum):
@@ -88,7 +89,8 @@ M = TypeVar("M", bound=StrEnum)
 class Transition(Generic[S, M]):
     """One row: the move leads from each of the origins to the target; without a target the state stays.
 
-    `action` is the API's name of the move, where it is another.
+    The API has the move under its own name, or where several are one request under `path`, told apart by the field
+    `sends` and its value.
     """
 
     move: M
@@ -97,7 +99,8 @@ class Transition(Generic[S, M]):
     target: S | None
     who: Role
     needs: tuple[Need, ...] = ()
-    action: str = ""
+    path: str = ""
+    sends: tuple[str, str | bool] | None = None
 
     def leads(self, origin: S) -> S:
         """The state after the move."""
@@ -108,7 +111,8 @@ class Transition(Generic[S, M]):
         return {
             "move": self.move.value,
             "zh": self.zh,
-            "action": self.action or self.move.value.replace("_", "-"),
+            "path": self.path or self.move.value,
+            "sends": dict([self.sends]) if self.sends else {},
             "leads_to": self.target.value if self.target else None,
             "who": self.who.value,
             "needs": [need.value for need in self.needs],

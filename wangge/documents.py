@@ -18,7 +18,7 @@ from libs.cli.running import Refusal
 from libs.cli.settings import OperatorSettings
 from libs.contracts.message import Command, Message, all_messages
 from libs.contracts.services import SERVICES
-from libs.transitions import NEEDS, ROLES, Label, Table
+from libs.transitions import BY_ITSELF, NEEDS, ROLES, Label, Table, Transition
 from services.dispatch.approvals import domain as approval
 from services.dispatch.campaigns.domain import campaign
 from services.dispatch.inspections.domain import inspection
@@ -160,7 +160,8 @@ def transitions_page() -> str:
         "# Transitions 状态流转\n",
         GENERATED,
         "A move that is not here is refused with 409, which lists under `allowed` what staff may do instead. "
-        "— in the column “to” means that the state stays as it is (状态不变).\n",
+        "— in the column “to” means that the state stays as it is (状态不变). “request” is how the path of its "
+        "POST ends, with the field by which several moves of one path are told apart.\n",
     ]
     for table in TRANSITION_TABLES:
         parts += [f"## {table.name.en} {table.name.zh}\n", _transitions_table(table)]
@@ -177,11 +178,19 @@ def _transitions_table(table: Table[Any, Any]) -> str:
             ", ".join(map(state, t.origins)),
             state(t.target) if t.target else "—",
             _both(ROLES[t.who]),
+            _request(t),
             "<br>".join(_both(NEEDS[need]) for need in t.needs) or "—",
         )
         for t in table.transitions
     ]
-    return _table(("move 操作", "from 起始", "to 结果", "who 由谁", "needs 需要"), rows)
+    return _table(("move 操作", "from 起始", "to 结果", "who 由谁", "request 请求", "needs 需要"), rows)
+
+
+def _request(move: Transition[Any, Any]) -> str:
+    if move.who in BY_ITSELF:
+        return "—"
+    sends = f" `{json.dumps(dict([move.sends]))}`" if move.sends else ""
+    return f"`{move.shown()['path']}`{sends}"
 
 
 def _both(words: Label) -> str:

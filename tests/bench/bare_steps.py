@@ -69,7 +69,7 @@ LIFE: Steps = {
         # The order, its member's load, two timers.
         "claim": Step(4, (OrderClaimed,)),
         # As before with one timer; the evidence, an inspection and its timer.
-        "hand-in": Step(6, (OrderHandled, InspectionAssigned)),
+        "hand_in": Step(6, (OrderHandled, InspectionAssigned)),
         # The order, the inspection, and their timers.
         "check": Step(4, (OrderChecked,)),
     },

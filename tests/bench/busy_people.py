@@ -106,7 +106,7 @@ class People:
     async def _handle(self, offered: Fact) -> None:
         member = await self._claim(offered["order_id"], offered["offered_to"])
         self._handlers[offered["order_id"]] = member
-        await self._must(offered["order_id"], "hand-in", member, note="done", photos=["photo-after"])
+        await self._must(offered["order_id"], "hand_in", member, note="done", photos=["photo-after"])
 
     async def _check_assigned(self, sent: Fact) -> None:
         await self._check(sent["order_id"], sent["member_id"])

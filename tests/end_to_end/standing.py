@@ -111,7 +111,7 @@ class Standing:
         """The case's order, claimed and handed in by who was asked first."""
         order = self.order(receipt, opening=opening)
         claimed = self.act(order, "claim", order["offered_to"][0])
-        return self.act(claimed, "hand-in", note="已换灯泡。", photos=["photo-after"])
+        return self.act(claimed, "hand_in", note="已换灯泡。", photos=["photo-after"])
 
     def closed(self, receipt: Json, opening: int = 0) -> Json:
         """The case's order, when it is checked and the case is closed."""

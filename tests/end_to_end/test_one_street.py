@@ -57,11 +57,11 @@ def refused(answer: Any, state: str, moves: dict[str, set[Row]]) -> None:
 ORDER_BODIES: dict[str, tuple[str, dict[str, object]]] = {
     "claim": ("claim", {}),
     "start": ("start", {}),
-    "hand_in": ("hand-in", {"note": "已处置。", "photos": ["photo"]}),
-    "give_back": ("give-back", {"reason": "不会修。"}),
+    "hand_in": ("hand_in", {"note": "已处置。", "photos": ["photo"]}),
+    "give_back": ("give_back", {"reason": "不会修。"}),
     "assign": ("assign", {"to_member": "M0001", "reason": "就近。"}),
     "raise": ("raise", {"reason": "beyond_means"}),
-    "send_down": ("send-down", {"unit": "37078400420101", "reason": "就近。"}),
+    "send_down": ("send_down", {"unit": "37078400420101", "reason": "就近。"}),
     "pass_check": ("check", {"passed": True}),
     "fail_check": ("check", {"passed": False, "note": "仍不亮。"}),
     "extend": ("approvals", {"kind": "extension", "reason": "weather", "note": "下雨。", "amount": 1}),
@@ -96,7 +96,7 @@ def test_what_the_table_of_orders_does_not_have_is_refused_with_what_it_has(stan
     standing.act(claimed, f"approvals/{asked['approval_id']}/decide", standing.desk, approve=True)
     nothing_else_is_possible("suspended")
     standing.act(claimed, "resume")
-    standing.act(claimed, "hand-in", note="已换灯泡。", photos=["photo-after"])
+    standing.act(claimed, "hand_in", note="已换灯泡。", photos=["photo-after"])
     nothing_else_is_possible("handled")
     standing.act(claimed, "check", standing.somebody_else(member), passed=True)
     nothing_else_is_possible("checked")

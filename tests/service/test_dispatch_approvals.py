@@ -113,12 +113,12 @@ async def test_a_refused_request_says_why_and_what_is_possible_is_listed(dispatc
     refused = await dispatch.http.post(f"/v1/orders/{order_id}/approvals", json=body)
     assert refused.status_code == 409
     assert "weather, materials" in refused.json()["detail"]
-    actions = {move["action"] for move in refused.json()["allowed"]}
-    possible = {"start", "hand-in", "give-back", "assign", "raise", "send-down", "approvals", "supervise", "helpers"}
-    assert possible == actions
-    moves = [move["move"] for move in refused.json()["allowed"]]
-    assert len(moves) == len(set(moves))
-    assert {"extend", "suspend", "appeal"} <= set(moves)
+    allowed = refused.json()["allowed"]
+    one_request = {"start", "hand_in", "give_back", "assign", "raise", "send_down", "supervise"}
+    assert {move["move"] for move in allowed} == {*one_request, "ask_help", "extend", "suspend", "appeal"}
+    assert {move["move"] for move in allowed if move["path"] == move["move"]} == one_request
+    kinds = {move["move"]: move["sends"] for move in allowed if move["path"] == "approvals"}
+    assert kinds == {"extend": {"kind": "extension"}, "suspend": {"kind": "suspension"}, "appeal": {"kind": "appeal"}}
     assert refused.json()["state"] == "claimed"
     listed = (await dispatch.http.get("/v1/approvals/reasons")).json()
     assert {each["reason"] for each in listed["extension"]} >= {"weather", "materials"}
@@ -186,7 +186,7 @@ async def test_an_extension_after_amber_warns_once_more(dispatch: Stage, order_i
 
 
 async def test_an_upheld_appeal_is_told_and_the_order_is_not_counted(dispatch: Stage, order_id: UUID) -> None:
-    await act(dispatch, order_id, "hand-in", "M1", note="已处置")
+    await act(dispatch, order_id, "hand_in", "M1", note="已处置")
     await act(dispatch, order_id, "check", "M2", passed=True)
     asked = await ask(dispatch, order_id, kind="appeal", reason="not_responsible", amount=0)
     await decide(dispatch, order_id, asked, True)
@@ -200,7 +200,7 @@ async def test_what_is_asked_for_is_gone_from_the_list_when_the_order_is_handed_
     dispatch: Stage, order_id: UUID
 ) -> None:
     asked = await ask(dispatch, order_id)
-    await act(dispatch, order_id, "hand-in", "M1", note="已处置")
+    await act(dispatch, order_id, "hand_in", "M1", note="已处置")
     assert (await dispatch.http.get("/v1/approvals", params={"tenant": TENANT, "org_id": "P3"})).json() == []
     url = f"/v1/orders/{order_id}/approvals/{asked['approval_id']}/decide"
     answer = await dispatch.http.post(url, json={"tenant": TENANT, "member_id": "L1", "approve": True})

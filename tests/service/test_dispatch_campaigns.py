@@ -109,7 +109,7 @@ async def test_a_campaign_is_begun_once_changed_paused_resumed_and_ended(dispatc
     other = await dispatch.http.post("/v1/campaigns", json=plan(campaign_id=campaign_id, name_en="Another"))
     assert other.status_code == 409
     url = f"/v1/campaigns/{campaign_id}"
-    changed = await dispatch.http.put(url, json=plan(recurrence="FREQ=DAILY;BYHOUR=21;BYMINUTE=30"))
+    changed = await dispatch.http.post(f"{url}/change", json=plan(recurrence="FREQ=DAILY;BYHOUR=21;BYMINUTE=30"))
     assert datetime.fromisoformat(changed.json()["next_at"]).astimezone(UTC).hour == 13
     for move, state in (("pause", "paused"), ("resume", "running"), ("end", "ended")):
         answer = await dispatch.http.post(f"{url}/{move}", json={"tenant": TENANT})

@@ -45,7 +45,7 @@ async def order_id(dispatch: Stage) -> UUID:
     await dispatch.hear(registered())
     [offer] = await dispatch.said(OrderOffered)
     await act(dispatch, offer.order_id, "claim", "M1")
-    await act(dispatch, offer.order_id, "hand-in", "M1", note="lamp replaced")
+    await act(dispatch, offer.order_id, "hand_in", "M1", note="lamp replaced")
     return offer.order_id
 
 
@@ -104,7 +104,7 @@ async def test_somebody_else_is_sent_to_check_as_soon_as_an_order_is_handed_in(d
     shown = (await dispatch.http.get(f"/v1/orders/{order_id}", params={"tenant": TENANT})).json()
     assert (fact.member_id, fact.order_id) == ("M2", order_id)
     assert fact.due_at == datetime.fromisoformat(shown["check_by"])
-    await act(dispatch, order_id, "hand-in", "M1", note="lamp replaced")
+    await act(dispatch, order_id, "hand_in", "M1", note="lamp replaced")
     assert len(await dispatch.said(InspectionAssigned)) == 1
     await act(dispatch, order_id, "check", "M2", passed=True, note="灯亮了", photos=["lamp"])
     [done] = await checks_of(dispatch, order_id)
@@ -120,7 +120,7 @@ async def test_who_found_it_wanting_says_why_and_looks_again(dispatch: Stage, or
     assert (failed["state"], failed["rework_count"]) == ("handling", 1)
     [fact] = await dispatch.said(OrderChecked)
     assert (fact.note, fact.member_id) == ("灯罩未装", "M1")
-    await act(dispatch, order_id, "hand-in", "M1", note="now with its cover")
+    await act(dispatch, order_id, "hand_in", "M1", note="now with its cover")
     assert [f.member_id for f in await dispatch.said(InspectionAssigned)] == ["M2", "M3"]
     await act(dispatch, order_id, "check", "M3", passed=True)
     assert [each["holds"] for each in await checks_of(dispatch, order_id)] == [False, True]
@@ -295,7 +295,7 @@ async def test_sweeps_checks_and_absences_do_not_wait_for_one_another_for_ever(d
     orders = [offer.order_id for offer in await dispatch.said(OrderOffered)]
     for order_id in orders:
         await act(dispatch, order_id, "claim", "M1")
-    await asyncio.gather(*(act(dispatch, o, "hand-in", "M1", note="done") for o in orders))
+    await asyncio.gather(*(act(dispatch, o, "hand_in", "M1", note="done") for o in orders))
     async with dispatch.database() as db:
         await db.execute(text("UPDATE timers SET due_at = now() WHERE name = 'InspectionClock'"))
     checks = (act(dispatch, o, "check", "L1", passed=True) for o in orders)

@@ -74,7 +74,7 @@ async def test_a_joint_order_from_asking_to_the_shares_of_its_points(both: Both)
     [mine] = await wanted(both, member_id="N1")
     assert (given.member_id, mine["help_id"], mine["state"]) == ("N1", asked["help_id"], "assigned")
     assert [each["help_id"] for each in await wanted(both)] == [asked["help_id"]]
-    await act(both.dispatch, order_id, "hand-in", "M1", note="灯已修好")
+    await act(both.dispatch, order_id, "hand_in", "M1", note="灯已修好")
     await both.settled()
     assert await both.dispatch.said(InspectionAssigned) == []
     early = await both.dispatch.http.post(
@@ -148,8 +148,8 @@ async def test_an_order_that_is_voided_calls_its_helpers_off(both: Both) -> None
 async def test_called_off_when_the_order_is_handed_in_somebody_is_sent_to_check_it(both: Both) -> None:
     _, order_id = await claimed(both)
     asked = await helper(both, order_id)
-    await act(both.dispatch, order_id, "hand-in", "M1", note="灯已修好")
-    await act(both.dispatch, order_id, f"helpers/{asked['help_id']}/call-off", "M1", reason="不再需要")
+    await act(both.dispatch, order_id, "hand_in", "M1", note="灯已修好")
+    await act(both.dispatch, order_id, f"helpers/{asked['help_id']}/call_off", "M1", reason="不再需要")
     [sent] = await both.dispatch.said(InspectionAssigned)
     assert sent.order_id == UUID(str(order_id))
 

@@ -165,7 +165,7 @@ async def test_what_an_absent_member_has_claimed_is_named_to_the_party_group_and
     async with dispatch.database() as db:
         rows = await db.rows(text("SELECT member_id, open_orders FROM members WHERE open_orders > 0"))
     assert [tuple(row) for row in rows] == [("M2", 1)]
-    await act(dispatch, order_id, "hand-in", "M2", note="lamp replaced")
+    await act(dispatch, order_id, "hand_in", "M2", note="lamp replaced")
 
 
 async def test_an_order_goes_up_by_hand_and_down_again_and_where_it_ended_is_counted(dispatch: Stage) -> None:
@@ -174,11 +174,11 @@ async def test_an_order_goes_up_by_hand_and_down_again_and_where_it_ended_is_cou
     await act(dispatch, order_id, "claim", "M1")
     up = await act(dispatch, order_id, "raise", "M2", reason="beyond_means")
     assert (up["unit"], up["member_id"], up["state"]) == ("370784004201", None, "offered")
-    down = await act(dispatch, order_id, "send-down", "L1", unit="37078400420101", reason="设备已到位")
+    down = await act(dispatch, order_id, "send_down", "L1", unit="37078400420101", reason="设备已到位")
     assert (down["unit"], down["level"]) == ("37078400420101", "micro_grid")
     who = down["offered_to"][0]
     await act(dispatch, order_id, "claim", who)
-    await act(dispatch, order_id, "hand-in", who, note="lamp replaced")
+    await act(dispatch, order_id, "hand_in", who, note="lamp replaced")
     await act(dispatch, order_id, "check", "L1", passed=True)
     period = {"tenant": TENANT, "since": "2020-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"}
     counted = (await dispatch.http.get("/v1/orders/ended-by-level", params=period)).json()
@@ -199,7 +199,7 @@ async def test_who_is_away_below_is_not_asked_when_an_order_is_sent_down(dispatc
     await act(dispatch, order_id, "claim", "M1")
     await act(dispatch, order_id, "raise", "M2", reason="beyond_means")
     await is_absent(dispatch, "M2")
-    down = await act(dispatch, order_id, "send-down", "L1", unit="37078400420101", reason="设备已到位")
+    down = await act(dispatch, order_id, "send_down", "L1", unit="37078400420101", reason="设备已到位")
     assert "M2" not in down["offered_to"]
 
 
@@ -243,7 +243,7 @@ async def asked_below(dispatch: Stage) -> list[str]:
     await dispatch.hear(registered())
     order_id = (await offered(dispatch)).order_id
     await act(dispatch, order_id, "raise", "L1", reason="beyond_means")
-    down = await act(dispatch, order_id, "send-down", "L1", unit="37078400420101", reason="设备已到位")
+    down = await act(dispatch, order_id, "send_down", "L1", unit="37078400420101", reason="设备已到位")
     to: list[str] = down["offered_to"]
     return to
 

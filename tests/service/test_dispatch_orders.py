@@ -159,7 +159,7 @@ async def test_who_checks_reads_what_was_handed_in_and_where_to_go(dispatch: Sta
     await act(dispatch, offer.order_id, "claim", "M1")
     before = (await dispatch.http.get(f"/v1/orders/{offer.order_id}", params={"tenant": TENANT})).json()
     assert (before["member_name"], before["note"], before["photos"]) == ("成员1", "", [])
-    await act(dispatch, offer.order_id, "hand-in", "M1", note="lamp replaced", photos=["photo-1"])
+    await act(dispatch, offer.order_id, "hand_in", "M1", note="lamp replaced", photos=["photo-1"])
     shown = (await dispatch.http.get(f"/v1/orders/{offer.order_id}", params={"tenant": TENANT})).json()
     assert (shown["note"], shown["photos"]) == ("lamp replaced", ["photo-1"])
     [sent] = await dispatch.said(InspectionAssigned)
@@ -193,7 +193,7 @@ async def test_a_reopened_case_gets_a_new_order_and_the_second_time_the_street_h
     again = (await dispatch.said(OrderDispatched))[-1]
     assert (again.unit, again.case_id) == ("37078400420101", case.case_id)
     await act(dispatch, again.order_id, "claim", "M1")
-    await act(dispatch, again.order_id, "hand-in", "M1", note="again")
+    await act(dispatch, again.order_id, "hand_in", "M1", note="again")
     await act(dispatch, again.order_id, "check", "M2", passed=True)
     await dispatch.hear(
         reopened.model_copy(

@@ -34,7 +34,7 @@ async def test_a_point_near_a_border_has_candidates_and_one_move_passes_its_orde
     assert may_lie["values"] == {"unit": "凌河村二微", "code": BESIDE, "metres": 15}
     assert (await both.dispatch.said(OrderOffered))[-1].place.point == Point(**POINT)
     await act(both.dispatch, order["order_id"], "claim", "M1")
-    passed = await act(both.dispatch, order["order_id"], "pass-on", "M2", unit=BESIDE, reason="灯在路的另一侧")
+    passed = await act(both.dispatch, order["order_id"], "pass_on", "M2", unit=BESIDE, reason="灯在路的另一侧")
     assert (passed["unit"], passed["state"], passed["other_units"]) == (BESIDE, "offered", [HERE])
     assert passed["offered_to"][:2] == ["N1", "N2"]
     await both.settled()
@@ -52,7 +52,7 @@ async def test_who_is_away_there_is_not_asked(both: Both) -> None:
     await both.settled()
     [order] = await both.orders()
     assert (await both.dispatch.http.post("/v1/absences", json=absence("N1"))).status_code == 201
-    passed = await act(both.dispatch, order["order_id"], "pass-on", "M2", unit=BESIDE, reason="灯在路的另一侧")
+    passed = await act(both.dispatch, order["order_id"], "pass_on", "M2", unit=BESIDE, reason="灯在路的另一侧")
     assert "N1" not in passed["offered_to"]
     assert "N2" in passed["offered_to"]
 
@@ -62,14 +62,14 @@ async def test_passing_on_is_allowed_only_where_there_are_candidates(both: Both)
         await both.report(key, place={"point": POINT | {"accuracy_m": accuracy_m}})
     await both.settled()
     allowed = [await refused(both, order["order_id"]) for order in await both.orders()]
-    assert [("pass-on" in actions) for actions in allowed] == [False, True]
+    assert [("pass_on" in actions) for actions in allowed] == [False, True]
 
 
 async def refused(both: Both, order_id: str) -> list[str]:
     body = {"tenant": TENANT, "member_id": "M1", "unit": "370784004201", "reason": "在别处"}
-    answer = await both.dispatch.http.post(f"/v1/orders/{order_id}/pass-on", json=body)
+    answer = await both.dispatch.http.post(f"/v1/orders/{order_id}/pass_on", json=body)
     assert answer.status_code == 409
-    return [each["action"] for each in answer.json()["allowed"]]
+    return [each["move"] for each in answer.json()["allowed"]]
 
 
 async def test_over_the_bus_it_is_the_same(both: Both) -> None:

@@ -58,9 +58,9 @@ async def test_an_errand_for_tomorrow_is_offered_claimed_handed_in_with_every_pa
     order_id = offer.order_id
     await act(both.dispatch, order_id, "claim", "M1")
     body = {"tenant": TENANT, "member_id": "M1", "note": "办好了", "documents_returned": PAPERS[:1]}
-    missing = await both.dispatch.http.post(f"/v1/orders/{order_id}/hand-in", json=body)
+    missing = await both.dispatch.http.post(f"/v1/orders/{order_id}/hand_in", json=body)
     assert (missing.status_code, PAPERS[1] in missing.json()["detail"]) == (409, True)
-    await act(both.dispatch, order_id, "hand-in", "M1", note="办好了", documents_returned=PAPERS)
+    await act(both.dispatch, order_id, "hand_in", "M1", note="办好了", documents_returned=PAPERS)
     await act(both.dispatch, order_id, "check", "M2", passed=True)
     await both.settled()
 
@@ -141,7 +141,7 @@ async def test_a_case_that_is_opened_again_keeps_its_papers_and_not_its_past_win
     await both.settled()
     [order] = await both.dispatch.said(OrderDispatched)
     await act(both.dispatch, order.order_id, "claim", "M1")
-    await act(both.dispatch, order.order_id, "hand-in", "M1", note="办好了", documents_returned=PAPERS)
+    await act(both.dispatch, order.order_id, "hand_in", "M1", note="办好了", documents_returned=PAPERS)
     await act(both.dispatch, order.order_id, "check", "M2", passed=True)
     again = CaseReopened(
         tenant=TENANT,

@@ -56,7 +56,7 @@ async def test_on_the_wrong_side_of_a_border_its_order_begins_again_on_the_right
     assert step["before"] == {"longitude": 0.5, "latitude": 0.5, "accuracy_m": None, "place_name": None}
     assert (step["by_member"], step["reason"]) == ("M0007", "写错了")
     refused = await both.dispatch.http.post(
-        f"/v1/orders/{order['order_id']}/hand-in", json={"tenant": TENANT, "member_id": "M1", "note": "好了"}
+        f"/v1/orders/{order['order_id']}/hand_in", json={"tenant": TENANT, "member_id": "M1", "note": "好了"}
     )
     assert refused.status_code == 409
     await act(both.dispatch, order["order_id"], "claim", offered.offered_to[0])
@@ -88,7 +88,7 @@ async def test_after_the_hand_in_only_words_are_corrected(both: Both) -> None:
     case = await taken(both)
     [order] = await both.orders()
     await act(both.dispatch, order["order_id"], "claim", "M1")
-    await act(both.dispatch, order["order_id"], "hand-in", "M1", note="好了")
+    await act(both.dispatch, order["order_id"], "hand_in", "M1", note="好了")
     # On its way to incident the hand-in is not known there yet: what the order says is corrected, where it is stays.
     await correct(both, case, place={"point": {"longitude": 1.5, "latitude": 0.5}}, reported_by_member="M1")
     await both.settled()

@@ -46,7 +46,7 @@ async def answered(both: Both, case: dict[str, str], **said: Any) -> None:
     order = await order_of(both, case)
     who, other = order["offered_to"][:2]
     await act(both.dispatch, order["order_id"], "claim", who)
-    await act(both.dispatch, order["order_id"], "hand-in", who, **said)
+    await act(both.dispatch, order["order_id"], "hand_in", who, **said)
     await act(both.dispatch, order["order_id"], "check", other, passed=True)
     await both.settled()
 
@@ -75,11 +75,11 @@ async def test_a_proposal_is_answered_and_not_repaired_and_whoever_raised_it_rea
     [offered] = await both.dispatch.said(OrderOffered)
     assert offered.request_kind is RequestKind.PROPOSAL
     await act(both.dispatch, order["order_id"], "claim", "M1")
-    url = f"/v1/orders/{order['order_id']}/hand-in"
+    url = f"/v1/orders/{order['order_id']}/hand_in"
     bare = {"tenant": TENANT, "member_id": "M1", "note": "已回复"}
     refused = await both.dispatch.http.post(url, json=bare, headers={"Accept-Language": "zh"})
     assert (refused.status_code, refused.json()["detail"][:17]) == (409, "建议要有答复 answer：acc"[:17])
-    view = await act(both.dispatch, order["order_id"], "hand-in", "M1", **PLANNED)
+    view = await act(both.dispatch, order["order_id"], "hand_in", "M1", **PLANNED)
     assert (view["answer"], view["planned_for"]) == ("planned", IN_MAY)
     await both.settled()
     assert (await tracked(both, case))["answer"] is None
@@ -116,7 +116,7 @@ async def test_no_other_case_takes_an_answer(both: Both) -> None:
     order = await order_of(both, case)
     await act(both.dispatch, order["order_id"], "claim", "M1")
     body = {"tenant": TENANT, "member_id": "M1", "note": "换了灯泡", "answer": "accepted", "result": "换了"}
-    refused = await both.dispatch.http.post(f"/v1/orders/{order['order_id']}/hand-in", json=body)
+    refused = await both.dispatch.http.post(f"/v1/orders/{order['order_id']}/hand_in", json=body)
     assert (refused.status_code, "only a proposal" in refused.json()["detail"]) == (409, True)
 
 

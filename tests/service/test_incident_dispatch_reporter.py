@@ -98,7 +98,7 @@ async def test_the_reporter_reads_what_was_done_in_the_words_of_the_member_or_th
     [order] = await both.orders()
     await act(both.dispatch, order["order_id"], "claim", "M1")
     done = {"note": "换了镇流器，库存剩二", "result": "灯已换好，电话13800000000"}
-    assert (await act(both.dispatch, order["order_id"], "hand-in", "M1", **done))["result"] == done["result"]
+    assert (await act(both.dispatch, order["order_id"], "hand_in", "M1", **done))["result"] == done["result"]
     await both.settled()
     assert (await tracked(both, case))["result"] is None
     await act(both.dispatch, order["order_id"], "check", "M2", passed=True)
@@ -119,9 +119,9 @@ async def test_who_checks_may_say_it_better_and_what_failed_says_nothing(both: B
     case = await taken(both)
     [order] = await both.orders()
     await act(both.dispatch, order["order_id"], "claim", "M1")
-    await act(both.dispatch, order["order_id"], "hand-in", "M1", note="好了", result="好了")
+    await act(both.dispatch, order["order_id"], "hand_in", "M1", note="好了", result="好了")
     await act(both.dispatch, order["order_id"], "check", "M2", passed=False, note="没有亮", result="还没有好")
-    await act(both.dispatch, order["order_id"], "hand-in", "M1", note="这次好了", result="好了")
+    await act(both.dispatch, order["order_id"], "hand_in", "M1", note="这次好了", result="好了")
     await act(both.dispatch, order["order_id"], "check", "M2", passed=True, result="灯已换新，夜里试过")
     await both.settled()
     failed, passed = await both.dispatch.said(OrderChecked)
@@ -242,7 +242,7 @@ async def test_what_is_handed_in_meanwhile_needs_no_answer(both: Both) -> None:
     await ask(both, case)
     await both.settled()
     assert len(await both.dispatch.said(OrderPaused)) == 1
-    await act(both.dispatch, order["order_id"], "hand-in", "M1", note="好了")
+    await act(both.dispatch, order["order_id"], "hand_in", "M1", note="好了")
     await both.settled()
     assert (await reply(both, case)).json()["state"] == "resolved"
     await time_is_over(both)

@@ -70,7 +70,7 @@ async def finished(dispatch: Stage, case: CaseRegistered) -> UUID:
     await dispatch.hear(case)
     order_id = (await dispatch.said(OrderOffered))[-1].order_id
     await act(dispatch, order_id, "claim", "M1")
-    await act(dispatch, order_id, "hand-in", "M1", note="lamp replaced")
+    await act(dispatch, order_id, "hand_in", "M1", note="lamp replaced")
     await act(dispatch, order_id, "check", "M2", passed=True)
     return order_id
 

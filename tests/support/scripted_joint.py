@@ -16,4 +16,4 @@ async def help_each_other(life: FourServices, order_url: str, by: str, helper: s
     await life.ask("dispatch", "GET", "/v1/helpers")
     done, off = (f"{order_url}/helpers/{help['help_id']}" for help in order["helpers"])
     await life.ask("dispatch", "POST", f"{done}/finish", {"member_id": helper, "note": "已封闭"})
-    await life.ask("dispatch", "POST", f"{off}/call-off", {"member_id": by, "reason": "不再需要"})
+    await life.ask("dispatch", "POST", f"{off}/call_off", {"member_id": by, "reason": "不再需要"})

@@ -182,18 +182,18 @@ class Life(FourServices):
                 given = {"member_id": DESK, "to_member": OTHERS[n // 5 % 2], "reason": "离现场最近"}
                 claimant = (await self.ask("dispatch", "POST", f"{url}/assign", given)).json()["member_id"]
             if n % 5 == 1:
-                await self.ask("dispatch", "POST", f"{url}/give-back", {"member_id": claimant, "reason": "缺设备"})
+                await self.ask("dispatch", "POST", f"{url}/give_back", {"member_id": claimant, "reason": "缺设备"})
                 continue
             if n % 5 == 3:
                 await self.ask_for_time(url, claimant)
                 await help_each_other(self, url, DESK, OTHERS[(n // 5 + 1) % 2])
             done = {"member_id": claimant, "note": "已处置", "photos": ["p"]}
-            await self.ask("dispatch", "POST", f"{url}/hand-in", done)
+            await self.ask("dispatch", "POST", f"{url}/hand_in", done)
             if n % 5 == 2:
                 await self.ask(
                     "dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": False, "note": "未修好"}
                 )
-                await self.ask("dispatch", "POST", f"{url}/hand-in", done)
+                await self.ask("dispatch", "POST", f"{url}/hand_in", done)
             await self.ask("dispatch", "POST", f"{url}/check", {"member_id": DESK, "passed": True})
             await self.ask("dispatch", "GET", url)
             await self.ask("dispatch", "GET", f"{url}/inspections")

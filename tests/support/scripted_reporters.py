@@ -62,7 +62,7 @@ async def meet(
     assert order is not None
     url = f"/v1/orders/{order['order_id']}"
     who = {"member_id": await claim(url, json.loads(order["offered_to"]))}
-    await life.ask("dispatch", "POST", f"{url}/hand-in", {**who, **planned})
+    await life.ask("dispatch", "POST", f"{url}/hand_in", {**who, **planned})
     await life.ask("dispatch", "POST", f"{url}/check", {"member_id": by, "passed": True})
     await life.at_rest()
     await life.ask("incident", "GET", f"/v1/meetings/agenda?unit={unit}")

@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import typer
@@ -14,7 +14,9 @@ from fastapi.openapi.utils import get_openapi
 from typer.core import TyperGroup
 
 from libs.contracts.services import SERVICES
+from libs.transitions import BY_ITSELF, Table
 from tests.support.cli import commands
+from wangge.documents import TRANSITION_TABLES
 from wangge.main import app
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,11 +37,14 @@ def linked(page: Path) -> Iterator[Path]:
             yield path
 
 
+def api(service: str) -> dict[str, Any]:
+    return get_openapi(title="", version="", routes=importlib.import_module(f"services.{service}.api").routes)
+
+
 def lists() -> Iterator[tuple[str, str]]:
     """Every look-up of the APIs with what it can be asked for, as path and parameter."""
     for service in SERVICES:
-        routes = importlib.import_module(f"services.{service}.api").routes
-        for path, operations in get_openapi(title="", version="", routes=routes)["paths"].items():
+        for path, operations in api(service)["paths"].items():
             for parameter in operations.get("get", {}).get("parameters", ()):
                 if parameter["in"] == "query" and parameter["name"] not in PAGING:
                     yield path, parameter["name"]
@@ -71,3 +76,28 @@ def test_every_filter_is_told_on_a_page_that_names_its_list(path: str, parameter
     # As code, in an address, or at the beginning of a table's row.
     told = re.compile(rf"`[^`\n]*\b{parameter}\b[^`\n]*`|[?&]{parameter}=|^\|[^|]*\b{parameter}\b", re.MULTILINE)
     assert any(named.search(page) and told.search(page) for page in pages)
+
+
+def requests() -> Iterator[tuple[str, set[str]]]:
+    """How the path of every POST of the APIs ends, a choice in it written out, and the fields of its body."""
+    for service in SERVICES:
+        described = api(service)
+        for path, operations in described["paths"].items():
+            if (post := operations.get("post")) is None:
+                continue
+            body = post.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            shape = described["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], {})
+            choices = {p["name"]: p["schema"]["enum"] for p in post.get("parameters", ()) if "enum" in p["schema"]}
+            last = path.rpartition("/")[2]
+            for end in choices.get(last.strip("{}"), [last]):
+                yield end, set(shape.get("properties", ()))
+
+
+@pytest.mark.parametrize("table", TRANSITION_TABLES, ids=lambda table: table.name.en)
+def test_the_request_of_every_move_is_there_and_has_the_field_that_tells_it_apart(table: Table[Any, Any]) -> None:
+    there = list(requests())
+    for each in table.transitions:
+        if each.who in BY_ITSELF:
+            continue
+        told_apart = {each.sends[0]} if each.sends else set()
+        assert any(end == each.shown()["path"] and told_apart <= fields for end, fields in there), each

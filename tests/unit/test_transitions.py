@@ -29,7 +29,7 @@ LAMP = Table(
     {Lamp.OUT: "灭", Lamp.LIT: "亮"},
     (
         Transition(Turn.ON, "开灯", (Lamp.OUT,), Lamp.LIT, Role.HANDLER, (Need.REASON, Need.PHOTO)),
-        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Role.MEMBER, action="reports"),
+        Transition(Turn.REPORT, "上报", (Lamp.OUT,), None, Role.MEMBER, path="reports", sends=("out", True)),
         Transition(Turn.COMPLAIN, "投诉", (Lamp.OUT, Lamp.LIT), None, Role.REPORTER),
         Transition(Turn.BURN, "烧毁", (Lamp.LIT,), Lamp.OUT, Role.CLOCK),
     ),
@@ -42,11 +42,12 @@ def test_a_refusal_names_the_moves_that_there_are_and_what_they_need() -> None:
     assert refused.detail == Sentence(
         "灯灭，现在不能烧毁；可以：开灯、上报", "the lamp is out: burn is not possible now, only turn_on, report"
     )
-    on = {"move": "turn_on", "zh": "开灯", "action": "turn-on", "leads_to": "lit", "who": "handler"}
+    on = {"move": "turn_on", "zh": "开灯", "path": "turn_on", "sends": {}, "leads_to": "lit", "who": "handler"}
     report: dict[str, Any] = {
         "move": "report",
         "zh": "上报",
-        "action": "reports",
+        "path": "reports",
+        "sends": {"out": True},
         "leads_to": None,
         "who": "member",
         "needs": [],

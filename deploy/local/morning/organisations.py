@@ -48,7 +48,7 @@ TOO_LATE = ("in_progress", "resolved", "closed")
 OVER = ("closed", "void", "rejected", "merged")
 LEADS_TO = {"void": "void", "merge": "merged", "unmerge": "registered"}
 """Where a case is when the answer to a decision was lost."""
-MOVED = ("raise", "send-down")
+MOVED = ("raise", "send_down")
 
 
 class Organisations:
@@ -118,7 +118,7 @@ class Organisations:
                     return True
                 unit = self._rng.choice(below)
                 wish = {"unit": unit, "reason": "由所在微网格就近处置。"}
-                await self._ask(order, "send-down", {"member_id": self._somebody(order["org_id"]), **wish})
+                await self._ask(order, "send_down", {"member_id": self._somebody(order["org_id"]), **wish})
             case "absent":
                 now = self._clock.now()
                 until = {"from_at": now.isoformat(), "until_at": (now + ABSENT).isoformat(), "reason": "training"}
@@ -165,7 +165,7 @@ class Organisations:
         another = {**wish, "unit": next(code for code in others if code != community), "task": "围挡现场，疏导交通。"}
         spare = (await self._ask(order, "helpers", another)).json()["helpers"][-1]
         why = {"member_id": another["member_id"], "reason": "现场车少，无需疏导。"}
-        await self._ask(order, f"helpers/{spare['help_id']}/call-off", why)
+        await self._ask(order, f"helpers/{spare['help_id']}/call_off", why)
 
     async def help_at_last(self, report: FollowedReport, order: Order) -> None:
         """The order was handed in; it cannot be checked before who helps with it is done."""

@@ -111,12 +111,12 @@ class People:
         if order is None or not await self._organisations.on_claim(report, order):
             return
         if outcome == "everybody_returns" and order["level"] != "street":
-            await self._do(order, "give-back", {"reason": "不熟悉此类业务。"}, "offered")
+            await self._do(order, "give_back", {"reason": "不熟悉此类业务。"}, "offered")
             return
         await self._pass(WORK_MINUTES)
         if outcome == "returned_first" and not report.gave_back:
             report.gave_back = True
-            await self._do(order, "give-back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
+            await self._do(order, "give_back", {"reason": "需要专业设备，本人无法处置。"}, "offered")
             return
         await self._handle(order, outcome)
         if outcome == "check_fails_first":
@@ -182,7 +182,7 @@ class People:
             answer, result = ANSWERS.get(outcome, PLANNED)
             by = (self._clock.now() + PLANNED_WITHIN).date().isoformat()
             done |= {"answer": answer, "planned_for": by if answer is Answer.PLANNED else None, "result": result}
-        await self._do(order, "hand-in", done, "handled")
+        await self._do(order, "hand_in", done, "handled")
         await self._pass(CHECK_MINUTES)
 
     async def _check(self, order: Order, *, passed: bool) -> None:

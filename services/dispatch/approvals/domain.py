@@ -50,8 +50,19 @@ MOVES: Table[State, Move] = Table(
     Label("approval", "审批"),
     {State.PENDING: "待审批", State.APPROVED: "已批准", State.REFUSED: "未批准"},
     (
-        Transition(Move.APPROVE, "批准", (State.PENDING,), State.APPROVED, Role.PARENT, action="decide"),
-        Transition(Move.REFUSE, "不批准", (State.PENDING,), State.REFUSED, Role.PARENT, (Need.NOTE,), "decide"),
+        Transition(
+            Move.APPROVE, "批准", (State.PENDING,), State.APPROVED, Role.PARENT, path="decide", sends=("approve", True)
+        ),
+        Transition(
+            Move.REFUSE,
+            "不批准",
+            (State.PENDING,),
+            State.REFUSED,
+            Role.PARENT,
+            (Need.NOTE,),
+            "decide",
+            ("approve", False),
+        ),
     ),
 )
 

@@ -123,7 +123,7 @@ async def campaign_or_404(db: Database, tenant: str, campaign_id: UUID) -> Campa
     return found
 
 
-@router.put("/v1/campaigns/{campaign_id}")
+@router.post("/v1/campaigns/{campaign_id}/change")
 async def change_campaign(campaign_id: UUID, body: ChangeBody, commands: CommandsDep) -> CampaignView:
     """What begins from now on is as the body says; rounds that have begun stay as they are."""
     return _campaign(await commands.send(MoveCampaign(body.tenant, campaign_id, Move.CHANGE, body.plan())))

@@ -121,7 +121,7 @@ async def finish(order_id: UUID, help_id: UUID, body: FinishHelpBody, commands: 
     return view(await commands.send(FinishHelp(body.tenant, order_id, body.member_id, help_id, body.note)))
 
 
-@router.post("/v1/orders/{order_id}/helpers/{help_id}/call-off")
+@router.post("/v1/orders/{order_id}/helpers/{help_id}/call_off")
 async def call_off(order_id: UUID, help_id: UUID, body: CallHelpOffBody, commands: CommandsDep) -> OrderView:
     """取消协办. The organisation that answers for the order does without."""
     return view(await commands.send(CallHelpOff(body.tenant, order_id, body.member_id, help_id, body.reason)))

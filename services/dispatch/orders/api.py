@@ -208,7 +208,7 @@ async def start(order_id: UUID, body: StartBody, commands: CommandsDep) -> Order
     return view(await commands.send(StartOrder(body.tenant, order_id, body.member_id)))
 
 
-@router.post("/v1/orders/{order_id}/hand-in")
+@router.post("/v1/orders/{order_id}/hand_in")
 async def hand_in(order_id: UUID, body: HandInBody, commands: CommandsDep) -> OrderView:
     """处置反馈. It is done, and waits to be checked."""
     photos, returned = tuple(body.photos), body.documents_returned
@@ -216,7 +216,7 @@ async def hand_in(order_id: UUID, body: HandInBody, commands: CommandsDep) -> Or
     return view(await commands.send(HandInOrder(body.tenant, order_id, body.member_id, *done)))
 
 
-@router.post("/v1/orders/{order_id}/give-back")
+@router.post("/v1/orders/{order_id}/give_back")
 async def give_back(order_id: UUID, body: GiveBackBody, commands: CommandsDep) -> OrderView:
     """回退. The next candidates hear of it, or the level above."""
     return view(await commands.send(GiveBackOrder(body.tenant, order_id, body.member_id, body.reason)))
@@ -234,13 +234,13 @@ async def raise_order(order_id: UUID, body: RaiseBody, commands: CommandsDep) ->
     return view(await commands.send(RaiseOrder(body.tenant, order_id, body.member_id, body.reason)))
 
 
-@router.post("/v1/orders/{order_id}/send-down")
+@router.post("/v1/orders/{order_id}/send_down")
 async def send_down(order_id: UUID, body: SendDownBody, commands: CommandsDep) -> OrderView:
     """下派. An organisation that answers for the order hands it to a unit below."""
     return view(await commands.send(SendOrderDown(body.tenant, order_id, body.member_id, body.unit, body.reason)))
 
 
-@router.post("/v1/orders/{order_id}/pass-on")
+@router.post("/v1/orders/{order_id}/pass_on")
 async def pass_on(order_id: UUID, body: PassOnBody, commands: CommandsDep) -> OrderView:
     """转派. An organisation that answers for the order hands it to another unit in which it may lie."""
     return view(await commands.send(PassOrderOn(body.tenant, order_id, body.member_id, body.unit, body.reason)))

@@ -26,12 +26,12 @@ Deed = tuple[str, UUID, str, bool | None]
 
 
 def about_commands(evidence: Evidence) -> list[Check]:
-    asked = evidence.asked_for("claim", "hand-in", "give-back", "check")
+    asked = evidence.asked_for("claim", "hand_in", "give_back", "check")
     deeds: Counter[Deed] = Counter(
         [
             *(("claim", fact.order_id, fact.member_id, None) for fact in evidence.of(OrderClaimed)),
-            *(("hand-in", fact.order_id, fact.member_id, None) for fact in evidence.of(OrderHandled)),
-            *(("give-back", fact.order_id, fact.member_id, None) for fact in evidence.of(OrderReturned)),
+            *(("hand_in", fact.order_id, fact.member_id, None) for fact in evidence.of(OrderHandled)),
+            *(("give_back", fact.order_id, fact.member_id, None) for fact in evidence.of(OrderReturned)),
             *(("check", fact.order_id, fact.checked_by, fact.passed) for fact in evidence.of(OrderChecked)),
         ]
     )
@@ -95,7 +95,7 @@ def _decisions_wrong(evidence: Evidence) -> list[str]:
 
 def _notes_wrong(evidence: Evidence) -> list[str]:
     notes: dict[UUID, set[str]] = {}
-    for each in evidence.asked_for("hand-in"):
+    for each in evidence.asked_for("hand_in"):
         notes.setdefault(_order(each.what), set()).add(each.what["note"])
     return [
         f"order {row['order_id']}: {row['note'][:60]!r}"

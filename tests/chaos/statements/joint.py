@@ -68,7 +68,7 @@ def _helpers_wrong(evidence: Evidence) -> Iterator[str]:
     for help_id in stands.keys() | told.keys():
         if stands.get(help_id) != told.get(help_id):
             yield f"helper {help_id} is {stands.get(help_id)}, and the facts say {told.get(help_id)}"
-    for verb, state in (("finish", "done"), ("call-off", "called_off")):
+    for verb, state in (("finish", "done"), ("call_off", "called_off")):
         for asked in evidence.asked_for(verb):
             if asked.taken and stands.get(help_id := UUID(asked.what["path"].split("/")[5])) != state:
                 yield f"helper {help_id} is {stands.get(help_id)}, and {verb} was answered as done"

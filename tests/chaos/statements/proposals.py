@@ -84,7 +84,7 @@ def _standing_wrong(evidence: Evidence) -> Iterator[str]:
 
 def _answers_wrong(evidence: Evidence) -> Iterator[str]:
     given: dict[str, set[Answer]] = defaultdict(set)
-    for each in evidence.asked_for("hand-in"):
+    for each in evidence.asked_for("hand_in"):
         given[each.what["path"].split("/")[3]].add((each.what.get("answer"), each.what.get("planned_for")))
     proposals = {c["case_id"]: c for c in evidence.found["incident"]["cases"] if c["request_kind"] == "proposal"}
     told: dict[UUID, list[CaseClosed]] = defaultdict(list)

@@ -36,8 +36,10 @@ MOVES: Table[State, Move] = Table(
     Label("patrol task", "巡查任务"),
     {State.PLANNED: "待巡查", State.VISITED: "已巡查", State.MISSED: "未巡查", State.LATE: "逾期巡查"},
     (
-        Transition(Move.VISIT, "巡查", (State.PLANNED, State.MISSED, State.LATE), State.VISITED, Role.MEMBER),
-        Transition(Move.VISIT_LATE, "逾期巡查", (State.PLANNED, State.MISSED), State.LATE, Role.MEMBER),
+        Transition(
+            Move.VISIT, "巡查", (State.PLANNED, State.MISSED, State.LATE), State.VISITED, Role.MEMBER, path="visits"
+        ),
+        Transition(Move.VISIT_LATE, "逾期巡查", (State.PLANNED, State.MISSED), State.LATE, Role.MEMBER, path="visits"),
         Transition(Move.LAPSE, "逾期", (State.PLANNED,), State.MISSED, Role.CLOCK),
     ),
 )

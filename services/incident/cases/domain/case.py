@@ -88,10 +88,24 @@ TRANSITIONS: Table[State, Move] = Table(
             (Need.LISTED_REASON,),
         ),
         Transition(
-            Move.CONFIRM, "核实属实", (State.VERIFYING,), State.REGISTERED, Role.VERIFIER, (Need.NOTE,), "verify"
+            Move.CONFIRM,
+            "核实属实",
+            (State.VERIFYING,),
+            State.REGISTERED,
+            Role.VERIFIER,
+            (Need.NOTE,),
+            "verify",
+            ("true_report", True),
         ),
         Transition(
-            Move.DISPROVE, "核实不属实", (State.VERIFYING,), State.REJECTED, Role.VERIFIER, (Need.NOTE,), "verify"
+            Move.DISPROVE,
+            "核实不属实",
+            (State.VERIFYING,),
+            State.REJECTED,
+            Role.VERIFIER,
+            (Need.NOTE,),
+            "verify",
+            ("true_report", False),
         ),
         Transition(
             Move.VOID,
@@ -141,7 +155,15 @@ TRANSITIONS: Table[State, Move] = Table(
         Transition(Move.HANDLE, "处置", _WITH_ORDER, State.RESOLVED, Role.FACT),
         Transition(Move.FAIL, "核查未通过", _WITH_ORDER, State.IN_PROGRESS, Role.FACT),
         Transition(Move.PASS, "核查通过", _WITH_ORDER, State.CLOSED, Role.FACT),
-        Transition(Move.REOPEN, "重新立案", (State.CLOSED,), State.IN_PROGRESS, Role.REPORTER, action="feedback"),
+        Transition(
+            Move.REOPEN,
+            "重新立案",
+            (State.CLOSED,),
+            State.IN_PROGRESS,
+            Role.REPORTER,
+            path="feedback",
+            sends=("satisfied", False),
+        ),
     ),
 )
 RANKS: Mapping[Move, int] = {Move.CLAIM: 1, Move.HANDLE: 2, Move.FAIL: 3, Move.PASS: 3, Move.REOPEN: 4, Move.UNMERGE: 4}
