@@ -22,6 +22,7 @@ from libs.chassis.handling.commands import NotTakenNow
 from libs.chassis.messaging import jetstream_api as api
 from libs.chassis.messaging.faststream_internals import client_of
 from libs.contracts.streams import stream_name
+from libs.sentences import Sentence
 
 ROWS_AT_ONCE = 500
 ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -74,4 +75,6 @@ async def _end_of(stream: str, client: Client | None) -> int:
             return int((await api.stream_info(client, stream))["state"]["last_seq"])
     except (api.ApiError, NatsError, OSError):
         pass
-    raise NotTakenNow(f"NATS does not say where the stream {stream} ends")
+    raise NotTakenNow(
+        Sentence(f"NATS 没有答复流 {stream} 的末尾在哪里", f"NATS does not say where the stream {stream} ends")
+    )

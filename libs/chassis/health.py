@@ -22,7 +22,10 @@ STALE_SECONDS = 30.0
 DATABASE_SECONDS = 3.0
 LOCK_MILLISECONDS = 1000
 
-LOCK_TIMEOUT = text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+LIMITS = text(f"SELECT set_config('lock_timeout', '{LOCK_MILLISECONDS}', true), set_config('work_mem', '64kB', true)")
+# More than fits into work_mem goes into a temporary file of half a megabyte, for which there is no room on a full disk.
+# A row would not show that: it goes into a page that is there.
+ROOM = text("SELECT count(*) FROM generate_series(1, 25_000)")
 TABLES = text(
     """
     SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables
@@ -114,15 +117,16 @@ class _Undo(Exception):
 
 
 async def _try_to_write(engine: Engine) -> str | None:
-    """Takes the locks of every write, and writes a row; what only somebody's open transaction holds up is named."""
+    """Takes the locks of every write, writes a row and takes room. What only an open transaction holds up is named."""
     try:
         async with transaction(engine) as db:
-            await db.execute(LOCK_TIMEOUT)
+            await db.execute(LIMITS)
             tables = await db.one(TABLES)
             if tables is None or tables[0] is None:
                 return "there are no tables: `wangge migrate` makes them"
             await db.execute(text(f"LOCK TABLE {tables[0]} IN ROW EXCLUSIVE MODE"))
             await db.execute(WRITE, {"id": new_id()})
+            await db.execute(ROOM)
             raise _Undo
     except _Undo:
         return None

@@ -183,13 +183,13 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _not_taken(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, NotTakenNow)
-    return _not_now(str(error), error.failing_seconds, language_of(request.scope))
+    return _not_now(error.why, error.failing_seconds, language_of(request.scope))
 
 
-def _not_now(why: str, failing_seconds: float, language: Language) -> JSONResponse:
+def _not_now(why: Sentence, failing_seconds: float, language: Language) -> JSONResponse:
     detail = Sentence(
-        "暂时不能受理，什么也没有保存，请稍后用同一个 Idempotency-Key 再试。",
-        f"{why}; nothing was stored, please send it again with the same key.",
+        f"{why.zh}；什么也没有保存，请稍后用同一个 Idempotency-Key 再试。",
+        f"{why.en}; nothing was stored, please send it again with the same key.",
     )
     return _later("Not taken now", detail, failing_seconds, language)
 

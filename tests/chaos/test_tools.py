@@ -24,7 +24,7 @@ from tests.chaos.provider import WELL, Provider
 from tests.chaos.proxy import ABORT, Link, Proxy
 from tests.chaos.recovery import Waiting, recovery, waiting
 from tests.chaos.schedule import Planned
-from tests.chaos.volumes import Volume, why_not
+from tests.support.volumes import Volume, why_not
 
 LINK = "one→other"
 SILENCE_SECONDS = 0.3

@@ -23,7 +23,7 @@ from libs.contracts.services import SERVICES
 from tests.chaos.parts import CLIENTS, NODES, POSTGRES, replicas, service_of
 from tests.chaos.provider import Provider
 from tests.chaos.proxy import Link, Proxy
-from tests.chaos.volumes import Volume, why_not
+from tests.support.volumes import Volume, why_not
 
 P = TypeVar("P", bound=Process)
 T = TypeVar("T")

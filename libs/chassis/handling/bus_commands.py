@@ -51,7 +51,7 @@ def _answerer(
             try:
                 reply = await commands.send(wish, traceparent)
             except NotTakenNow as error:
-                return _problem(503, "Not taken now", f"{error}; nothing was stored, send it again")
+                return _problem(503, "Not taken now", f"{error.why.en}; nothing was stored, send it again")
             except Exception as error:
                 log.error("command_failed", kind=command.__name__, error=type(error).__name__)
                 return _problem(500, "Failed", "a fault of the service, which has been logged; nothing was stored")

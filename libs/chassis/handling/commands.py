@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from asyncpg import PostgresConnectionError, PostgresError
+from asyncpg import DiskFullError, PostgresConnectionError, PostgresError
 
 from libs.chassis.clock import Clock
 from libs.chassis.db.database import Engine, is_held, is_outage, reason_of, transaction
@@ -19,6 +19,7 @@ from libs.chassis.messaging import outbox
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.telemetry import metrics
 from libs.chassis.telemetry.failures import Failures
+from libs.sentences import Sentence
 
 log = structlog.get_logger()
 
@@ -26,19 +27,22 @@ log = structlog.get_logger()
 class NotTakenNow(Exception):
     """The database cannot take it at present, or is too far behind: nothing was stored, send it again."""
 
-    def __init__(self, why: str, failing_seconds: float = 0.0) -> None:
+    def __init__(self, why: Sentence, failing_seconds: float = 0.0) -> None:
         """`failing_seconds`: how long it has been so."""
-        super().__init__(why)
+        super().__init__(why.en)
+        self.why = why
         self.failing_seconds = failing_seconds
 
 
-def why_not_now(error: BaseException) -> str:
+def why_not_now(error: BaseException) -> Sentence:
     """An outage in words for whoever asked."""
     if is_held(error):
-        return "somebody else is changing the same for too long"
+        return Sentence("有人正在修改同一内容，等待过久", "somebody else is changing the same for too long")
+    if isinstance(error, DiskFullError):
+        return Sentence("数据库磁盘已满", "the disk of the database is full")
     if isinstance(error, PostgresError) and not isinstance(error, PostgresConnectionError):
-        return "the database takes no changes at present"
-    return "the database cannot be reached"
+        return Sentence("数据库暂时不接受写入", "the database takes no changes at present")
+    return Sentence("数据库无法连接", "the database cannot be reached")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Commands:
         handler = self._router.commands[type(command)]
         pending = self._pending[handler]
         if len(pending) >= self._most_pending:
-            raise NotTakenNow("too many requests are waiting")
+            raise NotTakenNow(Sentence("排队的请求过多", "too many requests are waiting"))
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         pending.append(_Pending(command, answer, traceparent))
         if handler not in self._running:
