@@ -1,5 +1,5 @@
 """What organisations, the desk and residents do in a morning beside the work itself: void, merge, correct, ask, raise,
-send down, approve, supervise, follow, take back, meet."""
+send down, pass on, approve, refuse, supervise, follow, take back, meet."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ ON_OFFER = (
     "survives",
     "takes_wrongly",
     "sent_down",
+    "passed_on",
     "absent",
     "corrected",
     "questioned",
     "withdrawn",
     "followed",
 )
-ON_CLAIM = ("raised", "extended", "suspended", "supervised", "helped", "helped_late")
+ON_CLAIM = ("raised", "extended", "refused", "suspended", "supervised", "helped", "helped_late")
 """Outcomes in which an organisation acts when the order is offered, and when it is claimed."""
 
 
@@ -48,7 +49,7 @@ TOO_LATE = ("in_progress", "resolved", "closed")
 OVER = ("closed", "void", "rejected", "merged")
 LEADS_TO = {"void": "void", "merge": "merged", "unmerge": "registered"}
 """Where a case is when the answer to a decision was lost."""
-MOVED = ("raise", "send_down")
+MOVED = ("raise", "send_down", "pass_on")
 
 
 class Organisations:
@@ -89,7 +90,7 @@ class Organisations:
         if outcome == "appealed" and offered.order_id != report.orders[0] and not report.played:
             report.played = True
             first = await self._dispatch.look(f"/v1/orders/{report.orders[0]}")
-            await self._granted(first, "appeal", "unfair", "复核认为首次处置已经到位。")
+            await self._asked(first, "appeal", "unfair", "复核认为首次处置已经到位。")
         if report.played or outcome not in ON_OFFER:
             return True
         report.played = True
@@ -119,6 +120,12 @@ class Organisations:
                 unit = self._rng.choice(below)
                 wish = {"unit": unit, "reason": "由所在微网格就近处置。"}
                 await self._ask(order, "send_down", {"member_id": self._somebody(order["org_id"]), **wish})
+            case "passed_on":
+                order = await self._dispatch.look(f"/v1/orders/{offered.order_id}")
+                if not (others := [unit for unit in order["other_units"] if unit != order["unit"]]):
+                    return True
+                wish = {"unit": self._rng.choice(others), "reason": "坐标偏了，实际在邻近网格。"}
+                await self._ask(order, "pass_on", {"member_id": self._somebody(order["org_id"]), **wish})
             case "absent":
                 now = self._clock.now()
                 until = {"from_at": now.isoformat(), "until_at": (now + ABSENT).isoformat(), "reason": "training"}
@@ -136,9 +143,13 @@ class Organisations:
                 await self._ask(order, "raise", {"member_id": self._somebody(order["org_id"]), **wish})
                 return False
             case "extended":
-                await self._granted(order, "extension", "materials", "管材需定制，明日到货。", amount=1)
+                await self._asked(order, "extension", "materials", "管材需定制，明日到货。", amount=1)
+            case "refused":
+                await self._asked(
+                    order, "extension", "materials", "管材需定制，明日到货。", amount=1, refused="材料已到。"
+                )
             case "suspended":
-                await self._granted(order, "suspension", "season", "路面需开春后修补。", amount=SUSPENDED_DAYS)
+                await self._asked(order, "suspension", "season", "路面需开春后修补。", amount=SUSPENDED_DAYS)
                 await asyncio.sleep(STANDS_STILL_MINUTES * 60 / self._clock.speed)
                 await self._ask(order, "resume", {"member_id": order["member_id"]})
             case "supervised":
@@ -275,13 +286,13 @@ class Organisations:
         _expect(answer, "the feedback of a merged case")
         report.finished.set()
 
-    async def _granted(self, order: Order, kind: str, reason: str, note: str, amount: int = 0) -> None:
-        """The handler asks, and the organisation above approves."""
+    async def _asked(self, order: Order, kind: str, reason: str, note: str, amount: int = 0, refused: str = "") -> None:
+        """The handler asks, and the organisation above approves, or says why it is `refused`."""
         wish = {"member_id": order["member_id"], "kind": kind, "reason": reason, "note": note, "amount": amount}
         approval = (await self._ask(order, "approvals", wish)).json()
         # Where the handler is all there is of the organisation above, the street decides.
         others = [m for m in self._members[approval["org_id"]] if m != order["member_id"]] or self._desk
-        decision = {"member_id": self._rng.choice(others), "approve": True}
+        decision = {"member_id": self._rng.choice(others), "approve": not refused, "note": refused}
         await self._ask(order, f"approvals/{approval['approval_id']}/decide", decision)
 
     async def _is_over(self, report: FollowedReport) -> bool:

@@ -25,12 +25,14 @@ Outcome = Literal[
     "everybody_returns",
     "raised",
     "sent_down",
+    "passed_on",
     "survives",
     "merged",
     "takes_wrongly",
     "unmerged",
     "voided",
     "extended",
+    "refused",
     "suspended",
     "appealed",
     "supervised",
@@ -103,6 +105,8 @@ class PlannedReport:
     """Key of the report that was made of the same matter before."""
     met_before: timedelta = timedelta(seconds=30)
     """How long the meeting is over that hears of a proposal, when its minutes are recorded."""
+    accuracy_m: float | None = None
+    """As the phone says it."""
 
 
 @dataclass(frozen=True, slots=True)

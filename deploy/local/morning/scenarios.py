@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 from deploy.local.linghe.street import Street
-from deploy.local.morning.planned_reports import Outcome, PlannedReport
+from deploy.local.morning.planned_reports import Outcome, PlaceChoice, PlannedReport
 from libs.transitions import Label
 
 LAMP, SEWER, RUBBISH, ROAD, PIPE, SQUARE, LEGAL_AID = "11001", "11003", "16001", "11007", "11002", "11005", "17003"
@@ -20,6 +21,8 @@ WRITTEN: Mapping[str, str] = {
     SQUARE: "文化广场能不能添几张带靠背的长椅，老人歇脚方便。",
     LEGAL_AID: "想了解法律援助怎么申请、要带什么材料。",
 }
+UNCERTAIN_METRES = 5_000.0
+"""How far off a point may be whose report is passed on: far enough that other units lie within."""
 WRITTEN_AGAIN = "东头路灯又不亮了，这两晚走夜路都看不清。"
 
 
@@ -43,12 +46,14 @@ SCENARIOS: Mapping[Outcome, Scenario] = {
     "everybody_returns": Scenario(Label("given back by all", "逐一回退升级"), LEGAL_AID),
     "raised": Scenario(Label("raised by hand", "上交"), RUBBISH),
     "sent_down": Scenario(Label("sent down", "下派"), ROAD),
+    "passed_on": Scenario(Label("passed on, uncertain point", "坐标不准转派"), RUBBISH),
     "survives": Scenario(Label("takes others in", "主案件"), LAMP),
     "merged": Scenario(Label("merged", "合并"), LAMP),
     "takes_wrongly": Scenario(Label("takes a wrong one in", "误并入"), LAMP),
     "unmerged": Scenario(Label("merged, taken out", "取消合并"), LAMP),
     "voided": Scenario(Label("voided", "作废"), RUBBISH, None),
     "extended": Scenario(Label("extended", "延期"), SEWER),
+    "refused": Scenario(Label("more time refused", "延期未获批"), PIPE),
     "suspended": Scenario(Label("suspended, resumed", "挂账后恢复"), ROAD),
     "appealed": Scenario(Label("reopened, appeal upheld", "申诉成立"), RUBBISH, False),
     "supervised": Scenario(Label("supervised", "督办"), SEWER),
@@ -90,11 +95,19 @@ def with_scenarios(plans: Sequence[PlannedReport], street: Street, times: int) -
             first = next(p for p in reversed(played[:number]) if p.outcome == SAME_AS[outcome])
             same = {name: getattr(first, name) for name in ("point", "place_name", "lies", "expected_unit")}
             plan = replace(plan, **same, text=WRITTEN_AGAIN, same_as=first.idempotency_key)
+        if outcome == "passed_on":
+            plan = replace(_inside_a_unit(plan, street, number), accuracy_m=UNCERTAIN_METRES)
         if outcome == "everybody_returns":
             name, unit = _where_few_can(street, "legal")
             plan = replace(plan, point=None, lies="named", place_name=name, expected_unit=unit)
         played[number] = plan
     return played
+
+
+def _inside_a_unit(plan: PlannedReport, street: Street, seed: int) -> PlannedReport:
+    """With a point, whether or not it had one."""
+    there = PlaceChoice(street).draw("inside", Random(seed))
+    return replace(plan, point=there.point, place_name=None, lies="inside", expected_unit=there.expected_unit)
 
 
 def _outcomes(times: int) -> Iterator[Outcome]:

@@ -124,5 +124,7 @@ def _contact(plan: PlannedReport) -> dict[str, str] | None:
 
 
 def _place(plan: PlannedReport) -> Place:
-    point = Point(longitude=plan.point[0], latitude=plan.point[1]) if plan.point else None
-    return Place(point=point, name=plan.place_name)
+    if plan.point is None:
+        return Place(name=plan.place_name)
+    longitude, latitude = plan.point
+    return Place(point=Point(longitude=longitude, latitude=latitude, accuracy_m=plan.accuracy_m), name=plan.place_name)

@@ -130,7 +130,9 @@ def _passed_over(entries: Sequence[TimelineEntry]) -> list[str]:
     """Orders with which something was done only after the time to claim them was over, and nobody was told that."""
     made = {id: first for id, [first, *_] in entries_by_order(entries, "dispatched").items()}
     claim_by = {id: datetime.fromisoformat(entry.details["claim_by"]) for id, entry in made.items()}
-    first = entries_by_order(entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "overdue")
+    first = entries_by_order(
+        entries, "claimed", "assigned", "cancelled", "escalated", "sent_down", "passed_on", "overdue"
+    )
     return [
         f"order {id} was {then.step} at {then.at}, and was to be claimed by {claim_by[id]}"
         for id, [then, *_] in first.items()

@@ -14,6 +14,22 @@ from deploy.local.reconciliation.check import Check, Found, Rows, load
 from deploy.local.reconciliation.outcomes import OutcomeCount, TimelineEntry, entries_by_order
 from libs.contracts.values import Level
 
+BETWEEN = (("org", "from_org"), ("org", "to_org"))
+HANDLER = (("member", "member_id"),)
+TOLD: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "escalated": BETWEEN,
+    "sent_down": BETWEEN,
+    "passed_on": (("member", "taken_from"), ("org", "from_org"), ("org", "org_id")),
+    "supervised": (("member", "member_ids"),),
+    "approval_asked": (("org", "decided_by_org"),),
+    "approval_refused": HANDLER,
+    "extended": HANDLER,
+    "suspended": HANDLER,
+    "resumed": HANDLER,
+    "appeal_upheld": HANDLER,
+    "cancelled": (("member", "member_ids"),),
+}
+"""Whom a step concerns: those who are named in these fields of its details."""
 QUERIES: Mapping[str, Mapping[str, str]] = {
     "incident": {
         "cases": "SELECT case_id, case_no, state, request_kind, merged_into, reporter_id, closed_at, closed_by, "
@@ -40,8 +56,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     },
     "notify": {
         "told": "SELECT event_id, case_id, template, occurred_at, recipient_id FROM notices "
-        "JOIN deliveries USING (tenant, event_id) WHERE tenant = $1 AND template IN ('escalated', 'sent_down', "
-        "'supervised', 'approval_asked', 'extended', 'suspended', 'resumed', 'appeal_upheld', 'cancelled', 'closed')",
+        f"JOIN deliveries USING (tenant, event_id) WHERE tenant = $1 AND template IN {(*TOLD, 'closed')}",
         "near": "SELECT case_id, parameters ->> 'stage' AS stage FROM notices "
         "WHERE tenant = $1 AND template = 'deadline_near'",
         "away": "SELECT parameters ->> 'member_id' AS member_id, occurred_at FROM notices "
@@ -50,18 +65,6 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "WHERE tenant = $1 AND template = 'offered'",
     },
 }
-TOLD: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "escalated": ("org", ("from_org", "to_org")),
-    "sent_down": ("org", ("from_org", "to_org")),
-    "supervised": ("member", ("member_ids",)),
-    "approval_asked": ("org", ("decided_by_org",)),
-    "extended": ("member", ("member_id",)),
-    "suspended": ("member", ("member_id",)),
-    "resumed": ("member", ("member_id",)),
-    "appeal_upheld": ("member", ("member_id",)),
-    "cancelled": ("member", ("member_ids",)),
-}
-"""Whom a step concerns: those who are named in these fields of its details."""
 WENT = ("dispatched", "escalated", "sent_down", "order_moved", "passed_on")
 """Steps that say where an order is from then on."""
 AT_THE_SAME_TIME = timedelta(minutes=5)
@@ -102,7 +105,8 @@ def _where_orders_are(orders: Rows, entries: Iterable[TimelineEntry]) -> Check:
         if went_to != (order["unit"], order["level"]):
             astray.append(f"the order of {order['case_no']} is with {order['unit']}, and went to {went_to} at last")
     return Check(
-        f"{len(orders)} orders are where they went at last: {count['escalated']} times up, {count['sent_down']} down",
+        f"{len(orders)} orders are where they went at last: {count['escalated']} times up, {count['sent_down']} down, "
+        f"{count['passed_on']} to another unit",
         tuple(astray),
     )
 
@@ -126,12 +130,14 @@ def _everybody_was_told(told: Rows, entries: Iterable[TimelineEntry]) -> Check:
     for entry in entries:
         if entry.step in TOLD:
             steps += 1
-            kind, fields = TOLD[entry.step]
-            named = [entry.details[field] for field in fields]
-            concerned = {f"{kind}:{one}" for each in named for one in ([each] if isinstance(each, str) else each)}
+            concerned = {f"{kind}:{id}" for kind, field in TOLD[entry.step] for id in _ids(entry.details[field])}
             if heard[entry.entry_id] != concerned:
                 silent.append(f"{entry.step} concerns {sorted(concerned)}, and {sorted(heard[entry.entry_id])} heard")
     return Check(f"of {steps} escalations, approvals and the like those heard whom they concern", tuple(silent))
+
+
+def _ids(named: str | Sequence[str]) -> Sequence[str]:
+    return [named] if isinstance(named, str) else named
 
 
 def _about_merges(found: Found, orders: Rows, entries: Iterable[TimelineEntry]) -> list[Check]:
