@@ -142,6 +142,18 @@ async def test_minutes_make_a_case_of_each_matter_and_the_same_again_is_the_same
     assert (other.status_code, other.json()["title"]) == (422, "Key used for another meeting")
 
 
+async def test_whose_matter_has_a_phone_number_only_is_told_that_nobody_hears_by_it(both: Both) -> None:
+    raised = [
+        {"category": "11001", "text": "村口能不能加一盏路灯？", "contact": c} for c in ({"phone": "13800000000"}, None)
+    ]
+    for _ in range(2):
+        answer = await record(both.incident, matters=raised)
+        assert answer.status_code == 201, answer.text
+        phone, nothing = answer.json()["matters"]
+        assert "目前不发短信" in phone["note"]
+        assert "note" not in nothing
+
+
 async def test_the_same_minutes_at_once_are_recorded_once(both: Both) -> None:
     answers = await asyncio.gather(*(record(both.incident) for _ in range(5)))
     assert len({answer.text for answer in answers}) == 1

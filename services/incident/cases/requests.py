@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from libs.chassis.db.database import Database, Record
 from libs.chassis.handlers import Answer, Done, Refused
 from libs.chassis.http import Body, RefusedRequest, not_found
+from libs.contracts.incident import Receipt
 from libs.contracts.message import MemberId, Tenant
 from libs.sealing import Sealer
 from libs.sentences import Language, Sentence, Unfit
@@ -118,6 +119,14 @@ class Contact(Body):
 
     def to_seal(self, tracking_code: str) -> dict[str, Any]:
         return {**self.model_dump(), "tracking_code": tracking_code}
+
+
+class Taken(Receipt):
+    note: str | None = Field(None, description="What the reporter should know, in their language; seldom there.")
+
+    @classmethod
+    def of(cls, receipt: Receipt, contact: Contact | None) -> Self:
+        return cls(**dict(receipt), note=contact.note if contact else None)
 
 
 sealer_for = cache(Sealer)

@@ -20,7 +20,7 @@ from libs.contracts.incident import Receipt, ReportCase, Reported
 from libs.contracts.message import Tenant
 from libs.sentences import Sentence
 from services.incident.cases.domain.tracking_code import TRACKING_BITS, tracking_code
-from services.incident.cases.requests import Contact, fit_key, sealer_for
+from services.incident.cases.requests import Contact, Taken, fit_key, sealer_for
 from services.incident.intake.domain import TakeReport
 from services.incident.settings import Settings
 
@@ -45,10 +45,6 @@ class Report(Body, Reported):
 
     tenant: Tenant
     contact: Contact | None = None
-
-
-class Taken(Receipt):
-    note: str | None = Field(None, description="What the reporter should know, in their language; seldom there.")
 
 
 class ContactKey(BaseModel):
@@ -103,7 +99,7 @@ async def report(
         **{name: getattr(body, name) for name in Reported.model_fields},
     )
     receipt: Receipt = await CommandClient(request).send(TakeReport(wish, code))
-    return Taken(**dict(receipt), note=contact.note if contact else None)
+    return Taken.of(receipt, contact)
 
 
 class ReportRoute(APIRoute):

@@ -14,7 +14,7 @@ from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import new_id
 from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import Page, decode_cursor, slice_page
-from libs.contracts.incident import TEXT_MAX_LENGTH, Receipt
+from libs.contracts.incident import TEXT_MAX_LENGTH
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
 from libs.contracts.values import Answer, Place, WithoutHidden
 from libs.sealing import Sealer
@@ -32,6 +32,7 @@ from services.incident.cases.requests import (
     Contact,
     Decided,
     InWords,
+    Taken,
     fit_key,
     sealer_for,
 )
@@ -107,7 +108,7 @@ class RecordedView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     meeting_id: UUID
-    matters: list[Receipt] = Field(description="The cases that the matters have become, in the same sequence.")
+    matters: list[Taken] = Field(description="The cases that the matters have become, in the same sequence.")
 
 
 class MeetingLine(BaseModel):
@@ -171,7 +172,7 @@ class CarriedOut(ByMember):
     )
 
 
-@router.post("/v1/meetings", status_code=201)
+@router.post("/v1/meetings", status_code=201, response_model_exclude_none=True)
 async def record_meeting(
     body: MeetingBody,
     commands: CommandsDep,
@@ -194,7 +195,9 @@ async def record_meeting(
         tuple(each.matter(sealer) for each in body.matters),
         tuple(StandingMatter(each.case_no, each.words) for each in body.standing),
     )
-    return RecordedView.model_validate(await commands.send(wish))
+    recorded = await commands.send(wish)
+    matters = [Taken.of(receipt, m.contact) for receipt, m in zip(recorded.matters, body.matters, strict=True)]
+    return RecordedView(meeting_id=recorded.meeting_id, matters=matters)
 
 
 Unit = Annotated[GridCode, Query(description="A grid unit; those below it count.", examples=["370784004201"])]
