@@ -43,15 +43,19 @@ def with_deeds(plans: Iterator[PlannedReport], rng: Random) -> Iterator[PlannedR
     Drawn without putting back, so that a run of a hundred reports has every deed.
     """
     deeds = _drawn(rng)
+    deed = next(deeds)
     for plan in plans:
         if plan.outcome != "handled" or plan.lies not in ("inside", "named") or rng.random() >= DEEDS_SHARE:
             yield plan
             continue
-        deed = next(deeds)
+        if deed == "passed_on" and plan.point is None:
+            yield plan  # The next one that has a point is passed on.
+            continue
         if deed in SAME_AS:
             yield from twins(plan, next(plans), deed)
         else:
             yield with_deed(plan, deed)
+        deed = next(deeds)
 
 
 def _drawn(rng: Random) -> Iterator[Outcome]:

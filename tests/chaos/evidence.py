@@ -32,9 +32,9 @@ FETCH = 1000
 READ_AT_MOST = 5
 
 _EVERY_SERVICE = {
-    "inbox": "SELECT message_id FROM inbox WHERE $1::text IS NOT NULL",
+    "inbox": "SELECT message_id, received_at FROM inbox WHERE $1::text IS NOT NULL",
     "kept": "SELECT id, headers, body, attempts, reason, due_at, parked_at FROM retries WHERE $1::text IS NOT NULL",
-    "outbox": "SELECT position, message_id, subject, headers, body, sent_at FROM outbox "
+    "outbox": "SELECT position, message_id, subject, headers, body, recorded_at, sent_at FROM outbox "
     "WHERE $1::text IS NOT NULL ORDER BY position",
     "losses": "SELECT id FROM stream_losses WHERE $1::text IS NOT NULL",
     "timers": "SELECT name, key, due_at, body, attempts FROM timers WHERE $1::text IS NOT NULL",
@@ -87,12 +87,14 @@ QUERIES = {s: {**databases.QUERIES[s], **_MORE[s], **_EVERY_SERVICE} for s in SE
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A fact as it was written down in the transaction that decided it. `position` is its place in that outbox."""
+    """A fact as it was written down in the transaction that decided it. `position` is its place in that outbox,
+    `recorded_at` real time."""
 
     position: int
     message: Message
     subject: str
     body: bytes
+    recorded_at: datetime
     sent: bool
 
 
@@ -209,7 +211,7 @@ def _decoded(rows: Iterable[asyncpg.Record]) -> list[Recorded]:
         headers = json.loads(row["headers"])
         message = cloudevents.decode(row["subject"], headers, bytes(row["body"]))
         sent = row["sent_at"] is not None
-        facts.append(Recorded(row["position"], message, row["subject"], bytes(row["body"]), sent))
+        facts.append(Recorded(row["position"], message, row["subject"], bytes(row["body"]), row["recorded_at"], sent))
     return facts
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 from deploy.local.reconciliation import databases
 from deploy.local.reconciliation.check import Check
 from libs.contracts.dispatch import (
     AppealUpheld,
     ApprovalAsked,
+    ApprovalRefused,
     HelpCalledOff,
     HelpDone,
     MemberAbsent,
+    OrderChecked,
     OrderContinued,
     OrderEscalated,
     OrderExtended,
     OrderMoved,
+    OrderPassedOn,
     OrderPaused,
     OrderResumed,
     OrderReturned,
@@ -65,6 +69,7 @@ async def check(world: Ground, journal_folder: Path) -> list[Check]:
 HAPPENED: tuple[type[Message], ...] = (
     AppealUpheld,
     ApprovalAsked,
+    ApprovalRefused,
     CaseAnswered,
     CaseCarriedOut,
     CaseCorrected,
@@ -81,6 +86,7 @@ HAPPENED: tuple[type[Message], ...] = (
     OrderEscalated,
     OrderExtended,
     OrderMoved,
+    OrderPassedOn,
     OrderPaused,
     OrderResumed,
     OrderReturned,
@@ -108,6 +114,25 @@ def everything_happened(found: evidence.Evidence) -> Check:
     return Check("the load had something of everything that the statements are about", tuple(silent))
 
 
+def ended_too_late(found: evidence.Evidence) -> set[UUID]:
+    """The cases that were voided or merged while a fault kept dispatch from hearing of it, until their order was
+    checked: that stays as it is."""
+    heard = {row["message_id"]: row["received_at"] for row in found.found["dispatch"]["inbox"]}
+    checked = {
+        each.message.case_id: each.recorded_at
+        for each in found.facts["dispatch"]
+        if isinstance(each.message, OrderChecked) and each.message.passed
+    }
+    return {
+        each.message.case_id
+        for each in found.facts["incident"]
+        if isinstance(each.message, CaseVoided | CaseMerged)
+        and each.message.case_id in checked
+        and each.message.id in heard
+        and checked[each.message.case_id] < heard[each.message.id]
+    }
+
+
 def judge(found: evidence.Evidence) -> list[Check]:
     """In the order of a report's life. Pure."""
     return [
@@ -123,5 +148,5 @@ def judge(found: evidence.Evidence) -> list[Check]:
         *about_points(found),
         *about_notifications(found),
         *about_messages(found),
-        *databases.agreement(found.found),
+        *databases.agreement(found.found, ended_too_late(found)),
     ]

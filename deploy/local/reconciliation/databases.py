@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from deploy.local.morning.senders import Sent
 from deploy.local.reconciliation.check import Check, Found, Row, Rows, load
@@ -66,11 +67,12 @@ async def reconcile(
     return [*checks, *agreement(found), _nothing_given_up(found)]
 
 
-def agreement(found: Found) -> list[Check]:
-    """Whether the four databases tell the same, whatever was sent."""
+def agreement(found: Found, ended_too_late: Collection[UUID] = ()) -> list[Check]:
+    """Whether the four databases tell the same, whatever was sent. `ended_too_late`: cases that were voided or merged
+    when their order was checked already."""
     cases, orders = found["incident"]["cases"], found["dispatch"]["orders"]
     return [
-        *_about_orders(cases, orders, found["dispatch"]["open_orders"]),
+        *_about_orders(cases, orders, found["dispatch"]["open_orders"], ended_too_late),
         *_about_patrols(found),
         *_about_points(orders, **found["scoring"]),
         *_about_notifications(cases, orders, **found["notify"]),
@@ -101,7 +103,7 @@ def _about_reports(cases: Rows, sent: Sequence[Sent]) -> list[Check]:
     ]
 
 
-def _about_orders(cases: Rows, orders: Rows, open_orders: Rows) -> list[Check]:
+def _about_orders(cases: Rows, orders: Rows, open_orders: Rows, ended_too_late: Collection[UUID]) -> list[Check]:
     by_case: dict[Any, list[Row]] = {}
     for order in sorted(orders, key=lambda o: o["opening"]):
         by_case.setdefault(order["case_id"], []).append(order)
@@ -110,7 +112,7 @@ def _about_orders(cases: Rows, orders: Rows, open_orders: Rows) -> list[Check]:
         _one_order_for_each_opening(registered, by_case),
         _one_live_order_at_most(orders),
         _no_order_without_a_case(registered, orders),
-        _case_and_order_agree(registered, by_case),
+        _case_and_order_agree([case for case in registered if case["case_id"] not in ended_too_late], by_case),
         _open_orders_are_counted(orders, open_orders),
     ]
 
