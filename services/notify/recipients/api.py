@@ -43,17 +43,21 @@ class Wishes(Body):
 
 async def recipient_or_404(db: Database, tenant: str, recipient_id: str) -> None:
     """Raises RefusedRequest (404) for a recipient of whom nobody has told, or a street."""
-    found = await people.known(db, tenant, recipient_id)
-    if found.known:
-        return
-    if not found.street_known:
+    if not await people.known(db, tenant, recipient_id):
+        await street_or_404(db, tenant)
+        raise not_found(none_in_street(tenant, f"接收人 {recipient_id}", f"recipient {recipient_id}"))
+
+
+async def street_or_404(db: Database, tenant: str) -> None:
+    """Raises RefusedRequest (404) for a street of which nobody has told a recipient."""
+    if not await people.knows_street(db, tenant):
         raise not_found(unknown_street(tenant))
-    raise not_found(none_in_street(tenant, f"接收人 {recipient_id}", f"recipient {recipient_id}"))
 
 
 @router.get("/v1/recipients/{recipient_id}/preferences")
 async def show_preferences(recipient_id: RecipientId, tenant: OfStreet, db: DatabaseDep) -> Preferences:
     """What holds for a recipient, whether they have said it or not."""
+    await recipient_or_404(db, tenant, recipient_id)
     row = await people.preferences_of(db, tenant, recipient_id)
     channels = channels_of(people.recipient_like(kind(recipient_id), row.in_app, row.email, row.webhook))
     return Preferences(
@@ -65,8 +69,11 @@ async def show_preferences(recipient_id: RecipientId, tenant: OfStreet, db: Data
 
 
 @router.put("/v1/recipients/{recipient_id}/preferences", status_code=204)
-async def set_preferences(recipient_id: RecipientId, tenant: OfStreet, wishes: Wishes, commands: CommandsDep) -> None:
+async def set_preferences(
+    recipient_id: RecipientId, tenant: OfStreet, wishes: Wishes, db: DatabaseDep, commands: CommandsDep
+) -> None:
     """Replaces what the recipient has said before. It holds for what is queued from now on."""
+    await recipient_or_404(db, tenant, recipient_id)
     await commands.send(SetPreferences(tenant, recipient_id, **wishes.model_dump()))
 
 

@@ -193,12 +193,11 @@ FORGET_PREFERENCES = text(
 
 KNOWN = text(
     """
-    SELECT EXISTS (SELECT 1 FROM recipients WHERE tenant = :tenant AND recipient_id = :recipient_id)
-        OR EXISTS (SELECT 1 FROM person_keys WHERE tenant = :tenant AND recipient_id = :recipient_id) AS known,
-        (SELECT recipient_id FROM recipients WHERE tenant = :tenant ORDER BY recipient_id LIMIT 1) IS NOT NULL
-            AS street_known
+    SELECT 1 FROM recipients WHERE tenant = :tenant AND recipient_id = :recipient_id
+    UNION SELECT 1 FROM person_keys WHERE tenant = :tenant AND recipient_id = :recipient_id
     """
 )
+STREET = text("SELECT 1 FROM recipients WHERE tenant = :tenant LIMIT 1")
 
 PREFER = text(
     """
@@ -273,11 +272,14 @@ async def keep_recipients(db: Database, who: Collection[RecipientKey]) -> None:
     await db.insert(KnownRecipient, rows, skip_existing=True)
 
 
-async def known(db: Database, tenant: str, recipient_id: str) -> Record:
-    """`known`: whether somebody has told of the recipient; `street_known`: of any recipient of the street."""
-    row = await db.one(KNOWN, {"tenant": tenant, "recipient_id": recipient_id})
-    assert row is not None
-    return row
+async def known(db: Database, tenant: str, recipient_id: str) -> bool:
+    """Whether somebody has told of the recipient."""
+    return await db.one(KNOWN, {"tenant": tenant, "recipient_id": recipient_id}) is not None
+
+
+async def knows_street(db: Database, tenant: str) -> bool:
+    """Whether somebody has told of a recipient of it."""
+    return await db.one(STREET, {"tenant": tenant}) is not None
 
 
 async def keep_cases(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.chassis.http import DatabaseDep, OfStreet
 from services.scoring.ledger import tables as ledger
+from services.scoring.roster.requests import street_or_404
 
 router = APIRouter(tags=["points"])
 
@@ -35,4 +36,5 @@ class LedgerView(View):
 @router.get("/v1/ledger/check")
 async def check_ledger(tenant: OfStreet, db: DatabaseDep) -> LedgerView:
     """Replay every posting of the street and compare the balances with it."""
+    await street_or_404(db, tenant)
     return LedgerView.model_validate(await ledger.verify(db, tenant))

@@ -9,12 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from libs.chassis.db.database import Database
 from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.contracts.message import MemberId, OrgId
-from libs.sentences import none_in_street, unknown_street
+from libs.sentences import none_in_street
 from services.scoring.ledger.api import View
 from services.scoring.ledger.domain import Because, Kind
+from services.scoring.roster import tables as roster
+from services.scoring.roster.requests import street_or_404
 from services.scoring.rules import rules_file
 from services.scoring.rules.api import check_dimension
 from services.scoring.standings import tables as standings
@@ -80,7 +81,7 @@ async def member_points(
     """A member's points by dimension, and the last transactions."""
     account = f"member:{member_id}"
     balances = await standings.balances(db, tenant, account)
-    member = await standings.member(db, tenant, member_id)
+    member = await roster.member(db, tenant, member_id)
     if member is None and not balances:
         await street_or_404(db, tenant)
         raise not_found(none_in_street(tenant, f"成员 {member_id}", f"member {member_id}"))
@@ -115,9 +116,3 @@ async def org_ranking(
     check_dimension(dimension, request)
     await street_or_404(db, tenant)
     return [RankedOrg.model_validate(row) for row in await standings.ranking(db, "orgs", tenant, dimension, limit)]
-
-
-async def street_or_404(db: Database, tenant: str) -> None:
-    """A street is here once dispatch has told of its organisations. Raises RefusedRequest (404) when it is not."""
-    if not await standings.knows_street(db, tenant):
-        raise not_found(unknown_street(tenant))

@@ -11,8 +11,8 @@ from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.contracts.incident import Grade
 from libs.contracts.message import OrgId
 from libs.sentences import none_in_street
-from services.scoring.standings import tables as standings
-from services.scoring.standings.api import street_or_404
+from services.scoring.roster import tables as roster
+from services.scoring.roster.requests import street_or_404
 from services.scoring.street_evaluations import tables as evaluations
 
 router = APIRouter(tags=["points"])
@@ -38,7 +38,7 @@ async def org_evaluations(
     counted = dict.fromkeys(Grade, 0)
     not_counted = 0
     found = await evaluations.of_org(db, tenant, org_id, since, until)
-    if not found and await standings.org(db, tenant, org_id) is None:
+    if not found and await roster.org(db, tenant, org_id) is None:
         await street_or_404(db, tenant)
         raise not_found(none_in_street(tenant, f"组织 {org_id}", f"organisation {org_id}"))
     for row in found:

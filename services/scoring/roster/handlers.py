@@ -6,18 +6,18 @@ from libs.chassis.db.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
-from services.scoring.standings import tables as standings
+from services.scoring.roster import tables as roster
 
 router = EventRouter("scoring")
 
 
 @router.on(MemberChanged)
 async def keep_members(members: Batch[MemberChanged], db: Database) -> list[Event]:
-    await standings.record_members(db, members)
+    await roster.record_members(db, members)
     return []
 
 
 @router.on(UnitChanged)
 async def keep_orgs(units: Batch[UnitChanged], db: Database) -> list[Event]:
-    await standings.record_orgs(db, units)
+    await roster.record_orgs(db, units)
     return []

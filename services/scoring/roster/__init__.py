@@ -1,0 +1,1 @@
+"""Keeps who serves in a street, members and organisations, as dispatch tells of them."""
