@@ -136,11 +136,12 @@ async def test_a_contact_from_before_the_erasure_that_comes_late_is_not_kept(not
 async def test_preferences_hold_until_they_are_taken_back(notify: Stage) -> None:
     url, tenant = "/v1/recipients/member:M0001/preferences", {"tenant": TENANT}
     usual = {"in_app": True, "email": True, "webhook": False, "language": "zh"}
+    await notify.hear(changed(sealed(email=EMAIL)))
     assert (await notify.http.get(url, params=tenant)).json() == usual
     assert (await notify.http.put(url, params=tenant, json={"email": False, "language": "en"})).status_code == 204
     assert (await notify.http.get(url, params=tenant)).json() == {**usual, "email": False, "language": "en"}
 
-    await notify.hear(changed(sealed(email=EMAIL)), offered())
+    await notify.hear(offered())
     assert await states(notify, "member:M0001") == [("in_app", "delivered", None)]
 
     await notify.http.put(url, params=tenant, json={})
@@ -149,6 +150,7 @@ async def test_preferences_hold_until_they_are_taken_back(notify: Stage) -> None
 
 async def test_who_wants_nothing_is_told_nothing_and_the_fact_says_so(notify: Stage) -> None:
     off = {"in_app": False, "email": False}
+    await notify.hear(changed(sealed(email=EMAIL)))
     await notify.http.put("/v1/recipients/member:M0001/preferences", params={"tenant": TENANT}, json=off)
     offer = offered().stamped(new_id(), new_id())
     await notify.hear(offer)

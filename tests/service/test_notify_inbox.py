@@ -47,6 +47,25 @@ async def test_an_inbox_is_empty_where_its_owner_is_known_and_404_by_the_name_th
         assert unknown.json()["detail"] == f"Street {TENANT} has no recipient {who}."
 
 
+PREFERENCES = "/v1/recipients/member:M404/preferences"
+
+
+@pytest.mark.parametrize("path", [PREFERENCES, "/v1/deliveries/counts", "/v1/deliveries/latency"])
+async def test_a_street_and_a_recipient_that_are_not_here_are_404_by_their_names(notify: Stage, path: str) -> None:
+    nowhere = await notify.http.get(path, params={"tenant": TENANT})
+    assert (nowhere.status_code, nowhere.json()["detail"]) == (404, f"There is no street {TENANT} here.")
+    await notify.hear(changed(None))
+    here = await notify.http.get(path, params={"tenant": TENANT})
+    assert here.status_code == (404 if path == PREFERENCES else 200)
+
+
+async def test_nobody_sets_preferences_of_a_recipient_that_is_not_here(notify: Stage) -> None:
+    await notify.hear(changed(None))
+    unknown = await notify.http.put(PREFERENCES, params={"tenant": TENANT}, json={"email": False})
+    said = f"Street {TENANT} has no recipient member:M404."
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, said)
+
+
 async def test_who_has_messages_has_an_inbox_whatever_was_told_of_them(notify: Stage) -> None:
     await notify.hear(offered("M0007"))
     assert [message["template"] for message in (await inbox(notify, "member:M0007")).json()] == ["offered"]

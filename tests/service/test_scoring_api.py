@@ -61,7 +61,9 @@ async def test_another_street_has_a_ranking_of_its_own(scoring: Stage) -> None:
     assert (await scoring.http.get("/v1/ranking", params={"tenant": "370784005"})).json() == []
 
 
-@pytest.mark.parametrize("path", ["ranking", "orgs/ranking", "members/M1/points", "orgs/P1/evaluations"])
+@pytest.mark.parametrize(
+    "path", ["ranking", "orgs/ranking", "members/M1/points", "orgs/P1/evaluations", "ledger/check"]
+)
 async def test_a_street_that_is_not_here_is_404_by_its_name(scoring: Stage, path: str) -> None:
     answer = await scoring.http.get(f"/v1/{path}", params={"tenant": "370784005"})
     assert (answer.status_code, answer.json()["detail"]) == (404, "There is no street 370784005 here.")

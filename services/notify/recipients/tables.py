@@ -193,11 +193,16 @@ FORGET_PREFERENCES = text(
 
 KNOWN = text(
     """
-    SELECT 1 FROM recipients WHERE tenant = :tenant AND recipient_id = :recipient_id
-    UNION SELECT 1 FROM person_keys WHERE tenant = :tenant AND recipient_id = :recipient_id
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM recipients WHERE tenant = :tenant AND recipient_id = :recipient_id)
+        OR EXISTS (SELECT 1 FROM person_keys WHERE tenant = :tenant AND recipient_id = :recipient_id)
     """
 )
-STREET = text("SELECT 1 FROM recipients WHERE tenant = :tenant LIMIT 1")
+STREET = text(
+    """
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM recipients WHERE tenant = :tenant)
+        OR EXISTS (SELECT 1 FROM person_keys WHERE tenant = :tenant)
+    """
+)
 
 PREFER = text(
     """
