@@ -64,6 +64,12 @@ def told(value: Any, language: Language) -> Any:
             return value
 
 
+def counted(number: int, what: str) -> str:
+    """1 case, 2 cases."""
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{number} {what if number == 1 else plural}"
+
+
 def none_in_street(tenant: str, zh: str, en: str) -> Sentence:
     """What somebody named, such as an order by its id, is not there."""
     return Sentence(f"街道 {tenant} 没有{zh}。", f"Street {tenant} has no {en}.")

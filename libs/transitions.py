@@ -81,6 +81,9 @@ NEEDS: Mapping[Need, Label] = {
     Need.OTHER_UNIT: Label("another unit in which its uncertain point may lie", "坐标精度范围内的另一单元"),
 }
 
+NAMED_AT_MOST = 3
+"""A sentence names so many moves that are possible instead; all of them are in the data beside it."""
+
 S = TypeVar("S", bound=StrEnum)
 M = TypeVar("M", bound=StrEnum)
 
@@ -158,7 +161,7 @@ class Table(Generic[S, M]):
         allowed = self.allowed(state, without)
         zh = f"{self.name.zh}{self.states[state]}，现在不能{self.of(move)[0].zh}"
         en = f"the {self.name.en} is {state}: {move} is not possible now"
-        if allowed:
+        if 0 < len(allowed) <= NAMED_AT_MOST:
             zh += f"；可以：{'、'.join(dict.fromkeys(each.zh for each in allowed))}"
             en += f", only {', '.join(dict.fromkeys(each.move.value for each in allowed))}"
         return Impossible(Sentence(zh, en), allowed)

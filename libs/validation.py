@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from libs.sentences import Sentence, Unfit
+from libs.sentences import Sentence, Unfit, counted
 
 Context = Mapping[str, Any]
 
@@ -19,12 +19,95 @@ def _with(zh: str, en: str) -> Callable[[Context], Sentence]:
     return lambda limits: Sentence(zh.format(**limits), en.format(**limits))
 
 
+def _at_least(zh: str, en: str) -> Callable[[Context], Sentence]:
+    """So many characters or entries."""
+
+    def said(limits: Context) -> Sentence:
+        least = limits["min_length"]
+        empty = Sentence("不能为空", "may not be empty")
+        return empty if least == 1 else Sentence(f"至少要有 {least} {zh}", f"must have {counted(least, en)} at least")
+
+    return said
+
+
+def _at_most(zh: str, en: str) -> Callable[[Context], Sentence]:
+    return lambda limits: Sentence(
+        f"最多 {limits['max_length']} {zh}", f"may have {counted(limits['max_length'], en)} at most"
+    )
+
+
 def _one_of(limits: Context) -> Sentence:
     # Pydantic writes the list as English: 'a', 'b' or 'c'.
     expected = str(limits["expected"])
     values = expected.replace(" or ", ", ").replace("'", "")
     return Sentence(f"应为以下之一：{values.replace(', ', '、')}", f"must be one of {values}")
 
+
+def _of_form(limits: Context) -> Sentence:
+    pattern = str(limits["pattern"])
+    return FORMS.get(pattern, Sentence(f"格式不对，应符合 {pattern}", f"is not of the form {pattern}"))
+
+
+_NO_NUL = Sentence("不能含有字符 U+0000", "may not hold the character U+0000")
+_CATEGORY = Sentence("应为五位数字的类别编码，如 11001", "must be the five digits of a category such as 11001")
+_MEMBER = Sentence(
+    "应为 1 至 32 个字母、数字、连字符或下划线，如 M0001",
+    "must be 1 to 32 letters, digits, dashes or underscores such as M0001",
+)
+_ADDRESS = Sentence("应为邮箱地址，如 wang@mail.example", "must be an e-mail address such as wang@mail.example")
+_WEB = Sentence("应为以 http:// 或 https:// 开头的网址", "must be an address that begins with http:// or https://")
+
+FORMS: Mapping[str, Sentence] = {
+    r"^[0-9]{9}$": Sentence(
+        "应为九位数字的街道编码，如 370784004", "must be the nine digits of a street such as 370784004"
+    ),
+    r"^[0-9]{9,16}$": Sentence(
+        "应为单元编码，即 9 至 16 位数字，如 37078400420103",
+        "must be the code of a unit, 9 to 16 digits such as 37078400420103",
+    ),
+    r"^[0-9]{0,16}$": Sentence("应为单元编码，即数字", "must be the code of a unit, digits"),
+    r"^[0-9]{5}$": _CATEGORY,
+    r"^[0-9]{0,5}$": _CATEGORY,
+    r"^[A-Za-z0-9_-]{1,32}$": _MEMBER,
+    r"^[A-Za-z0-9_-]{1,40}$": Sentence(
+        "应为 1 至 40 个字母、数字、连字符或下划线，如 L0001",
+        "must be 1 to 40 letters, digits, dashes or underscores such as L0001",
+    ),
+    r"^[A-Za-z0-9._-]{1,64}$": Sentence(
+        "应为系统名称，即 1 至 64 个字母、数字、点、连字符或下划线，如 hotline-12345",
+        "must be the name of a system, 1 to 64 letters, digits, dots, dashes or underscores such as hotline-12345",
+    ),
+    r"^[A-Za-z0-9._-]{1,200}$": Sentence(
+        "应为照片编号，即 1 至 200 个字母、数字、点、连字符或下划线",
+        "must be the id of a photo, 1 to 200 letters, digits, dots, dashes or underscores",
+    ),
+    r"^[\x21-\x7e]{1,128}$": Sentence(
+        "应为 1 至 128 个可见 ASCII 字符，没有空格", "must be 1 to 128 visible ASCII characters, without blanks"
+    ),
+    r"^[0-9]{8}-[0-9]{6,12}$": Sentence(
+        "应为案件编号，如 20261123-000042", "must be the number of a case such as 20261123-000042"
+    ),
+    r"^(member|reporter|org):[A-Za-z0-9_-]{1,36}$": Sentence(
+        "应为接收人，如 member:M0001 或 org:P0001", "must be a recipient such as member:M0001 or org:P0001"
+    ),
+    r"^[^\x00]*$": _NO_NUL,
+    r"^[^\x00-\x1f\x7f]*$": Sentence(
+        "不能含有换行、制表符等控制字符", "may not hold ends of lines, tabs or other control characters"
+    ),
+    r"^[^\s@]+@[^\s@]+$": _ADDRESS,
+    r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s.\x00]+)?$": _ADDRESS,
+    r"^\+?[0-9 ()-]{5,31}$": Sentence(
+        "应为电话号码，即 5 至 31 位数字，可有空格、括号和连字符",
+        "must be a phone number, 5 to 31 digits, blanks, brackets or dashes",
+    ),
+    r"^https?://[\x21-\x7e]+$": _WEB,
+    r"^\d\d:\d\d:\d\d$": Sentence("应为时刻，如 08:30:00", "must be a time of day such as 08:30:00"),
+    r"^[a-z][a-z0-9_]{0,31}$": Sentence(
+        "应为 1 至 32 个小写字母、数字或下划线，以字母开头",
+        "must be 1 to 32 small letters, digits or underscores, the first a letter",
+    ),
+}
+"""What the patterns of fields that people fill in mean: nobody has to read a pattern."""
 
 _NUMBER = _fixed("应为数字", "must be a number")
 _WHOLE = _fixed("应为整数", "must be a whole number")
@@ -52,9 +135,9 @@ SENTENCES: Mapping[str, Callable[[Context], Sentence]] = {
     "literal_error": _one_of,
     "string_type": _TEXT,
     "string_unicode": _TEXT,
-    "string_too_short": _with("至少要有 {min_length} 个字", "must have {min_length} characters at least"),
-    "string_too_long": _with("最多 {max_length} 个字", "may have {max_length} characters at most"),
-    "string_pattern_mismatch": _with("格式不对，应符合 {pattern}", "is not of the form {pattern}"),
+    "string_too_short": _at_least("个字", "character"),
+    "string_too_long": _at_most("个字", "character"),
+    "string_pattern_mismatch": _of_form,
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
     "int_parsing_size": _fixed("数字太大", "is too large a number"),
@@ -86,8 +169,8 @@ SENTENCES: Mapping[str, Callable[[Context], Sentence]] = {
     "tuple_type": _LIST,
     "set_type": _LIST,
     "frozen_set_type": _LIST,
-    "too_short": _with("至少要有 {min_length} 项", "must have {min_length} entries at least"),
-    "too_long": _with("最多 {max_length} 项", "may have {max_length} entries at most"),
+    "too_short": _at_least("项", "entry"),
+    "too_long": _at_most("项", "entry"),
     "dict_type": _OBJECT,
     "model_type": _OBJECT,
     "model_attributes_type": _OBJECT,

@@ -29,7 +29,7 @@ from libs.chassis.telemetry.failures import Failures
 from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.message import Tenant
-from libs.contracts.problem import Problem
+from libs.contracts.problem import TITLES, Problem
 from libs.sentences import Language, Sentence, joined, told
 from libs.validation import sentence_of
 
@@ -125,28 +125,6 @@ def problem(status: int, title: str, detail: Sentence, language: Language, **ext
         body["title"] = TITLES.get(title, title)
     headers = {"content-language": str(language), "vary": "accept-language"}
     return JSONResponse(body, status, headers, media_type=PROBLEM)
-
-
-TITLES: Mapping[str, str] = {
-    "Changed meanwhile": "已有变动",
-    "Failed": "服务故障",
-    "Invalid file": "文件有误",
-    "Invalid request": "请求有误",
-    "Not JSON": "不是 JSON",
-    "Not Found": "没有找到",
-    "Not answered in time": "未能及时答复",
-    "Not found": "没有找到",
-    "Not in this state": "当前状态不允许",
-    "Not possible now": "现在不能这样做",
-    "Not taken now": "暂时不能受理",
-    "Too large": "内容过大",
-    "Unfit cursor": "分页标记有误",
-    "Idempotency-Key needed": "缺少 Idempotency-Key",
-    "Unfit Idempotency-Key": "Idempotency-Key 不合要求",
-    "Unfit reason": "原因不适用",
-    "Unfit sender": "发送方不合要求",
-}
-"""Of problems, in Chinese; their types come from the English."""
 
 
 def not_found(what: Sentence) -> RefusedRequest:

@@ -29,9 +29,3 @@ def check_tenant(tenant: str) -> None:
     """Raises WrongUse for what is no street's code."""
     if not re.fullmatch(r"[0-9]{9}", tenant):
         raise WrongUse(f"--tenant {tenant}: a street has 9 digits, such as 370784004.")
-
-
-def counted(number: int, what: str) -> str:
-    """1 case, 2 cases."""
-    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{number} {what if number == 1 else plural}"

@@ -40,7 +40,10 @@ async def test_a_point_near_a_border_has_candidates_and_one_move_passes_its_orde
     await both.settled()
     [fact] = await both.dispatch.said(OrderPassedOn)
     assert (fact.from_org, fact.org_id, fact.taken_from) == ("P4", "P5", ("M1",))
-    [step] = [step for step in (await both.case(taken.json()))["timeline"] if step["step"] == "passed_on"]
+    timeline = (await both.case(taken.json()))["timeline"]
+    [dispatched] = [step for step in timeline if step["step"] == "dispatched"]
+    assert dispatched["details"]["because"] == order["because"]
+    [step] = [step for step in timeline if step["step"] == "passed_on"]
     assert step["details"]["reason"] == "灯在路的另一侧"
     tracked = await both.incident.http.get(f"/v1/track/{taken.json()['tracking_code']}")
     assert "已转派" in tracked.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typer.core import TyperGroup
 
 from libs.contracts.services import SERVICES
 from libs.transitions import BY_ITSELF, Table
+from tests.support.apis import routes_of
 from tests.support.cli import commands
 from wangge.documents import TRANSITION_TABLES
 from wangge.main import app
@@ -38,7 +38,7 @@ def linked(page: Path) -> Iterator[Path]:
 
 
 def api(service: str) -> dict[str, Any]:
-    return get_openapi(title="", version="", routes=importlib.import_module(f"services.{service}.api").routes)
+    return get_openapi(title="", version="", routes=routes_of(service))
 
 
 def lists() -> Iterator[tuple[str, str]]:

@@ -55,6 +55,16 @@ def test_a_refusal_names_the_moves_that_there_are_and_what_they_need() -> None:
     assert [t.shown() for t in refused.allowed] == [{**on, "needs": ["reason", "photo"]}, report]
 
 
+def test_a_sentence_that_would_list_many_moves_names_none() -> None:
+    many = tuple(Transition(turn, "转", (Lamp.OUT,), None, Role.MEMBER) for turn in Turn)
+    burning = Transition(Turn.BURN, "烧毁", (Lamp.LIT,), Lamp.OUT, Role.CLOCK)
+    refused = Table(LAMP.name, LAMP.states, (*many[:3], burning)).impossible(Lamp.OUT, Turn.BURN)
+    assert refused.detail.en == "the lamp is out: burn is not possible now, only turn_on, report, complain"
+    refused = Table(LAMP.name, LAMP.states, (*many, burning)).impossible(Lamp.OUT, Turn.BURN)
+    assert refused.detail.en == "the lamp is out: burn is not possible now"
+    assert [t.move for t in refused.allowed] == list(Turn)
+
+
 def test_what_only_a_clock_or_the_reporter_moves_is_offered_to_nobody_of_the_staff() -> None:
     nothing = Sentence("灯亮，现在不能开灯", "the lamp is lit: turn_on is not possible now")
     assert LAMP.impossible(Lamp.LIT, Turn.ON) == Impossible(nothing, ())

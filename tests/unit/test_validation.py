@@ -32,6 +32,7 @@ class Everything(BaseModel):
     day: date = date(2026, 1, 1)
     at: AwareDatetime | None = None
     id: UUID | None = None
+    code: Annotated[str, Field(pattern=r"^[0-9]{5}$")] = "11001"
     entries: Annotated[list[int], Field(min_length=1, max_length=2)] = [1]
     even: Annotated[int, AfterValidator(_even)] = 2
     needed: int
@@ -60,7 +61,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"day": "2026-02-30"}, "应为日期，如 2027-01-31", "must be a day such as 2027-01-31"),
     ({"at": "2026-01-01T00:00:00"}, None, None),  # type: ignore[list-item]
     ({"id": "x"}, None, None),  # type: ignore[list-item]
-    ({"entries": []}, "至少要有 1 项", "must have 1 entries at least"),
+    ({"entries": []}, "不能为空", "may not be empty"),
+    ({"code": "110"}, "应为五位数字的类别编码，如 11001", "must be the five digits of a category such as 11001"),
     ({"entries": [1, 2, 3]}, "最多 2 项", "may have 2 entries at most"),
     ({"entries": 1}, "应为列表", "must be a list"),
     ({"even": 3}, "应为偶数", "must be even"),

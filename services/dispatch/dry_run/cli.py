@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.cli.database import opened
-from libs.cli.options import Tenant, check_tenant, counted, language
+from libs.cli.options import Tenant, check_tenant, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.contracts.reasons import told
+from libs.sentences import counted
 from libs.sheets.mistakes import Mistaken
 from services.dispatch.dry_run import street_from_roster as proposed
 from services.dispatch.dry_run.domain import Replayed

@@ -14,10 +14,10 @@ from rich.table import Table
 from libs.chassis.db.database import Database
 from libs.chassis.messaging import outbox
 from libs.cli.database import opened
-from libs.cli.options import OneSheet, Tenant, counted, language
+from libs.cli.options import OneSheet, Tenant, language
 from libs.cli.running import Refusal, WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.sentences import Sentence, joined
+from libs.sentences import Sentence, counted, joined
 from libs.sheets.mistakes import UNCHANGED, Mistaken
 from services.dispatch.responsibility import file as responsibility_file
 from services.dispatch.responsibility import importing as responsibility_list

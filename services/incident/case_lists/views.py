@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from libs.chassis.db.database import Record
 from libs.chassis.pages import word
 from libs.contracts.particulars import TITLES, Particulars
+from libs.contracts.reasons import Reason, ReasonView
 from libs.contracts.values import REQUEST_KINDS, Answer, Appointment, RequestKind
 from libs.sentences import Language
 from libs.street_time import local_minutes
@@ -141,7 +142,7 @@ def csv_line(row: Record, language: Language) -> list[Any]:
 
 
 def staff_view(case: Record, timeline: Sequence[Entry]) -> StaffView:
-    steps = [Step.model_validate(entry) for entry in in_order(timeline)]
+    steps = [_step(entry) for entry in in_order(timeline)]
     return StaffView.model_validate(
         {
             **case,
@@ -150,6 +151,16 @@ def staff_view(case: Record, timeline: Sequence[Entry]) -> StaffView:
             "timeline": steps,
         }
     )
+
+
+def _step(entry: Entry) -> Step:
+    """Reasons, why an order went where it went, are kept as data and read in words as well."""
+    shown, because = Step.model_validate(entry), entry.details.get("because")
+    if isinstance(because, list):
+        reasons = (Reason(each["reason"], each["values"]) for each in because)
+        in_words = [ReasonView.model_validate(each, from_attributes=True).model_dump() for each in reasons]
+        shown.details = {**shown.details, "because": in_words}
+    return shown
 
 
 def staff_view_at(case: Record, timeline: Sequence[Entry], as_of: datetime) -> StaffView | None:

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from libs.chassis.db.database import Record
 from libs.cli.database import opened
-from libs.cli.options import Tenant, counted, language
+from libs.cli.options import Tenant, language
 from libs.cli.running import Refusal, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.contracts.values import REQUEST_KINDS
-from libs.sentences import Language, Sentence
+from libs.sentences import Language, Sentence, counted
 from libs.street_time import local_minutes
 from services.incident.cases import audit, tables
 from services.incident.cases.domain.case import TRANSITIONS
