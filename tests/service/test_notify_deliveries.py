@@ -14,14 +14,15 @@ from sqlalchemy import text
 
 from libs import sealing
 from libs.chassis.db.ids import new_id
+from libs.chassis.handlers import Batch
 from libs.contracts.dispatch import EscalationCause, OrderClaimed, OrderEscalated
-from libs.contracts.incident import CaseFollowed, CaseMerged, CaseReported, CaseUnfollowed, CaseUnmerged
+from libs.contracts.incident import CaseClosed, CaseFollowed, CaseMerged, CaseReported, CaseUnfollowed, CaseUnmerged
 from libs.contracts.notify import NotificationDelivered, NotificationFailed, NotificationSuppressed
 from libs.contracts.values import Level
 from services.notify.deliveries.domain import DELAYS
 from tests.support.notify import CODE, CONTACT, EMAIL, TENANT, changed, offered, registered, reported, sealed, states
 from tests.support.providers import MailServer, Receiver, mail_server, receiver
-from tests.support.stage import KEYS, NOON, PATIENCE_SECONDS, MakeStage, Stage
+from tests.support.stage import KEYS, NOON, PATIENCE_SECONDS, E, MakeStage, Stage, stamped
 
 
 @pytest.fixture
@@ -428,3 +429,110 @@ async def test_everybody_who_reported_the_same_matter_is_told_with_their_own_lin
     await notify.hear(claimed(survivor))
     await attempted(notify)
     assert "second@mail.example" not in {str(m["To"]) for m in mails.mails if "Somebody" in str(m["Subject"])}
+
+
+async def told_after(event: E) -> E:
+    """As a later transaction of its producer records it: ids of one millisecond have no order."""
+    await asyncio.sleep(0.002)
+    return stamped(event)
+
+
+async def merged_into(survivor: CaseReported, case: CaseReported) -> CaseMerged:
+    return await told_after(
+        CaseMerged(
+            tenant=TENANT,
+            occurred_at=NOON + timedelta(minutes=1),
+            case_id=case.case_id,
+            case_no=case.case_no,
+            into_case_id=survivor.case_id,
+            into_case_no=survivor.case_no,
+        )
+    )
+
+
+async def closed(case: CaseReported) -> CaseClosed:
+    """By a check from before the other case was merged into it: facts of two services."""
+    return await told_after(
+        CaseClosed(
+            tenant=TENANT,
+            occurred_at=NOON,
+            case_id=case.case_id,
+            case_no=case.case_no,
+            order_id=new_id(),
+            result="亮了",
+        )
+    )
+
+
+async def told_of(notify: Stage, fact: CaseClosed) -> list[str]:
+    async with notify.database() as db:
+        rows = await db.rows(
+            text("SELECT recipient_id FROM deliveries WHERE event_id = :id ORDER BY 1"), {"id": fact.id}
+        )
+    return [row.recipient_id for row in rows]
+
+
+@pytest.mark.parametrize("survivor_has_a_reporter", [True, False])
+@pytest.mark.parametrize("turned_round", [False, True])
+async def test_whose_case_was_merged_hears_once_how_the_other_ended_in_whichever_order_it_is_heard(
+    notify: Stage, mails: MailServer, turned_round: bool, survivor_has_a_reporter: bool
+) -> None:
+    survivor = with_email("en") if survivor_has_a_reporter else reported(None, None)
+    case = reported(new_id(), sealed(email="second@mail.example", language="en", tracking_code="9" + CODE[1:]))
+    follower, silent = new_id(), reported(new_id(), None)
+    await notify.hear(survivor, case, silent, followed(case, follower, "8" + CODE[1:]))
+    before = await closed(survivor)
+    joined, also = await merged_into(survivor, case), await merged_into(survivor, silent)
+    ended = await closed(survivor)
+    await notify.hear(before)
+    for fact in (ended, joined, also) if turned_round else (joined, also, ended):
+        await notify.hear(fact)
+    await notify.hear(ended, joined, also)
+    of_survivor = {f"reporter:{survivor.reporter_id}"} if survivor_has_a_reporter else set()
+    others = {f"reporter:{who}" for who in (case.reporter_id, follower, silent.reporter_id)}
+    assert await told_of(notify, before) == sorted(of_survivor)
+    assert await told_of(notify, ended) == sorted(of_survivor | others)
+    await attempted(notify)
+    told = [
+        mail.get_content()
+        for mail in mails.mails
+        if str(mail["To"]) == "second@mail.example" and "亮了" in mail.get_content()
+    ]
+    assert ["/v1/track/9" + CODE[1:] in said for said in told] == [True]
+    suppressed = [said.recipient_id for said in await notify.said(NotificationSuppressed) if said.cause_id == ended.id]
+    assert suppressed == [f"reporter:{silent.reporter_id}"]
+
+
+@pytest.mark.parametrize("first", ["closed", "merged"])
+async def test_an_end_and_a_merging_that_are_heard_at_once_by_two_are_told(notify: Stage, first: str) -> None:
+    """A replica has done with one fact and not committed yet when another takes the other fact."""
+    survivor, case = with_email("en"), reported(new_id(), sealed(email="second@mail.example", language="en"))
+    await notify.hear(survivor, case)
+    joined, ended = await merged_into(survivor, case), await closed(survivor)
+    one, other = (ended, joined) if first == "closed" else (joined, ended)
+    async with notify.database() as db:
+        batch = Batch([one], NOON, notify.service.settings)
+        await notify.service.router.events[type(one)](batch, db)
+        await notify.publish(other)
+        await asyncio.sleep(0.5)
+    await notify.settled()
+    assert await told_of(notify, ended) == sorted(f"reporter:{each.reporter_id}" for each in (survivor, case))
+
+
+async def test_who_follows_is_told_what_was_heard_before_that_and_who_left_is_not(
+    notify: Stage, mails: MailServer
+) -> None:
+    case, stays, leaves = with_email("en"), new_id(), new_id()
+    early = await closed(case)
+    begins = [await told_after(followed(case, who, "7" + CODE[1:])) for who in (stays, leaves)]
+    gone = CaseUnfollowed(
+        tenant=TENANT, occurred_at=NOON, case_id=case.case_id, case_no=case.case_no, follower_id=leaves, followers=1
+    )
+    ended = await closed(case)
+    await notify.hear(case, early, gone)
+    await notify.hear(begins[1])
+    await notify.retry_now()
+    await notify.hear(ended)
+    await notify.hear(begins[0])
+    assert await told_of(notify, early) == [f"reporter:{case.reporter_id}"]
+    assert await told_of(notify, ended) == sorted([f"reporter:{case.reporter_id}", f"reporter:{stays}"])

@@ -214,6 +214,10 @@ RULES: Mapping[type[Event], Rule] = {
     ),
     PointsPosted: Rule("points_posted", Members("member_id"), ("points",), frozenset({Channel.IN_APP})),
 }
+FOR_REPORTERS: Mapping[str, Rule] = {
+    rule.template: rule for rule in RULES.values() if isinstance(rule.audience, Reporter)
+}
+"""By template: what whoever follows a case is told besides who reported it."""
 
 
 def recipient_ids(fact: Event, audience: Audience, reporters: Sequence[str]) -> list[str]:

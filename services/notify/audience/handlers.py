@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,8 @@ from libs.contracts.incident import CaseFollowed, CaseMerged, CaseUnfollowed, Ca
 from libs.contracts.message import Event
 from libs.contracts.notify import NotificationSuppressed
 from libs.contracts.values import Channel
-from services.notify.audience.domain import RULES, Reporter, Rule, parameters, recipient_ids
+from services.notify.audience.domain import FOR_REPORTERS, RULES, Reporter, Rule, parameters, recipient_ids
+from services.notify.audience.tables import Began, missed
 from services.notify.deliveries import tables as deliveries
 from services.notify.deliveries.tables import Reached
 from services.notify.recipients import tables as people
@@ -28,22 +30,48 @@ router = EventRouter("notify")
 async def queue_notices(facts: Batch[Any], db: Database) -> Sequence[Event]:
     """Queue a notice for everybody whom the facts concern."""
     audience = await _audience(facts, db)
-    who = {(fact.tenant, r) for fact, _, recipients in audience for r in recipients}
-    known = await people.recipients_of(db, who)
-    notices: list[dict[str, Any]] = []
+    notices = [{**_notice(fact, rule, facts.now), "traceparent": facts.traceparent(fact)} for fact, rule, _ in audience]
+    told = [
+        Told(fact.tenant, fact.id, _case_of(fact), rule, recipient_id)
+        for fact, rule, recipients in audience
+        for recipient_id in recipients
+    ]
+    return await _deliver(db, notices, told, facts.now)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One notice to one recipient."""
+
+    tenant: str
+    event_id: UUID
+    case_id: UUID | None
+    rule: Rule
+    recipient_id: str
+
+
+async def _deliver(
+    db: Database, notices: Sequence[Mapping[str, Any]], told: Sequence[Told], now: datetime
+) -> list[Event]:
+    known = await people.recipients_of(db, {(each.tenant, each.recipient_id) for each in told})
     reached: list[Reached] = []
     suppressed: list[NotificationSuppressed] = []
-    for fact, rule, recipients in audience:
-        notices.append({**_notice(fact, rule, facts.now), "traceparent": facts.traceparent(fact)})
-        for recipient_id in recipients:
-            match reach(known[(fact.tenant, recipient_id)], rule.channels):
-                case Reach(channels):
-                    reached.append((fact.tenant, fact.id, recipient_id, ",".join(channels)))
-                case Suppress(channel, reason):
-                    suppressed.append(_suppressed(fact, recipient_id, channel, reason, facts.now))
+    for each in told:
+        match reach(known[(each.tenant, each.recipient_id)], each.rule.channels):
+            case Reach(channels):
+                reached.append((each.tenant, each.event_id, each.recipient_id, ",".join(channels)))
+            case Suppress(channel, reason):
+                suppressed.append(_suppressed(each, channel, reason, now))
     await deliveries.queue(db, notices, reached)
     await deliveries.suppress(db, [_suppressed_row(each) for each in suppressed])
-    return suppressed
+    return [*suppressed]
+
+
+async def _catch_up(db: Database, began: Sequence[Began], now: datetime) -> list[Event]:
+    """What was heard of a case before it was heard that they follow it, although it was told after that."""
+    rows = await missed(db, began, list(FOR_REPORTERS))
+    late = [Told(r.tenant, r.event_id, r.case_id, FOR_REPORTERS[r.template], r.recipient_id) for r in rows]
+    return await _deliver(db, [], late, now) if late else []
 
 
 MERGINGS = (CaseMerged, CaseUnmerged)
@@ -54,7 +82,8 @@ async def queue_notices_and_follow(facts: Batch[Any], db: Database) -> Sequence[
     said = await queue_notices(facts, db)
     known = [fact for fact in facts if id(fact) not in facts.postponed]
     await people.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
-    return said
+    merged = [Began(f.tenant, f.case_id, f.into_case_id, f.id) for f in known if isinstance(f, CaseMerged)]
+    return [*said, *await _catch_up(db, merged, facts.now)]
 
 
 def _followed(fact: CaseMerged | CaseUnmerged) -> UUID | None:
@@ -86,12 +115,18 @@ async def keep_followers_and_tell(facts: Batch[CaseFollowed], db: Database) -> S
         for fact in known
     ]
     await people.keep_followers(db, rows)
-    return await queue_notices(facts, db)
+    said = await queue_notices(facts, db)
+    began = [Began(fact.tenant, fact.follower_id, None, fact.id) for fact in known]
+    return [*said, *await _catch_up(db, began, facts.now)]
 
 
 @router.on(CaseUnfollowed)
 async def forget_followers(facts: Batch[CaseUnfollowed], db: Database) -> Sequence[Event]:
-    await people.forget_followers(db, [(fact.tenant, fact.follower_id) for fact in facts])
+    """One of whom nothing is known yet waits, or it would be kept as a follower afterwards."""
+    known = await people.forget_followers(db, [(fact.tenant, fact.follower_id) for fact in facts])
+    for fact in facts:
+        if (fact.tenant, fact.follower_id) not in known:
+            facts.postpone(fact, f"who follows case {fact.case_id} as {fact.follower_id} is not known yet")
     return []
 
 
@@ -114,7 +149,9 @@ async def _audience(facts: Batch[Any], db: Database) -> list[tuple[Any, Rule, li
                 facts.postpone(fact, f"who reported case {fact.case_id} is not known yet")
                 continue
             known = reporters[case]
-        if recipients := recipient_ids(fact, rule.audience, known):
+        recipients = recipient_ids(fact, rule.audience, known)
+        # Also where nobody hears of it now: it may be heard later that somebody did follow the case.
+        if recipients or isinstance(rule.audience, Reporter):
             audience.append((fact, rule, recipients))
     return audience
 
@@ -137,14 +174,14 @@ def _case_of(fact: Any) -> UUID | None:
     return getattr(fact, "case_id", None)
 
 
-def _suppressed(fact: Any, recipient_id: str, channel: Channel, reason: str, now: datetime) -> NotificationSuppressed:
+def _suppressed(told: Told, channel: Channel, reason: str, now: datetime) -> NotificationSuppressed:
     return NotificationSuppressed(
-        tenant=fact.tenant,
+        tenant=told.tenant,
         occurred_at=now,
         delivery_id=new_id(),
-        cause_id=fact.id,
-        case_id=_case_of(fact),
-        recipient_id=recipient_id,
+        cause_id=told.event_id,
+        case_id=told.case_id,
+        recipient_id=told.recipient_id,
         channel=channel,
         reason=reason,
     )

@@ -75,6 +75,7 @@ CREATE TABLE notices (
     queued_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, event_id)
 );
+CREATE INDEX notices_of_case ON notices (tenant, case_id) WHERE case_id IS NOT NULL;
 
 CREATE TABLE deliveries (
     delivery_id uuid PRIMARY KEY,

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
-from libs.chassis.db.columns import bytes_column, text_column, time_column
+from libs.chassis.db.columns import bytes_column, columns_of, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Channel
 from services.notify.recipients.domain.reach import Recipient, kind
@@ -118,13 +118,20 @@ KEEP_CONTACTS = text(
     """
 )
 
+# Who tells something of a case holds it and then reads who follows it; who begins to follow it holds it alone
+# (audience.tables.HOLD_FOLLOWED) and then reads what was told. So of two at once one sees the other.
 REPORTERS = text(
     """
-    WITH asked AS (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id))
-    SELECT tenant, case_id, recipient_id FROM cases JOIN asked USING (tenant, case_id)
-    UNION ALL
-    SELECT asked.tenant, asked.case_id, c.recipient_id
-    FROM asked JOIN cases c ON c.tenant = asked.tenant AND c.follows = asked.case_id
+    SELECT tenant, case_id, recipient_id FROM cases
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id) USING (tenant, case_id)
+    ORDER BY tenant, case_id FOR KEY SHARE OF cases
+    """
+)
+FOLLOWING = text(
+    """
+    SELECT c.tenant, c.follows AS case_id, c.recipient_id
+    FROM unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS asked (tenant, case_id)
+    JOIN cases c ON c.tenant = asked.tenant AND c.follows = asked.case_id
     """
 )
 _FOLLOW = """
@@ -152,6 +159,7 @@ UNFOLLOW = text(
     """
     DELETE FROM cases c USING unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS f (tenant, id)
     WHERE (c.tenant, c.case_id) = (f.tenant, f.id) AND c.follower_of IS NOT NULL
+    RETURNING c.tenant, c.case_id
     """
 )
 
@@ -297,8 +305,10 @@ async def keep_followers(db: Database, rows: Sequence[Mapping[str, Any]]) -> Non
         await db.execute(FOLLOWERS, {column: [row[column] for row in rows] for column in rows[0]})
 
 
-async def forget_followers(db: Database, followers: Sequence[tuple[str, UUID]]) -> None:
-    await db.execute(UNFOLLOW, {"tenants": [t for t, _ in followers], "ids": [f for _, f in followers]})
+async def forget_followers(db: Database, followers: Sequence[tuple[str, UUID]]) -> set[tuple[str, UUID]]:
+    """Those that were known."""
+    tenants, ids = columns_of(followers, 2)
+    return {(row.tenant, row.case_id) for row in await db.rows(UNFOLLOW, {"tenants": tenants, "ids": ids})}
 
 
 async def follow(db: Database, merged: Sequence[tuple[str, UUID, UUID | None, datetime]]) -> None:
@@ -322,8 +332,9 @@ def _since(merged: tuple[str, UUID, UUID | None, datetime]) -> datetime:
 
 async def reporters_of(db: Database, cases: Sequence[CaseKey]) -> dict[CaseKey, list[str]]:
     """Who reported each case that is known here, or one that was merged into it; nobody where none left a contact."""
-    asked = sorted(set(cases))
-    rows = await db.rows(REPORTERS, {"tenants": [t for t, _ in asked], "cases": [c for _, c in asked]})
+    tenants, ids = columns_of(sorted(set(cases)), 2)
+    asked = {"tenants": tenants, "cases": ids}
+    rows = [*await db.rows(REPORTERS, asked), *await db.rows(FOLLOWING, asked)]
     found: dict[CaseKey, list[str]] = {}
     for row in rows:
         reporters = found.setdefault((row.tenant, row.case_id), [])

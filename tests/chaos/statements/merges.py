@@ -63,8 +63,8 @@ def _still_live(evidence: Evidence) -> Iterator[str]:
 
 
 def _not_told(evidence: Evidence) -> Iterator[str]:
-    """Of the closings of which notify heard when it knew that the case was merged."""
-    heard = {row["event_id"]: row["queued_at"] for row in evidence.found["notify"]["notices"]}
+    """Of the closings that were told after the case was merged, whichever notify heard first."""
+    heard = {row["event_id"] for row in evidence.found["notify"]["notices"]}
     who = {row["case_id"]: row["recipient_id"] for row in evidence.found["notify"]["reporters"]}
     told = {(row["event_id"], row["recipient_id"]) for row in evidence.found["notify"]["deliveries"]}
     merged = {c["case_id"]: c["case_no"] for c in evidence.found["incident"]["cases"] if c["state"] == "merged"}
@@ -73,8 +73,7 @@ def _not_told(evidence: Evidence) -> Iterator[str]:
         if who.get(case_id) is None:
             continue
         for closing in evidence.of(CaseClosed):
-            if closing.case_id != fact.into_case_id or not heard.get(fact.id):
+            if closing.case_id != fact.into_case_id or fact.id not in heard:
                 continue
-            later = closing.id not in heard or heard[closing.id] > heard[fact.id]
-            if later and (closing.id, who[case_id]) not in told:
+            if closing.id > fact.id and (closing.id, who[case_id]) not in told:
                 yield f"{who[case_id]} reported case {merged[case_id]}, and was not told that {closing.case_no} ended"
