@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Generic, TypeVar
 
@@ -89,7 +89,8 @@ class Form(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The line of a sheet that names its columns; of each column the one of ours that it is, or None."""
+    """The line of a sheet that names its columns, each title as far as it is shown; of each column the one of ours that
+    it is, or None."""
 
     line: Line
     columns: tuple[str | None, ...]
@@ -122,7 +123,8 @@ def header_of(sheet: Sheet, form: Form[Any]) -> Header | None:
     """The line near the top that names most of the form's columns, if one names two of them."""
     titles, best = form.titles, None
     for line in sheet.lines[:HEADER_WITHIN]:
-        header = Header(line, tuple(titles.get(_plain(title)) for title in line.cells))
+        shown = replace(line, cells=tuple(title[:SHOWN_OF_A_CELL] for title in line.cells))
+        header = Header(shown, tuple(titles.get(_plain(title)) for title in line.cells))
         if len(header.known) > (len(best.known) if best else 1):
             best = header
     return best

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import struct
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -122,16 +123,21 @@ def too_many_lines(limits: Limits, line: int = 1) -> Mistaken:
     return unreadable(f"文件最多 {limits.lines} 行", f"a file may have {limits.lines} lines at most", line)
 
 
+def unpacked_too_large(limits: Limits, line: int = 1) -> Mistaken:
+    mib = limits.unpacked_bytes // MIB
+    return unreadable(f"工作簿解压后超过 {mib} MiB", f"the workbook has more than {mib} MiB when unpacked", line)
+
+
 def unreadable(zh: str, en: str, line: int = 1) -> Mistaken:
     """What a file as a whole is refused with."""
     return Mistaken([Mistake(Where("", line), None, Sentence(zh, en))])
 
 
 class _Counted:
-    """Lines that have anything in them, up to the limit of a file."""
+    """Lines that have anything in them, up to the limit of a file. A text that many cells share counts for each."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._found = limits, 0
+        self._limits, self._found, self._characters = limits, 0, 0
 
     def of(self, lines: Iterable[Line]) -> list[Line]:
         kept = []
@@ -140,8 +146,16 @@ class _Counted:
                 self._found += 1
                 if self._found > self._limits.lines:
                     raise too_many_lines(self._limits, line.number)
+                for cell in line.cells:
+                    self.add(cell, line.number)
                 kept.append(line)
         return kept
+
+    def add(self, cell: str, line: int) -> None:
+        """Raises Mistaken where the cells together are longer than a file may be when it is unpacked."""
+        self._characters += len(cell)
+        if self._characters > self._limits.unpacked_bytes:
+            raise unpacked_too_large(self._limits, line)
 
 
 def _of_csv(content: bytes, limits: Limits) -> Book:
@@ -181,9 +195,7 @@ def _of_xlsx(content: bytes, limits: Limits) -> Book:
             parts = archive.infolist()
             # What an entry says of its size is what is unpacked of it at most.
             if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > limits.unpacked_bytes:
-                mib = limits.unpacked_bytes // MIB
-                zh, en = f"工作簿解压后超过 {mib} MiB", f"the workbook has more than {mib} MiB when unpacked"
-                raise unreadable(zh, en)
+                raise unpacked_too_large(limits)
             counted = _Counted(limits)
             sheets = [_sheet(each, counted) for each in xlsx.worksheets(archive, content)]
             return Book([each for each in sheets if each.lines])
@@ -200,7 +212,7 @@ def _sheet(sheet: xlsx.Worksheet, counted: _Counted) -> Sheet:
         line if len(line.cells) == width else replace(line, cells=line.cells + ("",) * (width - len(line.cells)))
         for line in lines
     ]
-    return Sheet(sheet.title, *_filled(lines, sheet.merged))
+    return Sheet(sheet.title, *_filled(lines, sheet.merged, counted))
 
 
 def _line(row: xlsx.Row) -> Line:
@@ -215,18 +227,22 @@ def _line(row: xlsx.Row) -> Line:
     return Line(row.number, tuple(cells), row.formulas)
 
 
-def _filled(lines: list[Line], merged: Sequence[tuple[int, int, int]]) -> tuple[list[Line], int]:
-    """A merged cell's value holds for all of its rows; how many cells were merged so."""
-    if not merged:
-        return lines, 0
-    at = {line.number: place for place, line in enumerate(lines)}
-    for column, first, last in merged:
-        if first not in at or column >= len(lines[at[first]].cells):
+def _filled(lines: list[Line], merged: Sequence[tuple[int, int, int]], counted: _Counted) -> tuple[list[Line], int]:
+    """A merged cell's value holds for all of its rows; how many cells were merged so. Raises ValueError where they
+    overlap, which no spreadsheet writes: so each cell is filled once."""
+    numbers = [line.number for line in lines]
+    over_column, over = -1, 0
+    for column, first, last in sorted(merged):
+        if column == over_column and first <= over:
+            raise ValueError("merged cells overlap")
+        over_column, over = column, last
+        begin = bisect_left(numbers, first)
+        if begin == len(numbers) or numbers[begin] != first or column >= len(lines[begin].cells):
             continue
-        of = lines[at[first]]
-        for number in range(first + 1, min(last, lines[-1].number) + 1):
-            if number in at:
-                lines[at[number]] = _with_cell(lines[at[number]], column, of)
+        of = lines[begin]
+        for place in range(begin + 1, bisect_right(numbers, last)):
+            lines[place] = _with_cell(lines[place], column, of)
+            counted.add(of.cells[column], numbers[place])
     return lines, len(merged)
 
 

@@ -84,11 +84,13 @@ def worksheets(archive: ZipFile, content: bytes) -> list[Worksheet]:
         for _ in strings.parsed(archive, part.PartName[1:]):
             pass
     formats = _formats(archive, reader.wb.epoch)
-    return [
-        Worksheet(sheet.name, archive, rel.target, strings.found, formats)
-        for sheet, rel in reader.parser.find_sheets()
-        if rel.target in reader.valid_files and "chartsheet" not in rel.Type
-    ]
+    found: dict[str, Worksheet] = {}
+    for sheet, rel in reader.parser.find_sheets():
+        if rel.target in found:
+            raise ValueError("two sheets of a workbook are one part of it")
+        if rel.target in reader.valid_files and "chartsheet" not in rel.Type:
+            found[rel.target] = Worksheet(sheet.name, archive, rel.target, strings.found, formats)
+    return [*found.values()]
 
 
 def _formats(archive: ZipFile, epoch: Any) -> Formats:
@@ -186,7 +188,8 @@ class _Strings(_Part):
         if name == "t" and not self._pronounced:
             self.kept += self.texts
         elif name == "si":
-            self.found.append(_plain("".join(self.kept)))
+            # Stripped here, once: else each cell that shares it would have a copy of its own.
+            self.found.append(_plain("".join(self.kept)).strip())
         elif name == "rPh":
             self._pronounced = False
 

@@ -157,6 +157,85 @@ def test_a_merged_formula_is_named_in_each_of_its_rows() -> None:
     assert mistakes == [f"line {n}, 类型: a formula stands there: paste its value instead" for n in (2, 3)]
 
 
+def altered(content: bytes, part: str, change: Callable[[str], str]) -> bytes:
+    """A workbook as no spreadsheet writes it."""
+    out = BytesIO()
+    with ZipFile(BytesIO(content)) as old, ZipFile(out, "w", ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            text = old.read(name).decode()
+            new.writestr(name, change(text) if name == part else text)
+    return out.getvalue()
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(Mistaken) as refused:
+        workbook.read(content)
+    return refused.value.sentence.en
+
+
+def test_merged_cells_that_overlap_are_refused_before_any_is_filled_twice() -> None:
+    def merge(made: Workbook) -> None:
+        made.worksheets[0].merge_cells("C2:C3")
+
+    content = book(HEADER, ["1", "合唱团", "音乐"], ["2", "乐队", None], change=merge)
+    once = '<mergeCell ref="C2:C3" />'
+    assert once in ZipFile(BytesIO(content)).read("xl/worksheets/sheet1.xml").decode()
+    twice = altered(content, "xl/worksheets/sheet1.xml", lambda text: text.replace(once, once * 2))
+    assert "none that can be read" in refusal(twice)
+
+
+def sharing(text: str, rows: int) -> bytes:
+    """A workbook whose names are one text, as spreadsheets keep what several cells say."""
+    of = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    named = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{of}" /></Types>'
+    shared = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    content = book(HEADER, *([str(n), "乐队", "音乐"] for n in range(rows)))
+    content = altered(content, "[Content_Types].xml", lambda old: old.replace("</Types>", named))
+    made = BytesIO(content)
+    with ZipFile(made, "a") as archive:
+        archive.writestr("xl/sharedStrings.xml", f'{shared}<si><t xml:space="preserve">{text}</t></si></sst>')
+    content = made.getvalue()
+    cell = 't="inlineStr"><is><t>乐队</t></is>'
+    return altered(content, "xl/worksheets/sheet1.xml", lambda old: old.replace(cell, 't="s"><v>0</v>'))
+
+
+def test_a_text_that_many_cells_share_counts_for_each_of_them() -> None:
+    assert "more than 16 MiB when unpacked" in refusal(sharing("长" * 4_000, 4_500))
+
+    def merge(made: Workbook) -> None:
+        made.worksheets[0].merge_cells("B2:B4501")
+
+    rows = [[str(n), None if n else "长" * 4_000, "音乐"] for n in range(4_500)]
+    assert "more than 16 MiB when unpacked" in refusal(book(HEADER, *rows, change=merge))
+
+
+def test_cells_that_share_a_text_share_it_however_it_is_spaced() -> None:
+    [sheet] = workbook.read(sharing("  合唱团 ", 2)).sheets
+    first, second = (line.cells[1] for line in sheet.lines[1:])
+    assert first == "合唱团"
+    assert first is second
+
+
+def test_a_part_that_is_named_as_two_sheets_is_refused() -> None:
+    content = book(HEADER, ["1", "合唱团", "音乐"])
+
+    def again(text: str) -> str:
+        begin = text.index("<sheets>") + len("<sheets>")
+        one = text[begin : text.index("</sheets>")]
+        return text.replace(one, one + one.replace("社团", "社团二"))
+
+    assert "none that can be read" in refusal(altered(content, "xl/workbook.xml", again))
+
+
+def test_a_title_is_repeated_as_far_as_a_cell_is() -> None:
+    long = f"代码（{'长' * 5_000}）"
+    found = read(
+        book([HEADER[0], long.replace("代码", "名称"), *HEADER[2:]], *([str(n), "", "音乐"] for n in range(3)))
+    )
+    assert [each.column for each in found.mistakes] == [long[:40].replace("代码", "名称")] * 3
+    assert all(len(remark) < 100 for remark in remarks(read(book([*HEADER, "长" * 5_000], ["1", "合唱团", "音乐"]))))
+
+
 def test_columns_of_others_are_passed_over_and_named() -> None:
     found = read(book(["序号", *HEADER, "备注"], [1, "1", "合唱团", "音乐", 12, "每周三", None, "见附件"]))
     assert names(found) == ["合唱团"]
