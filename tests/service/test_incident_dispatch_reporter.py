@@ -312,3 +312,14 @@ async def test_who_follows_a_merged_case_follows_the_one_that_survives_and_what_
     no_key = {"tenant": TENANT, "case_no": case["case_no"]}
     assert (await both.incident.http.post("/v1/follow", json=no_key)).status_code == 422
     assert (await both.incident.http.post("/v1/track/222222222222A/unfollow")).status_code == 404
+
+
+async def test_a_wish_to_follow_that_is_sent_again_has_the_same_answer_after_a_merging_too(both: Both) -> None:
+    case, survivor = await taken(both), await taken(both, "k-2")
+    first = (await follow(both, case["case_no"])).json()
+    merged = {"tenant": TENANT, "by_member": MEMBER, "into": survivor["case_no"]}
+    await both.incident.http.post(f"/v1/cases/{case['case_no']}/merge", json=merged)
+    again = await follow(both, case["case_no"])
+    assert (again.status_code, again.json()["tracking_code"]) == (201, first["tracking_code"])
+    assert again.json()["case_no"] == first["case_no"]
+    assert (await follow(both, survivor["case_no"])).json()["title"] == "Key used for another case"

@@ -39,7 +39,7 @@ async def follow_cases(commands: Batch[FollowCase], db: Database) -> list[Answer
         scope = (command.tenant, command.sender, command.key)
         if scope in known:
             case_no, follower = known[scope]
-            answers.append(_again(case_no, follower, case))
+            answers.append(_again(command, case_no, follower, case))
             continue
         standing = batch.standing(case)
         if (why := refuse(standing)) is not None:
@@ -108,8 +108,9 @@ async def unfollow_cases(commands: Batch[UnfollowCase], db: Database) -> list[An
     return answers
 
 
-def _again(case_no: str, follower: Follower, case: LockedCase) -> Answer:
-    if follower.case_id == case.case_id:
+def _again(command: FollowCase, case_no: str, follower: Follower, case: LockedCase) -> Answer:
+    """Also where the case has been merged into another since."""
+    if follower.case_id == case.case_id or case_no == command.case_no:
         return Done(Following(case_no, follower.tracking_code, case.followers))
     zh = f"这个 Idempotency-Key 已用于关注 {case_no}；另一个案件请用新的。"
     en = f"This Idempotency-Key was used to follow {case_no}; another case needs a new one."
