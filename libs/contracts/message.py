@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 from libs.contracts.services import SERVICES
+from libs.sentences import Unfit
 
 UNSTAMPED = UUID(int=0)
 """The id of a message that has not been recorded yet: the chassis gives it one in the transaction."""
@@ -25,6 +27,19 @@ CategoryCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
 
 MemberId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 OrgId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+
+FIRST_MOMENT, AFTER_LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    """Near its first and last year the calendar ends in one zone and not yet in another."""
+    if not FIRST_MOMENT <= moment < AFTER_LAST:
+        raise Unfit("应在 2000 年至 2099 年之间", "must be in the years 2000 to 2099")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+"""A time with its offset that somebody sends."""
 
 
 class Value(BaseModel):
@@ -47,7 +62,7 @@ class Message(Value):
     id: UUID = UNSTAMPED
     correlation_id: UUID = UNSTAMPED
     tenant: Tenant
-    occurred_at: AwareDatetime
+    occurred_at: Moment
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """`fact=…` and the like are for `__pydantic_init_subclass__`, which runs on the complete class."""

@@ -8,9 +8,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from libs.contracts.message import Value
+from libs.contracts.message import Moment, Value
 from libs.map_links import map_link
 from libs.sentences import Unfit
 
@@ -198,8 +198,8 @@ APPOINTMENT_LENGTH = timedelta(hours=24)
 class Appointment(Value):
     """The window in which a resident expects somebody: shorter than a day, so that it says when."""
 
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
 
     @model_validator(mode="after")
     def _is_a_window(self) -> Self:

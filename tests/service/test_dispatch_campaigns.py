@@ -109,6 +109,8 @@ async def test_a_campaign_is_begun_once_changed_paused_resumed_and_ended(dispatc
     other = await dispatch.http.post("/v1/campaigns", json=plan(campaign_id=campaign_id, name_en="Another"))
     assert other.status_code == 409
     url = f"/v1/campaigns/{campaign_id}"
+    refused = await dispatch.http.post(f"{url}/change", json=plan(recurrence="every day"))
+    assert (refused.status_code, [each["field"] for each in refused.json()["errors"]]) == (422, ["recurrence"])
     changed = await dispatch.http.post(f"{url}/change", json=plan(recurrence="FREQ=DAILY;BYHOUR=21;BYMINUTE=30"))
     assert datetime.fromisoformat(changed.json()["next_at"]).astimezone(UTC).hour == 13
     for move, state in (("pause", "paused"), ("resume", "running"), ("end", "ended")):

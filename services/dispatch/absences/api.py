@@ -6,11 +6,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from libs.chassis.db.ids import new_id
 from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet
-from libs.contracts.message import MemberId, Tenant
+from libs.contracts.message import MemberId, Moment, Tenant
 from services.dispatch.absences import tables as absence_tables
 from services.dispatch.absences.domain import Absence, AbsenceReason, EndAbsence, RecordAbsence
 from services.dispatch.street.lookup import member_or_404, street_or_404
@@ -23,16 +23,16 @@ class AbsenceBody(Body):
 
     tenant: Tenant
     member_id: MemberId = Field(examples=["M0001"])
-    from_at: AwareDatetime
-    until_at: AwareDatetime
+    from_at: Moment
+    until_at: Moment
     reason: AbsenceReason
 
 
 class AbsenceView(BaseModel):
     absence_id: UUID
     member_id: str
-    from_at: AwareDatetime
-    until_at: AwareDatetime
+    from_at: Moment
+    until_at: Moment
     reason: AbsenceReason
 
 

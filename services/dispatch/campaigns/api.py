@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field, StrictBool
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
-from libs.contracts.message import CategoryCode, GridCode, Tenant
+from libs.contracts.message import CategoryCode, GridCode, Moment, Tenant
 from libs.contracts.values import Level, MemberKind
 from libs.sentences import none_in_street
 from services.dispatch.campaigns import tables as campaign_tables
-from services.dispatch.campaigns.bodies import Moment, Name
+from services.dispatch.campaigns.bodies import Name
 from services.dispatch.campaigns.domain import campaign as domain
 from services.dispatch.campaigns.domain.campaign import AnswerKind, Campaign, Item, Move, Plan
 from services.dispatch.campaigns.domain.commands import BeginCampaign, MoveCampaign

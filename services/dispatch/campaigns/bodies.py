@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from libs.sentences import Unfit
 
@@ -21,4 +20,3 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Photos = Annotated[
     list[Annotated[str, Field(max_length=200), Storable]], Field(max_length=9, description="Ids of photos.")
 ]
-Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]

@@ -76,12 +76,13 @@ async def move_campaigns(commands: Batch[MoveCampaign], db: Database) -> list[An
             )
             continue
         wrong = campaign.what_is_wrong(command.plan, streets[command.tenant], commands.now) if command.plan else []
+        if wrong:
+            answers.append(not_fitting(wrong))
+            continue
         after = campaign.move(before, command.move, commands.now, command.plan)
         if isinstance(after, Impossible):
             allowed = {"allowed": [t.shown() for t in after.allowed]}
             answers.append(Refused(409, "Not possible now", after.detail, allowed))
-        elif wrong:
-            answers.append(not_fitting(wrong))
         else:
             found[command.campaign_id] = after
             answers.append(Done(after))

@@ -6,11 +6,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from libs.chassis.http import CommandsDep, DatabaseDep, OfStreet
 from libs.chassis.pages import Page, decode_cursor
-from libs.contracts.message import GridCode, MemberId
+from libs.contracts.message import GridCode, MemberId, Moment
 from libs.contracts.values import Place
 from services.dispatch.joint import tables
 from services.dispatch.joint.domain import AskHelp, AssignHelp, CallHelpOff, FinishHelp, HelpWish
@@ -28,7 +28,7 @@ class AskHelpBody(ByMember):
     unit: GridCode = Field(description="Of the organisation that shall help.", examples=["37078400402"])
     task: str = Field(min_length=1, max_length=500, examples=["出动清障车，配合封闭路口"])
     share: int = Field(USUAL_SHARE, ge=0, le=50, description="Percent of the points of the order.")
-    due_at: AwareDatetime | None = Field(
+    due_at: Moment | None = Field(
         None, description="Not after the order's own deadline; null: together with the order, also when that is later."
     )
 

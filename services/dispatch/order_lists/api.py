@@ -10,14 +10,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from libs.chassis.beginning import LINES_ANSWER, as_lines
 from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import made_at
 from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet
 from libs.chassis.pages import CSV_ANSWER, Page, Total, as_csv, decode_cursor, word
-from libs.contracts.message import CategoryCode, GridCode, MemberId
+from libs.contracts.message import CategoryCode, GridCode, MemberId, Moment
 from libs.contracts.particulars import TITLES, Particulars
 from libs.contracts.values import Level, Place
 from libs.sentences import Language
@@ -77,8 +77,8 @@ class OfComponent(BaseModel):
 
 AnyOfStates = Annotated[tuple[State, ...], Query(alias="state", description="Any of these; without it, all.")]
 InUnit = Annotated[GridCode | None, Query(description="Of this grid unit and all below it.")]
-AppointmentBefore = Annotated[AwareDatetime | None, Query(description="Somebody is expected before, with an offset.")]
-DueBefore = Annotated[AwareDatetime | None, Query(description="To be handled before, with an offset or Z.")]
+AppointmentBefore = Annotated[Moment | None, Query(description="Somebody is expected before, with an offset.")]
+DueBefore = Annotated[Moment | None, Query(description="To be handled before, with an offset or Z.")]
 
 
 @router.get("/v1/orders")
@@ -146,7 +146,7 @@ def _as_it_is(row: Record) -> str:
 
 
 @router.get("/v1/orders/ended-by-level")
-async def ended_by_level(db: DatabaseDep, tenant: OfStreet, since: AwareDatetime, until: AwareDatetime) -> EndedByLevel:
+async def ended_by_level(db: DatabaseDep, tenant: OfStreet, since: Moment, until: Moment) -> EndedByLevel:
     """小事不出社区，大事不出街道: at which level orders ended that passed their check in [since, until)."""
     await street_or_404(db, tenant)
     ended = await list_tables.ended_by_level(db, tenant, since, until)

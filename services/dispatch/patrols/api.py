@@ -23,11 +23,11 @@ from libs.chassis.http import (
     not_found,
 )
 from libs.contracts.incident import Key, Text
-from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
+from libs.contracts.message import CategoryCode, GridCode, MemberId, Moment, Tenant
 from libs.contracts.values import Position
 from libs.sentences import Language, none_in_street
 from services.dispatch.campaigns.api import ChangeBody, ItemBody, campaign_or_404
-from services.dispatch.campaigns.bodies import Moment, Name, Photos, Storable
+from services.dispatch.campaigns.bodies import Name, Photos, Storable
 from services.dispatch.campaigns.domain import campaign as domain
 from services.dispatch.campaigns.domain.recurrence import noticed
 from services.dispatch.campaigns.handlers import not_fitting

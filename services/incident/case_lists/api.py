@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from libs.chassis.beginning import LINES_ANSWER, as_lines
 from libs.chassis.http import DatabaseDep, LanguageDep, OfStreet, not_found
 from libs.chassis.pages import CSV_ANSWER, Page, as_csv, counter, decode_cursor, slice_page
 from libs.contracts.incident import Sender
-from libs.contracts.message import CategoryCode, Tenant
+from libs.contracts.message import CategoryCode, Moment, Tenant
 from libs.contracts.values import RequestKind
 from libs.sentences import Sentence
 from services.incident.case_lists import tables, views
@@ -36,8 +36,8 @@ class Wanted(BaseModel):
     category: CategoryCode | None = Field(None, examples=["11001"])
     request_kind: RequestKind | None = None
     sender: Sender | None = Field(None, description="Reported by this system or page.", examples=["hotline-12345"])
-    since: AwareDatetime | None = Field(None, description="Reported then or later, with an offset or Z.")
-    until: AwareDatetime | None = Field(None, description="Reported before.")
+    since: Moment | None = Field(None, description="Reported then or later, with an offset or Z.")
+    until: Moment | None = Field(None, description="Reported before.")
     words: Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=r"^[^\x00]*$")] | None = Field(
         None, description="Their text holds this, in capital or small letters.", examples=["路灯"]
     )
@@ -112,7 +112,7 @@ async def case(
     tenant: OfStreet,
     db: DatabaseDep,
     as_of: Annotated[
-        AwareDatetime | None, Query(description="How it stood by what was known at this time, with an offset or Z.")
+        Moment | None, Query(description="How it stood by what was known at this time, with an offset or Z.")
     ] = None,
 ) -> StaffView:
     """A case with its whole timeline."""

@@ -8,14 +8,14 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.chassis.db.database import Database, Record
 from libs.chassis.db.ids import new_id
 from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_found
 from libs.chassis.pages import Page, decode_cursor, slice_page
 from libs.contracts.incident import TEXT_MAX_LENGTH
-from libs.contracts.message import CategoryCode, GridCode, MemberId, Tenant
+from libs.contracts.message import CategoryCode, GridCode, MemberId, Moment, Tenant
 from libs.contracts.values import Answer, Place, WithoutHidden
 from libs.sealing import Sealer
 from libs.sentences import Unfit, none_in_street
@@ -84,7 +84,7 @@ class MeetingBody(ByMember):
 
     kind: MeetingKind
     unit: GridCode = Field(examples=["370784004201"])
-    held_at: AwareDatetime
+    held_at: Moment
     place: Place
     matters: list[MatterBody] = Field([], max_length=50)
     standing: list[StandingBody] = Field([], max_length=200)

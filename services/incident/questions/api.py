@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.chassis.http import Body, CommandsDep
+from libs.contracts.message import Moment
 from libs.contracts.values import Photos, Place, WithoutHidden
 from services.incident.cases.requests import ByMember, CaseNo, Decided, IssuedCode
 from services.incident.questions.domain import AnswerQuestion, AskReporter
@@ -22,7 +23,7 @@ class QuestionBody(ByMember):
         StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$"),
         WithoutHidden,
     ] = Field(examples=["是哪一盏灯？请说明门牌号。"])
-    answer_by: AwareDatetime | None = Field(None, description="1 hour to 30 days from now; null: in 3 days.")
+    answer_by: Moment | None = Field(None, description="1 hour to 30 days from now; null: in 3 days.")
 
 
 class AnswerBody(Body):

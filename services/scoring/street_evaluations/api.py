@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from libs.chassis.http import DatabaseDep, OfStreet, not_found
 from libs.contracts.incident import Grade
-from libs.contracts.message import OrgId
+from libs.contracts.message import Moment, OrgId
 from libs.sentences import none_in_street
 from services.scoring.roster import tables as roster
 from services.scoring.roster.requests import street_or_404
@@ -31,8 +31,8 @@ async def org_evaluations(
     org_id: OrgId,
     tenant: OfStreet,
     db: DatabaseDep,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> OrgEvaluations:
     """How the street graded what an organisation handled (街道评价), in [since, until)."""
     counted = dict.fromkeys(Grade, 0)
