@@ -46,36 +46,54 @@ def test_the_rules_that_come_with_the_service_use_every_event_that_may_earn() ->
     assert {rule.event for rule in RULES.rules} == set(EARNERS) == set(CONDITIONS)
 
 
-GOOD = SHIPPED.read_text("utf-8")
+FILE = SHIPPED.read_text("utf-8")
+HEAD, *BLOCKS = FILE.split("[[rules]]")
+"""What stands before the rules, and the rules one by one."""
+
+
+def with_mistake(rule: str | None, old: str, new: str) -> str:
+    """The file with a mistake in the rule of this name, or in what stands before all rules."""
+    parts = {None: HEAD} | dict(zip((r.name for r in RULES.rules), BLOCKS, strict=True))
+    assert old in parts[rule]
+    parts[rule] = parts[rule].replace(old, new, 1)
+    return "[[rules]]".join(parts.values())
+
+
+def place_of(rule: str, field: str) -> str:
+    """How a refusal names a field of a rule whose entry cannot be read: by where it stands in the file."""
+    return f"rules.{[r.name for r in RULES.rules].index(rule)}.{field}"
+
+
 VERSION = f"version = {RULES.version}\n"
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "wrong"),
+    ("rule", "old", "new", "wrong"),
     [
-        (VERSION, "version = 0\n", "version: must be 1 or more"),
-        ('"奉献争先"]', "]", "dimensions: must have 5 entries at least"),
-        ('"奉献争先"]', '"服务争先"]', "each of the five needs a name of its own"),
-        ('dimension = "治理争先"', 'dimension = "别的"', "handled_and_checked: dimension must be one of 学习争先"),
-        (CHECKED, "wangge.dispatch.nothing.v1", "event must be one of wangge.dispatch.checked.v1"),
-        ('who = "checker"', 'who = "resident"', "must be one of handler, checker, helper, visitor, verifier"),
-        ("when = {}", "when = { sunny = true }", "when knows on_time, own_report, passed for this event, not sunny"),
-        ("satisfied = true, own_report = false", "satisfied = true", "fair play needs own_report = false"),
-        ("passed = true, own_report", "passed = false, own_report", "fair play needs passed = true"),
-        ('points = "category"', 'points = "many"', "rules.0.points"),
-        ("points = 2", "points = 21", "daily_cap must be at least the points of one deed, 21"),
-        ("points = 2", "points = true", "rules.3.points"),
-        ('"handled_on_time"', '"check_done"', "check_done is there twice"),
-        ('"check_done"', '"Check done"', "rules.2.name"),
-        ("daily_cap = 60", "weekly_cap = 60", "weekly_cap: there is no such field here"),
-        (VERSION, "version = \n", "is no TOML"),
+        (None, VERSION, "version = 0\n", "version: must be 1 or more"),
+        (None, '"奉献争先"]', "]", "dimensions: must have 5 entries at least"),
+        (None, '"奉献争先"]', '"服务争先"]', "each of the five needs a name of its own"),
+        (None, VERSION, "version = \n", "is no TOML"),
+        ("handled_and_checked", '"治理争先"', '"别的"', "handled_and_checked: dimension must be one of 学习争先"),
+        ("handled_and_checked", CHECKED, "wangge.dispatch.nothing.v1", f"event must be one of {CHECKED}"),
+        ("handled_and_checked", "passed = true", "passed = false", "fair play needs passed = true"),
+        ("handled_and_checked", '"category"', '"many"', place_of("handled_and_checked", "points")),
+        ("handled_and_checked", "daily_cap", "weekly_cap", "weekly_cap: there is no such field here"),
+        ("handled_on_time", '"handled_on_time"', '"check_done"', "check_done is there twice"),
+        ("check_done", '"checker"', '"resident"', "must be one of handler, checker, helper, visitor, verifier"),
+        ("check_done", "{}", "{ sunny = true }", "when knows on_time, own_report, passed for this event, not sunny"),
+        ("check_done", '"check_done"', '"Check done"', place_of("check_done", "name")),
+        ("reporter_satisfied", ", own_report = false", "", "fair play needs own_report = false"),
+        ("reporter_satisfied", "points = 2", "points = 21", "daily_cap must be at least the points of one deed, 21"),
+        ("reporter_satisfied", "points = 2", "points = true", place_of("reporter_satisfied", "points")),
     ],
 )
-def test_a_file_that_contradicts_itself_is_refused_with_the_reason(old: str, new: str, wrong: str) -> None:
-    assert old in GOOD
+def test_a_file_that_contradicts_itself_is_refused_with_the_reason(
+    rule: str | None, old: str, new: str, wrong: str
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rules.toml"
-        file.write_text(GOOD.replace(old, new, 1), "utf-8")
+        file.write_text(with_mistake(rule, old, new), "utf-8")
         with pytest.raises(RulesNotUsable, match=r"rules\.toml") as refused:
             load(file)
     assert wrong in str(refused.value)
