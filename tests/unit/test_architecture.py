@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,24 @@ def test_the_files_that_a_page_names_are_there(page: str) -> None:
     roots = [PROJECT, (PROJECT / page).parent, *(PROJECT / "services" / service for service in SERVICES)]
     named = set(NAMED.findall((PROJECT / page).read_text(encoding="utf-8")))
     assert {name for name in named if not any((root / name).exists() for root in roots)} == set()
+
+
+WITH_NAMES = re.compile(r"`([\w/]+\.py)` \(([^)]*)\)")
+"""A file, and in brackets what in it."""
+
+
+def told_to_touch() -> Iterator[tuple[str, str]]:
+    """Every file of the table in CONTRIBUTING.md with each name that stands in brackets after it."""
+    for line in (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("| ") or "`services/" not in line:
+            continue
+        for file, said in WITH_NAMES.findall(line):
+            roots = ["", *(f"{root}/" for root in re.findall(r"`(services/\w+)`", line))]
+            path = next(root + file for root in roots if (PROJECT / root / file).exists())
+            for name in re.findall(r"`(\w+)`", said):
+                yield path, name
+
+
+@pytest.mark.parametrize(("file", "name"), sorted(set(told_to_touch())))
+def test_what_contributors_are_told_to_touch_is_in_its_file(file: str, name: str) -> None:
+    assert hasattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
