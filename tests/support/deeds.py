@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
+from libs.contracts.dispatch import OrderChecked
 from services.scoring.earning.domain.caps import CappedDay, Earned, capped_days, earn
 from services.scoring.ledger.domain import (
     Appeal,
@@ -21,7 +22,7 @@ from services.scoring.ledger.domain import (
     strongest,
     take_back,
 )
-from services.scoring.rules.domain import CHECKED, Deed, Earner, EarnerRole, Rules
+from services.scoring.rules.domain import Deed, Earner, EarnerRole, Rules
 from services.scoring.rules.rules_file import SHIPPED, load
 from tests.support.stage import NOON
 
@@ -41,7 +42,7 @@ def check_deed(
 ) -> Deed:
     return Deed(
         tenant=TENANT,
-        event=CHECKED,
+        event=OrderChecked.type_name(),
         cause_id=UUID(int=number),
         case_id=UUID(int=1000 + order),
         order_id=UUID(int=order) if passed else None,

@@ -11,7 +11,7 @@ import pytest
 
 from libs.contracts.dispatch import CaseVerified, PatrolVisited
 from services.scoring.earning.domain import deeds
-from services.scoring.earning.domain.deeds import verification_deed, visit_deed
+from services.scoring.earning.domain.deeds import own_deed
 from services.scoring.ledger.domain import Because, Kind, strongest
 from tests.support.deeds import RULES, Book, appeal, check_deed, failure, reopening
 from tests.support.scoring import checked
@@ -53,7 +53,7 @@ def test_what_has_no_category_earns_no_points_of_one() -> None:
     """Looking on site whether a report is true is worth the same whatever was reported; so is a visit."""
     verified = CaseVerified.model_validate_json((GOLDEN / f"{CaseVerified.type_name()}.json").read_bytes())
     visited = PatrolVisited.model_validate_json((GOLDEN / f"{PatrolVisited.type_name()}.json").read_bytes())
-    assert [deed.category_points for deed in (verification_deed(verified), visit_deed(visited))] == [0, 0]
+    assert [deed.category_points for deed in (own_deed(verified), own_deed(visited))] == [0, 0]
 
 
 def test_a_rule_without_a_cap_pays_every_time() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.scoring.rules.domain import CHECKED, CONDITIONS, EARNERS, Deed, earnings
+from libs.contracts.dispatch import OrderChecked
+from services.scoring.rules.domain import EVENTS, Deed, earnings
 from services.scoring.rules.rules_file import SHIPPED, RulesNotUsable, load
 from tests.support.deeds import check_deed
 
@@ -43,9 +44,10 @@ def test_a_category_without_points_pays_only_what_rules_add() -> None:
 
 
 def test_the_rules_that_come_with_the_service_use_every_event_that_may_earn() -> None:
-    assert {rule.event for rule in RULES.rules} == set(EARNERS) == set(CONDITIONS)
+    assert {rule.event for rule in RULES.rules} == set(EVENTS)
 
 
+CHECKED = OrderChecked.type_name()
 FILE = SHIPPED.read_text("utf-8")
 HEAD, *BLOCKS = FILE.split("[[rules]]")
 """What stands before the rules, and the rules one by one."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from libs.chassis.db.database import Database
 from libs.chassis.db.ids import new_id
 from libs.chassis.handlers import Batch, EventRouter
-from libs.contracts.dispatch import AppealUpheld, CaseVerified, OrderChecked, PatrolVisited
+from libs.contracts.dispatch import AppealUpheld, OrderChecked
 from libs.contracts.incident import CaseEvaluated, CaseReopened
 from libs.contracts.message import Event
 from services.scoring.earning import tables as orders
@@ -20,14 +20,13 @@ from services.scoring.earning.domain.deeds import (
     check_deed,
     evaluation_deed,
     help_deeds,
+    own_deed,
     undo_of_failed_check,
-    verification_deed,
-    visit_deed,
 )
 from services.scoring.ledger import tables as ledger
 from services.scoring.ledger.domain import Because, Transaction, Undo, facts, restore, strongest, take_back
 from services.scoring.rules import rules_file
-from services.scoring.rules.domain import Deed
+from services.scoring.rules.domain import SCORED, Deed
 
 router = EventRouter("scoring")
 
@@ -72,18 +71,15 @@ async def reverse_reopened(cases: Batch[CaseReopened], db: Database) -> list[Eve
     return facts(taken_back)
 
 
-@router.on(PatrolVisited)
-async def score_visits(visits: Batch[PatrolVisited], db: Database) -> list[Event]:
-    """Who was there earns."""
-    await ledger.lock(db, {v.tenant for v in visits})
-    return await _earn(visits, db, [visit_deed(v) for v in visits], {})
+async def score_own_deeds(done: Batch[Any], db: Database) -> list[Event]:
+    """Who did it earns by what the fact says, and nothing takes it back."""
+    await ledger.lock(db, {fact.tenant for fact in done})
+    return await _earn(done, db, [own_deed(fact) for fact in done], {})
 
 
-@router.on(CaseVerified)
-async def score_verifications(found: Batch[CaseVerified], db: Database) -> list[Event]:
-    """Who has looked earns, whatever they found."""
-    await ledger.lock(db, {f.tenant for f in found})
-    return await _earn(found, db, [verification_deed(f) for f in found], {})
+for _fact in SCORED:
+    if _fact not in router.events:
+        router.on(_fact)(score_own_deeds)
 
 
 @router.on(AppealUpheld)

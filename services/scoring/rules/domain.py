@@ -10,6 +10,7 @@ from uuid import UUID
 
 from libs.contracts.dispatch import CaseVerified, OrderChecked, PatrolVisited
 from libs.contracts.incident import CaseEvaluated
+from libs.contracts.message import Event
 
 
 class EarnerRole(StrEnum):
@@ -20,34 +21,35 @@ class EarnerRole(StrEnum):
     VERIFIER = "verifier"
 
 
-CHECKED = OrderChecked.type_name()
-EVALUATED = CaseEvaluated.type_name()
-VISITED = PatrolVisited.type_name()
-VERIFIED = CaseVerified.type_name()
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A fact that may earn points. `conditions`: what a rule may ask.
 
-EARNERS: Mapping[str, frozenset[EarnerRole]] = {
-    CHECKED: frozenset({EarnerRole.HANDLER, EarnerRole.CHECKER, EarnerRole.HELPER}),
-    EVALUATED: frozenset({EarnerRole.HANDLER}),
-    VISITED: frozenset({EarnerRole.VISITOR}),
-    VERIFIED: frozenset({EarnerRole.VERIFIER}),
-}
-"""The events that may earn points, and whom they know."""
+    `earners`: whom it knows, and what a rule that pays them has to ask: fair play that no file of rules may leave out.
+    """
 
-CONDITIONS: Mapping[str, frozenset[str]] = {
-    CHECKED: frozenset({"passed", "on_time", "own_report"}),
-    EVALUATED: frozenset({"satisfied", "on_time", "own_report"}),
-    VISITED: frozenset({"first", "on_time", "in_place"}),
-    VERIFIED: frozenset({"on_time"}),
-}
+    earners: Mapping[EarnerRole, Mapping[str, bool]]
+    conditions: frozenset[str]
 
-REQUIRED: Mapping[tuple[str, EarnerRole], Mapping[str, bool]] = {
-    (CHECKED, EarnerRole.HANDLER): {"passed": True, "own_report": False},
-    (CHECKED, EarnerRole.HELPER): {"passed": True, "own_report": False},
-    (EVALUATED, EarnerRole.HANDLER): {"own_report": False},
-    (VISITED, EarnerRole.VISITOR): {"first": True},
+
+_WORK_OF_OTHERS = {"passed": True, "own_report": False}
+
+SCORED: Mapping[type[Event], Scored] = {
+    OrderChecked: Scored(
+        {EarnerRole.HANDLER: _WORK_OF_OTHERS, EarnerRole.HELPER: _WORK_OF_OTHERS, EarnerRole.CHECKER: {}},
+        frozenset({"passed", "on_time", "own_report"}),
+    ),
+    CaseEvaluated: Scored(
+        {EarnerRole.HANDLER: {"own_report": False}}, frozenset({"satisfied", "on_time", "own_report"})
+    ),
+    PatrolVisited: Scored({EarnerRole.VISITOR: {"first": True}}, frozenset({"first", "on_time", "in_place"})),
+    CaseVerified: Scored({EarnerRole.VERIFIER: {}}, frozenset({"on_time"})),
 }
-"""Fair play that no file of rules may leave out: nothing for one's own report, for work that
-failed, or for a visit where somebody has been. What somebody finds who checks or verifies is no condition at all."""
+"""Nothing for one's own report, for work that failed, or for a visit where somebody has been. What somebody finds who
+checks or verifies is no condition at all."""
+
+EVENTS: Mapping[str, Scored] = {fact.type_name(): scored for fact, scored in SCORED.items()}
+"""By the names that rules call them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from libs.validation import sentence_of
-from services.scoring.rules.domain import CONDITIONS, EARNERS, REQUIRED, EarnerRole, Rule, Rules
+from services.scoring.rules.domain import EVENTS, EarnerRole, Rule, Rules
 from services.scoring.settings import Settings
 
 DIMENSIONS = 5
@@ -37,14 +37,14 @@ class _RuleEntry(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_event(self) -> Self:
-        if self.event not in EARNERS:
-            raise ValueError(f"{self.name}: event must be one of {', '.join(sorted(EARNERS))}")
-        if self.who not in EARNERS[self.event]:
-            raise ValueError(f"{self.name}: who must be one of {', '.join(sorted(EARNERS[self.event]))} for this event")
-        if unknown := set(self.when) - CONDITIONS[self.event]:
-            possible = ", ".join(sorted(CONDITIONS[self.event]))
+        if (scored := EVENTS.get(self.event)) is None:
+            raise ValueError(f"{self.name}: event must be one of {', '.join(sorted(EVENTS))}")
+        if self.who not in scored.earners:
+            raise ValueError(f"{self.name}: who must be one of {', '.join(sorted(scored.earners))} for this event")
+        if unknown := set(self.when) - scored.conditions:
+            possible = ", ".join(sorted(scored.conditions))
             raise ValueError(f"{self.name}: when knows {possible} for this event, not {', '.join(sorted(unknown))}")
-        for condition, wanted in REQUIRED.get((self.event, self.who), {}).items():
+        for condition, wanted in scored.earners[self.who].items():
             if self.when.get(condition) is not wanted:
                 raise ValueError(f"{self.name}: fair play needs {condition} = {str(wanted).lower()} in when")
         if isinstance(self.points, int) and self.daily_cap is not None and self.daily_cap < self.points:

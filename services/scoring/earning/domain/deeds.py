@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from libs.contracts.dispatch import AppealUpheld, CaseVerified, OrderChecked, PatrolVisited
+from libs.contracts.dispatch import AppealUpheld, OrderChecked
 from libs.contracts.incident import CaseEvaluated
 from services.scoring.ledger.domain import Appeal, Because, Undo
-from services.scoring.rules.domain import CHECKED, EVALUATED, VERIFIED, VISITED, Deed, Earner, EarnerRole
+from services.scoring.rules.domain import SCORED, Deed, Earner, EarnerRole
 
 OrderKey = tuple[str, UUID]
 """(tenant, order_id)"""
@@ -35,7 +36,7 @@ def appeal_of(fact: AppealUpheld) -> Appeal:
 def check_deed(check: OrderChecked) -> Deed:
     return Deed(
         tenant=check.tenant,
-        event=CHECKED,
+        event=check.type_name(),
         cause_id=check.id,
         case_id=check.case_id,
         # A check that found the work wanting was right, whatever becomes of the order.
@@ -55,7 +56,7 @@ def help_deeds(check: OrderChecked) -> list[Deed]:
     return [
         Deed(
             tenant=check.tenant,
-            event=CHECKED,
+            event=check.type_name(),
             cause_id=check.id,
             case_id=check.case_id,
             order_id=check.order_id,
@@ -72,7 +73,7 @@ def help_deeds(check: OrderChecked) -> list[Deed]:
 def evaluation_deed(evaluation: CaseEvaluated, order: Handled) -> Deed:
     return Deed(
         tenant=evaluation.tenant,
-        event=EVALUATED,
+        event=evaluation.type_name(),
         cause_id=evaluation.id,
         case_id=evaluation.case_id,
         order_id=evaluation.order_id,
@@ -83,29 +84,18 @@ def evaluation_deed(evaluation: CaseEvaluated, order: Handled) -> Deed:
     )
 
 
-def visit_deed(visit: PatrolVisited) -> Deed:
+def own_deed(fact: Any) -> Deed:
+    """Of a fact that says all by itself: `member_id`, of `org_id`, did it, and each condition is a field."""
+    scored = SCORED[type(fact)]
+    [who] = scored.earners
     return Deed(
-        tenant=visit.tenant,
-        event=VISITED,
-        cause_id=visit.id,
-        case_id=None,
+        tenant=fact.tenant,
+        event=fact.type_name(),
+        cause_id=fact.id,
+        case_id=getattr(fact, "case_id", None),
         order_id=None,
-        occurred_at=visit.occurred_at,
-        earners={EarnerRole.VISITOR: Earner(visit.member_id, visit.org_id)},
-        holds={"first": visit.first, "on_time": visit.on_time, "in_place": visit.in_place},
-        category_points=0,
-    )
-
-
-def verification_deed(found: CaseVerified) -> Deed:
-    return Deed(
-        tenant=found.tenant,
-        event=VERIFIED,
-        cause_id=found.id,
-        case_id=found.case_id,
-        order_id=None,
-        occurred_at=found.occurred_at,
-        earners={EarnerRole.VERIFIER: Earner(found.member_id, found.org_id)},
-        holds={"on_time": found.on_time},
+        occurred_at=fact.occurred_at,
+        earners={who: Earner(fact.member_id, fact.org_id)},
+        holds={name: getattr(fact, name) for name in scored.conditions},
         category_points=0,
     )
