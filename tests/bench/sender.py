@@ -36,8 +36,8 @@ FROM unnest($2::uuid[], $3::text[]) AS due (id, recipient)
 """
 KEYS = "INSERT INTO person_keys (tenant, recipient_id, key, since) SELECT $1, r, $3, now() FROM unnest($2::text[]) AS r"
 CONTACTS = """
-INSERT INTO contacts (tenant, recipient_id, ciphertext, has_email, has_webhook, language, updated_at)
-SELECT $1, r, $3, false, true, 'zh', now() FROM unnest($2::text[]) AS r
+INSERT INTO contacts (tenant, recipient_id, ciphertext, channels, language, updated_at)
+SELECT $1, r, $3, '["webhook"]', 'zh', now() FROM unnest($2::text[]) AS r
 """
 
 

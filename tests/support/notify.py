@@ -96,7 +96,7 @@ async def states(notify: Stage, recipient_id: str) -> list[tuple[str, str, str |
         rows = await db.rows(
             text(
                 "SELECT channel, state, reason FROM deliveries WHERE recipient_id = :r "
-                "ORDER BY event_id, array_position(ARRAY['in_app', 'email', 'webhook'], channel)"
+                "ORDER BY event_id, channel <> 'in_app', channel"
             ),
             {"r": recipient_id},
         )

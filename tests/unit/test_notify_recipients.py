@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from libs.contracts.values import Channel
+from services.notify.channels.clients import ADDRESSES
+from services.notify.recipients.api import Preferences, Wishes
 from services.notify.recipients.domain.contact import Contact, read_contact
 from services.notify.recipients.domain.reach import (
     ERASED,
@@ -22,6 +26,10 @@ from services.notify.recipients.domain.reach import (
 
 EVERY = frozenset(Channel)
 BOTH = frozenset({Channel.EMAIL, Channel.WEBHOOK})
+
+
+def read(said: Mapping[str, object]) -> Contact:
+    return read_contact(said, ADDRESSES)
 
 
 def test_the_kind_of_a_recipient_stands_before_the_colon() -> None:
@@ -78,7 +86,7 @@ def test_a_rule_may_leave_only_the_app() -> None:
 
 
 def test_a_contact_is_read_as_it_was_given() -> None:
-    contact = read_contact(
+    contact = read(
         {
             "email": "zhang@mail.example",
             "phone": "+86 10 5555 0100",
@@ -88,10 +96,8 @@ def test_a_contact_is_read_as_it_was_given() -> None:
             "unknown": ["ignored"],
         }
     )
-    assert contact == Contact(
-        "zhang@mail.example", "+86 10 5555 0100", "https://hook.example/x?y=1", "en", "0123456789ABC"
-    )
-    assert contact.addresses == BOTH
+    kept = {"email": "zhang@mail.example", "phone": "+86 10 5555 0100", "webhook_url": "https://hook.example/x?y=1"}
+    assert contact == Contact(kept, BOTH, "en", "0123456789ABC")
 
 
 @pytest.mark.parametrize(
@@ -110,20 +116,20 @@ def test_a_contact_is_read_as_it_was_given() -> None:
     ],
 )
 def test_what_is_no_mail_address_is_no_address(email: object) -> None:
-    assert read_contact({"email": email}).addresses == frozenset()
+    assert read({"email": email}).channels == frozenset()
 
 
 @pytest.mark.parametrize("url", ["ftp://x.example", "https://", "https://[", "javascript:alert(1)", "https://a b", 5])
 def test_what_is_no_web_address_is_no_address(url: object) -> None:
-    assert read_contact({"webhook_url": url}).addresses == frozenset()
+    assert read({"webhook_url": url}).channels == frozenset()
 
 
 def test_a_contact_does_not_print_itself() -> None:
-    assert "zhang" not in repr(read_contact({"email": "zhang@mail.example"}))
+    assert "zhang" not in repr(read({"email": "zhang@mail.example"}))
 
 
 def test_an_unknown_language_is_chinese() -> None:
-    assert read_contact({"language": "tlh"}).language == "zh"
+    assert read({"language": "tlh"}).language == "zh"
 
 
 def test_every_kind_of_recipient_has_an_id_that_says_its_kind() -> None:
@@ -132,3 +138,9 @@ def test_every_kind_of_recipient_has_an_id_that_says_its_kind() -> None:
 
 def test_a_notice_for_no_usual_channel_is_suppressed_in_the_app() -> None:
     assert reach(Recipient("member"), frozenset({Channel.WEBHOOK})) == Suppress(Channel.IN_APP, NOT_WANTED)
+
+
+def test_every_channel_has_a_wish_and_every_one_but_the_inbox_sends() -> None:
+    for shown in (Preferences, Wishes):
+        assert set(shown.model_fields) == {*Channel, "language"}
+    assert set(ADDRESSES) == set(Channel) - {Channel.IN_APP}

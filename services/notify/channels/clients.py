@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from libs.contracts.values import Channel
-from services.notify.channels.domain import ChannelClient
+from services.notify.channels.domain import Address, ChannelClient
 from services.notify.channels.email import Mail
 from services.notify.channels.webhook import Webhooks
 from services.notify.settings import Settings
 
+CHANNELS: Mapping[Channel, tuple[Address, Callable[[Settings], ChannelClient]]] = {
+    Channel.EMAIL: (
+        Mail.address,
+        lambda s: Mail(s.smtp_url, s.smtp_sender, s.smtp_connections, s.provider_timeout_seconds),
+    ),
+    Channel.WEBHOOK: (
+        Webhooks.address,
+        lambda s: Webhooks(s.webhook_addresses, s.webhook_connections, s.provider_timeout_seconds),
+    ),
+}
+
+ADDRESSES = {channel: address for channel, (address, _) in CHANNELS.items()}
+
 
 def clients(settings: Settings) -> Mapping[Channel, ChannelClient]:
-    seconds = settings.provider_timeout_seconds
-    return {
-        Channel.EMAIL: Mail(settings.smtp_url, settings.smtp_sender, settings.smtp_connections, seconds),
-        Channel.WEBHOOK: Webhooks(settings.webhook_addresses, settings.webhook_connections, seconds),
-    }
+    return {channel: client(settings) for channel, (_, client) in CHANNELS.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -60,13 +61,21 @@ class Outgoing:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a contact calls its address for a channel, and whether a text is one."""
+
+    name: str
+    fits: Callable[[str], object]
+
+
 class ChannelClient(Protocol):
     """Sends over one channel; refusals and failures are outcomes, any exception is a bug.
 
-    `address_name`: what a contact calls its address for this channel. `connections`: attempts at the same time.
+    `connections`: attempts at the same time.
     """
 
-    address_name: str
+    address: Address
     connections: int
 
     async def send(self, address: str, outgoing: Outgoing) -> Outcome: ...

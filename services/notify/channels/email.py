@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -11,7 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from services.notify.channels.domain import NotTaken, Outcome, Outgoing, Rejected, Taken
+from services.notify.channels.domain import Address, NotTaken, Outcome, Outgoing, Rejected, Taken
+
+# https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address, so no quoting and no comments
+EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 IDLE_SECONDS = 5.0
 """Servers hang up on connections that idle, and a mail would be the one to find out."""
@@ -20,7 +24,7 @@ IDLE_SECONDS = 5.0
 class Mail:
     """Sends over as many connections at once as there are callers."""
 
-    address_name = "email"
+    address = Address("email", EMAIL.fullmatch)
 
     def __init__(self, url: str, sender: str, connections: int, timeout_seconds: float) -> None:
         self.connections = connections

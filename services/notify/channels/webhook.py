@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -15,9 +16,10 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import certifi
 
-from services.notify.channels.domain import NotTaken, Outcome, Outgoing, Rejected, after_status
+from services.notify.channels.domain import Address, NotTaken, Outcome, Outgoing, Rejected, after_status
 from services.notify.channels.http_client import Answer, Connections, Origin
-from services.notify.recipients.domain.contact import URL
+
+URL = re.compile(r"https?://[\x21-\x7e]{1,1000}")
 
 Addresses = Literal["public", "loopback", "any"]
 
@@ -44,10 +46,17 @@ def is_allowed(address: str, allowed: Addresses) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def is_url(text: str) -> bool:
+    try:
+        return URL.fullmatch(text) is not None and bool(urlsplit(text).hostname)
+    except ValueError:
+        return False
+
+
 class Webhooks:
     """As many calls at once as `connections`; who calls more waits for a place."""
 
-    address_name = "webhook_url"
+    address = Address("webhook_url", is_url)
 
     def __init__(self, allowed: Addresses, connections: int, timeout_seconds: float) -> None:
         self.connections = connections
@@ -109,7 +118,7 @@ class _Target:
 def _read(url: str) -> _Target:
     """ValueError when it is no URL that could be called."""
     parts = urlsplit(url)
-    if URL.fullmatch(url) is None or not parts.hostname:
+    if not is_url(url) or not parts.hostname:
         raise ValueError
     secure = parts.scheme == "https"
     usual = 443 if secure else 80

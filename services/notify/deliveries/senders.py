@@ -105,7 +105,7 @@ class Senders:
         if delivery.key is None and delivery.erased_at is not None:
             return NotSent(ERASED)
         client = self._clients[Channel(delivery.channel)]
-        address = vault.decrypt(delivery.key, delivery.ciphertext).get(client.address_name)
+        address = vault.decrypt(delivery.key, delivery.ciphertext).get(client.address.name)
         if address is None:
             return NotSent(NO_ADDRESS)
         tracking = vault.decrypt(delivery.key, delivery.tracking)

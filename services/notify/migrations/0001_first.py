@@ -22,8 +22,7 @@ CREATE TABLE contacts (
     tenant text NOT NULL,
     recipient_id text NOT NULL,
     ciphertext bytea NOT NULL,
-    has_email boolean NOT NULL,
-    has_webhook boolean NOT NULL,
+    channels jsonb NOT NULL CHECK (jsonb_typeof(channels) = 'array'),
     language text NOT NULL CHECK (language IN ('zh', 'en')),
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, recipient_id),
@@ -39,9 +38,7 @@ CREATE TABLE recipients (
 CREATE TABLE preferences (
     tenant text NOT NULL CHECK (tenant ~ '^[0-9]{9}$'),
     recipient_id text NOT NULL CHECK (recipient_id ~ '^(member|reporter|org):[A-Za-z0-9_-]{1,36}$'),
-    in_app boolean,
-    email boolean,
-    webhook boolean,
+    wishes jsonb NOT NULL CHECK (jsonb_typeof(wishes) = 'object'),
     language text CHECK (language IN ('zh', 'en')),
     PRIMARY KEY (tenant, recipient_id)
 );
@@ -82,7 +79,7 @@ CREATE TABLE deliveries (
     tenant text NOT NULL,
     event_id uuid NOT NULL,
     recipient_id text NOT NULL,
-    channel text NOT NULL CHECK (channel IN ('in_app', 'email', 'webhook')),
+    channel text NOT NULL CHECK (channel ~ '^[a-z][a-z_]*$'),
     state text NOT NULL CHECK (state IN ('queued', 'sending', 'delivered', 'failed', 'suppressed')),
     attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     due_at timestamptz,

@@ -59,13 +59,9 @@ async def show_preferences(recipient_id: RecipientId, tenant: OfStreet, db: Data
     """What holds for a recipient, whether they have said it or not."""
     await recipient_or_404(db, tenant, recipient_id)
     row = await people.preferences_of(db, tenant, recipient_id)
-    channels = channels_of(people.recipient_like(kind(recipient_id), row.in_app, row.email, row.webhook))
-    return Preferences(
-        in_app=Channel.IN_APP in channels,
-        email=Channel.EMAIL in channels,
-        webhook=Channel.WEBHOOK in channels,
-        language=row.language or DEFAULT_LANGUAGE,
-    )
+    channels = channels_of(people.recipient_like(kind(recipient_id), row.wishes))
+    wanted = {str(channel): channel in channels for channel in Channel}
+    return Preferences.model_validate({**wanted, "language": row.language or DEFAULT_LANGUAGE})
 
 
 @router.put("/v1/recipients/{recipient_id}/preferences", status_code=204)
@@ -74,7 +70,8 @@ async def set_preferences(
 ) -> None:
     """Replaces what the recipient has said before. It holds for what is queued from now on."""
     await recipient_or_404(db, tenant, recipient_id)
-    await commands.send(SetPreferences(tenant, recipient_id, **wishes.model_dump()))
+    said = wishes.model_dump(exclude={"language"}, exclude_none=True)
+    await commands.send(SetPreferences(tenant, recipient_id, said, wishes.language))
 
 
 @router.delete("/v1/recipients/{recipient_id}", status_code=204)

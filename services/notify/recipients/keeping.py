@@ -59,7 +59,7 @@ async def keep_contacts(db: Database, given: Iterable[Given]) -> dict[RecipientK
 
 def _new_contact(given: Given, key: bytes) -> NewContact:
     contact = given.contact
-    return NewContact(vault.encrypt(key, contact.to_keep()), contact.addresses, contact.language, given.given_at)
+    return NewContact(vault.encrypt(key, contact.to_keep), contact.channels, contact.language, given.given_at)
 
 
 def tracking_of(given: Given, keys: Mapping[RecipientKey, bytes]) -> bytes | None:

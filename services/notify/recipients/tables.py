@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Field
 
-from libs.chassis.db.columns import bytes_column, columns_of, text_column, time_column
+from libs.chassis.db.columns import bytes_column, columns_of, json_column, text_column, time_column
 from libs.chassis.db.database import Database, Record
 from libs.contracts.values import Channel
 from services.notify.recipients.domain.reach import Recipient, kind
@@ -39,8 +40,7 @@ class ContactRow(NotifyTable, table=True):
     tenant: str = text_column(key=True)
     recipient_id: str = text_column(key=True)
     ciphertext: bytes = bytes_column()
-    has_email: bool
-    has_webhook: bool
+    channels: list[str] = json_column()
     language: str = text_column()
     updated_at: datetime = time_column()
 
@@ -55,15 +55,13 @@ class KnownRecipient(NotifyTable, table=True):
 
 
 class Preference(NotifyTable, table=True):
-    """What a recipient has said; null where the default of their kind holds."""
+    """What a recipient has said: of a channel that is not among the wishes the default of their kind holds."""
 
     __tablename__ = "preferences"
 
     tenant: str = text_column(key=True)
     recipient_id: str = text_column(key=True)
-    in_app: bool | None
-    email: bool | None
-    webhook: bool | None
+    wishes: dict[str, bool] = json_column()
     language: str | None = text_column(nullable=True)
 
 
@@ -107,12 +105,13 @@ KEYS = text(
 
 KEEP_CONTACTS = text(
     """
-    INSERT INTO contacts AS c (tenant, recipient_id, ciphertext, has_email, has_webhook, language, updated_at)
-    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:ciphertexts AS bytea[]),
-                         CAST(:emails AS boolean[]), CAST(:webhooks AS boolean[]), CAST(:languages AS text[]),
-                         CAST(:updated AS timestamptz[]))
+    INSERT INTO contacts AS c (tenant, recipient_id, ciphertext, channels, language, updated_at)
+    SELECT g.tenant, g.recipient_id, g.ciphertext, CAST(g.channels AS jsonb), g.language, g.updated_at
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:ciphertexts AS bytea[]),
+                CAST(:channels AS text[]), CAST(:languages AS text[]), CAST(:updated AS timestamptz[]))
+        AS g (tenant, recipient_id, ciphertext, channels, language, updated_at)
     ON CONFLICT (tenant, recipient_id) DO UPDATE SET
-        ciphertext = excluded.ciphertext, has_email = excluded.has_email, has_webhook = excluded.has_webhook,
+        ciphertext = excluded.ciphertext, channels = excluded.channels,
         language = excluded.language, updated_at = excluded.updated_at
     WHERE excluded.updated_at > c.updated_at
     """
@@ -166,7 +165,7 @@ UNFOLLOW = text(
 # LIMIT 1: each is looked up by its key, however many are asked for; else a long list would be joined to whole tables.
 RECIPIENTS = text(
     """
-    SELECT asked.tenant, asked.recipient_id, p.in_app, p.email, p.webhook, c.has_email, c.has_webhook,
+    SELECT asked.tenant, asked.recipient_id, CAST(p.wishes AS text), CAST(c.channels AS text),
            k.erased_at IS NOT NULL AND k.key IS NULL AS erased
     FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS asked (tenant, recipient_id)
     LEFT JOIN LATERAL (SELECT * FROM preferences p WHERE (p.tenant, p.recipient_id) = (asked.tenant, asked.recipient_id)
@@ -214,15 +213,14 @@ STREET = text(
 
 PREFER = text(
     """
-    INSERT INTO preferences (tenant, recipient_id, in_app, email, webhook, language)
-    VALUES (:tenant, :recipient_id, :in_app, :email, :webhook, :language)
-    ON CONFLICT (tenant, recipient_id) DO UPDATE SET in_app = excluded.in_app, email = excluded.email,
-        webhook = excluded.webhook, language = excluded.language
+    INSERT INTO preferences (tenant, recipient_id, wishes, language)
+    VALUES (:tenant, :recipient_id, CAST(CAST(:wishes AS text) AS jsonb), :language)
+    ON CONFLICT (tenant, recipient_id) DO UPDATE SET wishes = excluded.wishes, language = excluded.language
     """
 )
 PREFERENCES = text(
     """
-    SELECT p.in_app, p.email, p.webhook, coalesce(p.language, c.language) AS language
+    SELECT CAST(p.wishes AS text) AS wishes, coalesce(p.language, c.language) AS language
     FROM (SELECT CAST(:tenant AS text) AS tenant, CAST(:recipient_id AS text) AS recipient_id) AS asked
     LEFT JOIN preferences p USING (tenant, recipient_id)
     LEFT JOIN contacts c USING (tenant, recipient_id)
@@ -233,7 +231,7 @@ PREFERENCES = text(
 @dataclass(frozen=True, slots=True, repr=False)
 class NewContact:
     ciphertext: bytes
-    addresses: frozenset[Channel]
+    channels: frozenset[Channel]
     language: str
     given_at: datetime
 
@@ -272,8 +270,7 @@ async def keep_contacts(db: Database, contacts: Mapping[RecipientKey, NewContact
             "tenants": [t for t, _ in who],
             "ids": [r for _, r in who],
             "ciphertexts": [v.ciphertext for v in values],
-            "emails": [Channel.EMAIL in v.addresses for v in values],
-            "webhooks": [Channel.WEBHOOK in v.addresses for v in values],
+            "channels": [json.dumps(sorted(v.channels)) for v in values],
             "languages": [v.language for v in values],
             "updated": [v.given_at for v in values],
         },
@@ -353,22 +350,15 @@ async def recipients_of(db: Database, who: set[RecipientKey]) -> dict[RecipientK
 
 @cache
 def recipient_like(
-    kind_of_recipient: str,
-    in_app: bool | None,
-    email: bool | None,
-    webhook: bool | None,
-    has_email: bool | None = None,
-    has_webhook: bool | None = None,
-    erased: bool = False,
+    kind_of_recipient: str, wishes: str | None, channels: str | None = None, erased: bool = False
 ) -> Recipient:
-    """The recipient of these columns; there are not many different ones."""
-    said = {Channel.IN_APP: in_app, Channel.EMAIL: email, Channel.WEBHOOK: webhook}
-    known = {Channel.EMAIL: has_email, Channel.WEBHOOK: has_webhook}
+    """The recipient of these columns (as JSON); there are not many different ones."""
+    said: dict[str, bool] = json.loads(wishes or "{}")
     return Recipient(
         kind_of_recipient,
-        wanted=frozenset(c for c, wish in said.items() if wish),
-        unwanted=frozenset(c for c, wish in said.items() if wish is False),
-        addresses=frozenset(c for c, has in known.items() if has),
+        wanted=frozenset(Channel(c) for c, wish in said.items() if wish),
+        unwanted=frozenset(Channel(c) for c, wish in said.items() if not wish),
+        addresses=frozenset(map(Channel, json.loads(channels or "[]"))),
         erased=erased,
     )
 
@@ -384,7 +374,7 @@ async def erase(db: Database, who: Sequence[RecipientKey], now: datetime) -> Non
 async def prefer(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """One statement a row: recipients set their preferences now and then, not in thousands."""
     for row in rows:
-        await db.execute(PREFER, row)
+        await db.execute(PREFER, {**row, "wishes": json.dumps(row["wishes"])})
 
 
 async def preferences_of(db: Database, tenant: str, recipient_id: str) -> Record:

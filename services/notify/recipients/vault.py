@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from libs.contracts.values import SealedContact
 from libs.sealing import NotOpened, Opener
+from services.notify.channels.clients import ADDRESSES
 from services.notify.recipients.domain.contact import Contact, read_contact
 from services.notify.settings import Settings
 
@@ -53,4 +54,4 @@ def open_contact(sealed: SealedContact) -> Contact | None:
             opened = {**contact, "tracking_code": opened.get("tracking_code")}
     except (NotOpened, ValidationError):
         return None
-    return read_contact(opened)
+    return read_contact(opened, ADDRESSES)

@@ -92,11 +92,9 @@ class EraseRecipient:
 
 @dataclass(frozen=True, slots=True)
 class SetPreferences:
-    """None: the default of the recipient's kind."""
+    """`wishes`: what the recipient says of channels; of all others the default of their kind holds."""
 
     tenant: str
     recipient_id: str
-    in_app: bool | None
-    email: bool | None
-    webhook: bool | None
+    wishes: Mapping[str, bool]
     language: str | None
