@@ -48,14 +48,11 @@ def _of_form(limits: Context) -> Sentence:
     return FORMS.get(pattern, Sentence(f"格式不对，应符合 {pattern}", f"is not of the form {pattern}"))
 
 
-_NO_NUL = Sentence("不能含有字符 U+0000", "may not hold the character U+0000")
+CLEAN = r"^[^\x00-\x1f\x7f]*$"
+"""One line of words."""
+
 _CATEGORY = Sentence("应为五位数字的类别编码，如 11001", "must be the five digits of a category such as 11001")
-_MEMBER = Sentence(
-    "应为 1 至 32 个字母、数字、连字符或下划线，如 M0001",
-    "must be 1 to 32 letters, digits, dashes or underscores such as M0001",
-)
 _ADDRESS = Sentence("应为邮箱地址，如 wang@mail.example", "must be an e-mail address such as wang@mail.example")
-_WEB = Sentence("应为以 http:// 或 https:// 开头的网址", "must be an address that begins with http:// or https://")
 
 FORMS: Mapping[str, Sentence] = {
     r"^[0-9]{9}$": Sentence(
@@ -68,7 +65,10 @@ FORMS: Mapping[str, Sentence] = {
     r"^[0-9]{0,16}$": Sentence("应为单元编码，即数字", "must be the code of a unit, digits"),
     r"^[0-9]{5}$": _CATEGORY,
     r"^[0-9]{0,5}$": _CATEGORY,
-    r"^[A-Za-z0-9_-]{1,32}$": _MEMBER,
+    r"^[A-Za-z0-9_-]{1,32}$": Sentence(
+        "应为 1 至 32 个字母、数字、连字符或下划线，如 M0001",
+        "must be 1 to 32 letters, digits, dashes or underscores such as M0001",
+    ),
     r"^[A-Za-z0-9_-]{1,40}$": Sentence(
         "应为 1 至 40 个字母、数字、连字符或下划线，如 L0001",
         "must be 1 to 40 letters, digits, dashes or underscores such as L0001",
@@ -90,17 +90,17 @@ FORMS: Mapping[str, Sentence] = {
     r"^(member|reporter|org):[A-Za-z0-9_-]{1,36}$": Sentence(
         "应为接收人，如 member:M0001 或 org:P0001", "must be a recipient such as member:M0001 or org:P0001"
     ),
-    r"^[^\x00]*$": _NO_NUL,
-    r"^[^\x00-\x1f\x7f]*$": Sentence(
-        "不能含有换行、制表符等控制字符", "may not hold ends of lines, tabs or other control characters"
-    ),
+    r"^[^\x00]*$": Sentence("不能含有字符 U+0000", "may not hold the character U+0000"),
+    CLEAN: Sentence("有换行或控制字符，应写成一行", "has a line break or a control character: write it in one line"),
     r"^[^\s@]+@[^\s@]+$": _ADDRESS,
     r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s.\x00]+)?$": _ADDRESS,
     r"^\+?[0-9 ()-]{5,31}$": Sentence(
         "应为电话号码，即 5 至 31 位数字，可有空格、括号和连字符",
         "must be a phone number, 5 to 31 digits, blanks, brackets or dashes",
     ),
-    r"^https?://[\x21-\x7e]+$": _WEB,
+    r"^https?://[\x21-\x7e]+$": Sentence(
+        "应为以 http:// 或 https:// 开头的网址", "must be an address that begins with http:// or https://"
+    ),
     r"^\d\d:\d\d:\d\d$": Sentence("应为时刻，如 08:30:00", "must be a time of day such as 08:30:00"),
     r"^[a-z][a-z0-9_]{0,31}$": Sentence(
         "应为 1 至 32 个小写字母、数字或下划线，以字母开头",

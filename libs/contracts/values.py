@@ -42,15 +42,28 @@ REQUEST_KINDS: Mapping[str, str] = {
 }
 
 
-HIDDEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-"""What turns the direction of a line, or is there and cannot be seen. Joiners of emoji and of scripts stay."""
+HIDDEN = re.compile(
+    "[\x01-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0001\U000e0020-\U000e007f]"
+)
+"""What turns the direction of a line, moves a terminal, or is there and cannot be seen. Joiners of emoji and of scripts
+stay, tabs and ends of lines, too; NUL is refused, not taken out."""
 
 
-def _without_hidden(text: Any) -> Any:
-    return HIDDEN.sub("", text) if isinstance(text, str) else text
+def without_hidden(value: Any) -> Any:
+    """A text, or all that stand in data of JSON, without what is hidden."""
+    match value:
+        case str():
+            return HIDDEN.sub("", value)
+        case dict():
+            return {name: without_hidden(each) for name, each in value.items()}
+        case list():
+            return [without_hidden(each) for each in value]
+        case _:
+            return value
 
 
-WithoutHidden = BeforeValidator(_without_hidden)
+WithoutHidden = BeforeValidator(without_hidden)
 """For words that people type and others read in lists, mails and sheets."""
 
 Document = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), WithoutHidden]

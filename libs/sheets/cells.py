@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from libs.sentences import Unfit
 from libs.sheets.workbook import FORMULA
+from libs.validation import CLEAN
 
-CLEAN = r"^[^\x00-\x1f\x7f]*$"
-BETWEEN = re.compile("[;；、]")
+BETWEEN = re.compile("[;；、,，\\n]")
+NOTHING = frozenset(("无", "/", "／", "—", "——"))
+"""What people write where there is nothing to be named."""
 DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 2004, 2099
 """Of days in a calendar of working days."""
@@ -27,7 +29,9 @@ def _no_formula(cell: str) -> str:
 
 def _parts(cell: Any) -> Any:
     """The words of a cell; a list, as JSON has it, is left as it is."""
-    return tuple(filter(None, map(str.strip, BETWEEN.split(cell)))) if isinstance(cell, str) else cell
+    if not isinstance(cell, str):
+        return cell
+    return () if cell in NOTHING else tuple(filter(None, map(str.strip, BETWEEN.split(cell))))
 
 
 def day_or(empty: date | None, cell: Any) -> Any:

@@ -12,16 +12,24 @@ from typing import Any, Generic, TypeVar
 from openpyxl.utils import get_column_letter
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from libs.contracts.values import HIDDEN
 from libs.sentences import Sentence
-from libs.sheets.mistakes import Mistake, Where
-from libs.sheets.workbook import GB18030, Book, Line, Sheet
-from libs.validation import sentence_of
+from libs.sheets.mistakes import LINE, Mistake, Where
+from libs.sheets.workbook import GB18030, UTF_16, Book, Line, Sheet
+from libs.validation import CLEAN, sentence_of
 
 HEADER_WITHIN = 30
 """Of so many lines one is the header; what stands above it are titles and dates."""
 ALIKE = 0.7
 """From this likeness on (0 to 1) a title that is none is taken for one of ours that somebody has written otherwise."""
 SHOWN_OF_A_CELL = 40
+
+LINES_SHOWN = 10
+FULL_WIDTH = re.compile("[０-９Ａ-Ｚａ-ｚ．－＿]+")
+READ_AS = {
+    GB18030: Sentence("文件按 GB18030 编码读取", "read as GB18030, since it is not UTF-8"),
+    UTF_16: Sentence("文件按 UTF-16 编码读取", "read as UTF-16"),
+}
 
 MARKS, REMARK = re.compile(r"[\s*:]"), re.compile(r"\([^()]*\)$")
 
@@ -46,6 +54,10 @@ class Column:
     also: tuple[str, ...] = ()
 
     def code_of(self, cell: str) -> str:
+        """What a cell says: without what is hidden in it, digits in their usual width, words by their codes."""
+        cell = HIDDEN.sub("", cell).strip()
+        if FULL_WIDTH.fullmatch(cell):
+            cell = unicodedata.normalize("NFKC", cell)
         if not self.words:
             return cell
         return next((code for code, word in self.words.items() if word == cell), cell)
@@ -116,7 +128,7 @@ class Found(Generic[E]):
 
 def _plain(title: str) -> str:
     """A title without what does not tell titles apart: width, spaces, case, a star, and a remark in brackets."""
-    return REMARK.sub("", MARKS.sub("", unicodedata.normalize("NFKC", title).lower()))
+    return REMARK.sub("", MARKS.sub("", unicodedata.normalize("NFKC", HIDDEN.sub("", title)).lower()))
 
 
 def header_of(sheet: Sheet, form: Form[Any]) -> Header | None:
@@ -165,17 +177,51 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     remarks = [*_remarks(book, sheet, header)]
     if mistakes:
         return Found([], mistakes, remarks)
-    lines: list[E] = []
     places = header.places
+    found, unused = [], []
     for line in sheet.lines:
-        if line.number <= header.line.number:
-            continue
-        match _entry(_where(sheet, line, name), line, header.line, places, form, csv=book.encoding is not None):
-            case SheetLine() as entry:
-                lines.append(entry)
-            case wrong:
-                mistakes += wrong
-    return Found(lines, mistakes, remarks)
+        if line.number > header.line.number:
+            if any(each in line.formulas or any(line.cells[each : each + 1]) for each in places.values()):
+                where = _where(sheet, line, name)
+                entry = _entry(where, line, header.line, places, form, csv=book.encoding is not None)
+                found.append((line, entry))
+            else:
+                unused.append(line)
+    while sheet.counted is LINE and found and _is_footnote(*found[-1], header, form):
+        unused.append(found.pop()[0])
+    remarks += _remarks_below(unused)
+    for _, entry in found:
+        mistakes += entry if isinstance(entry, list) else []
+    return Found([each for _, each in found if not isinstance(each, list)], mistakes, remarks)
+
+
+def _is_footnote(line: Line, entry: SheetLine | list[Mistake], header: Header, form: Form[Any]) -> bool:
+    """Of a line at the end: one cell alone, such as 填表人：…, which says nothing of what a line is asked for."""
+    filled = [at for at, cell in enumerate(line.cells) if cell]
+    if isinstance(entry, SheetLine) or len(filled) != 1 or len(form.required) < 3 or line.formulas:
+        return False
+    [at] = filled
+    return ":" in _normal(line.cells[at]) or any(each.column == header.line.cells[at] for each in entry)
+
+
+def _remarks_below(unused: list[Line]) -> Iterator[Sentence]:
+    """Lines below the header that have nothing in our columns, or are footnotes."""
+    if unused:
+        unused.sort(key=lambda line: line.number)
+        numbers = ", ".join(str(line.number) for line in unused[:LINES_SHOWN]) + (" …" if unused[LINES_SHOWN:] else "")
+        text = _shown(unused[-1])
+        yield Sentence(
+            f"未用的行：{numbers.replace(', ', '、')}；最后一行：{text}",
+            f"lines passed over: {numbers}, the last of which says: {text}",
+        )
+
+
+def _shown(line: Line) -> str:
+    return " ".join(filter(None, dict.fromkeys(line.cells)))[:SHOWN_OF_A_CELL]
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def _where(sheet: Sheet, line: Line, name: str) -> Where:
@@ -231,8 +277,8 @@ def _likeness(one: str, other: str) -> float:
 
 def _remarks(book: Book, sheet: Sheet, header: Header) -> Iterator[Sentence]:
     """What was made of the file beyond what stands in its columns."""
-    if book.encoding == GB18030:
-        yield Sentence("文件按 GB18030 编码读取", "read as GB18030, since it is not UTF-8")
+    if book.encoding in READ_AS:
+        yield READ_AS[book.encoding]
     if len(book.sheets) > 1:
         unused = [each.name for each in book.sheets if each is not sheet]
         yield Sentence(
@@ -241,7 +287,7 @@ def _remarks(book: Book, sheet: Sheet, header: Header) -> Iterator[Sentence]:
         )
     for line in sheet.lines:
         if line.number < header.line.number:
-            text = " ".join(filter(None, dict.fromkeys(line.cells)))[:SHOWN_OF_A_CELL]
+            text = _shown(line)
             yield Sentence(f"列名上方的第{line.number}行未用：{text}", f"line {line.number} above the header: {text}")
     titles = zip(header.line.cells, header.columns, strict=True)
     others = [title for title, column in titles if column is None and title]
@@ -291,11 +337,11 @@ def _mistake(where: Where, title: str, column: Column, value: str, error: Any) -
         wrong = EMPTY
     elif column.words and error["type"] in ("enum", "literal_error", "bool_parsing"):
         wrong = Sentence("不是可用的词", "is none of the words that may stand here")
-    elif column.right and error["type"] == "string_pattern_mismatch":
+    elif column.right and error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] != CLEAN:
         wrong = Sentence("格式不对", "is not of the right form")
     else:
         wrong = sentence_of(error)
-    if value and not column.private:
-        shown = value[:SHOWN_OF_A_CELL]
+    shown = value[:SHOWN_OF_A_CELL]
+    if value and not column.private and not wrong.zh.startswith(shown):
         wrong = Sentence(f"“{shown}”{wrong.zh}", f"{shown!r} {wrong.en}")
     return Mistake(where, title, wrong, column.right)

@@ -5,7 +5,9 @@ A file is bounded before anything of it is unpacked: an XLSX file is an archive,
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 import struct
 import zlib
 from bisect import bisect_left, bisect_right
@@ -30,8 +32,13 @@ from libs.sheets.mistakes import LINE, Mistake, Mistaken, Where
 MAX_PARTS = 200
 MAX_COLUMNS = 60
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-GB18030 = "gb18030"
-"""What a Chinese Excel saves CSV as, if nobody chooses “CSV UTF-8”."""
+GB18030, UTF_16 = "gb18030", "utf-16"
+"""What a Chinese Excel saves CSV as, if nobody chooses “CSV UTF-8”; what it saves “Unicode text” as."""
+DELIMITERS = ",\t;"
+WITHIN = re.compile(r'"[^"]*"|\([^()]*\)')
+"""What stands in a cell, and delimits none."""
+LOOKED_AT = 10_000
+"""So many characters tell what delimits the cells of a file."""
 
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 """Spreadsheets evaluate a cell that begins with one of these as a formula."""
@@ -166,6 +173,13 @@ def _of_csv(content: bytes, limits: Limits) -> Book:
 
 def decoded(content: bytes) -> tuple[str, str]:
     """The text of a file, and its encoding. Raises Mistaken."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return content.decode(UTF_16), UTF_16
+        except UnicodeDecodeError:
+            zh = "开头是 UTF-16，后面不是：请另存为“CSV UTF-8”或 .xlsx"
+            en = "begins as UTF-16 and does not go on so: save the file as “CSV UTF-8” or as .xlsx"
+            raise unreadable(zh, en) from None
     try:
         return content.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError as error:
@@ -178,8 +192,17 @@ def decoded(content: bytes) -> tuple[str, str]:
             raise unreadable(zh, en, line) from None
 
 
+def _delimiter(text: str) -> str:
+    """That which stands most often in a line: spreadsheets save tabs and semicolons as well."""
+    head = text[:LOOKED_AT]
+    while (plain := WITHIN.sub("", head)) != head:
+        head = plain
+    lines = head.splitlines()
+    return max(DELIMITERS, key=lambda each: max((line.count(each) for line in lines), default=0))
+
+
 def _csv_lines(text: str) -> Iterator[Line]:
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    reader = csv.reader(StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     number = 1
     try:
         for cells in reader:

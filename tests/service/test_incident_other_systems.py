@@ -108,7 +108,11 @@ async def test_notify_reads_the_contact_with_the_tracking_code_of_the_receipt(
     monkeypatch.setattr(vault, "_opener", lambda: Opener(KEYS[0]))
     read = vault.open_contact(reported.sealed_contact)
     assert read is not None
-    assert (read.email, read.language, read.tracking_code) == ("wang@mail.example", "en", receipt["tracking_code"])
+    assert (read.to_keep["email"], read.language, read.tracking_code) == (
+        "wang@mail.example",
+        "en",
+        receipt["tracking_code"],
+    )
 
 
 def test_what_is_no_box_within_the_box_is_nobodys_contact(monkeypatch: pytest.MonkeyPatch) -> None:

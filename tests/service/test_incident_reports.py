@@ -196,7 +196,7 @@ async def test_what_turns_or_hides_words_does_not_come_in(incident: Stage) -> No
     answer = await post(
         incident,
         "k-1",
-        text=f"路灯\u202e不亮\u2066\u200b{family}",
+        text=f"路灯\u202e不\x1b\x07亮\u2066\u200b\U000e0041{family}",
         place={"name": "儒林\u200f村", "point": {"longitude": 119.2, "latitude": 36.4}},
     )
     assert answer.status_code == 201
@@ -205,6 +205,14 @@ async def test_what_turns_or_hides_words_does_not_come_in(incident: Stage) -> No
     assert row is not None
     assert (row.text, row.place_name) == (f"路灯不亮{family}", "儒林村")
     assert (await post(incident, "k-2", text="\u202e\u200b")).status_code == 422
+
+
+async def test_a_parameter_that_a_report_does_not_have_is_refused_by_its_name(incident: Stage) -> None:
+    body = {"tenant": TENANT, "category": "11001", "text": "路灯不亮", "place": {"name": "大儒林"}}
+    answer = await incident.http.post("/v1/reports?photo=x", json=body, headers={"Idempotency-Key": "k-1"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "query.photo", "wrong": "there is no such field here"}]
+    assert (await incident.http.get("/v1/reports?photo=x")).status_code == 405
 
 
 async def test_a_contact_is_sealed_to_notify_and_stored_nowhere_in_clear(incident: Stage) -> None:

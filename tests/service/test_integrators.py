@@ -105,7 +105,7 @@ async def test_a_program_reports_and_its_contact_reaches_notify(
     monkeypatch.setattr(vault, "_opener", lambda: Opener(KEYS[0]))
     contact = vault.open_contact(reported.sealed_contact)
     assert contact is not None
-    assert (contact.email, contact.tracking_code) == ("zhang@mail.example", tracking_code)
+    assert (contact.to_keep["email"], contact.tracking_code) == ("zhang@mail.example", tracking_code)
 
 
 async def test_a_program_reports_over_http(incident: Stage, programs: Programs) -> None:

@@ -393,3 +393,67 @@ def test_fifty_mistakes_are_told_and_the_rest_counted() -> None:
     assert str(mistaken).splitlines()[49:] == ["a line 50: wrong", "… and 2 more"]
     assert mistaken.sentence.zh.splitlines()[49:] == ["a 第50行：错", "……另有 2 处"]
     assert "…" not in str(Mistaken(mistaken.mistakes[:50]))
+
+
+@pytest.mark.parametrize(
+    ("content", "remark"),
+    [
+        ("代码\t名称\t类型\n1\t合唱团\t音乐\n".encode("utf-16"), ["read as UTF-16"]),
+        ("代码\t名称\t类型\n1\t合唱团\t音乐\n".encode("gb18030"), ["read as GB18030, since it is not UTF-8"]),
+        ("代码;名称;类型;所需技能\n1;合唱团;音乐;\n".encode(), []),
+        ("代码;名称;类型\n1;合唱团;音乐\n2;队(甲, 乙, 丙, 丁);sport\n".encode(), []),
+        ("代码,名称,类型,所需技能\n1,合唱团,音乐,吉他;唱歌;琴;鼓\n".encode(), []),
+        ('代码,名称,类型,所需技能\n1,合唱团,音乐,"吉他;唱歌;琴;鼓;号;笛"\n'.encode(), []),
+    ],
+)
+def test_text_is_read_in_whatever_way_a_spreadsheet_saves_it(content: bytes, remark: list[str]) -> None:
+    found = read(content)
+    assert names(found)[0] == "合唱团"
+    assert remarks(found) == remark
+
+
+def test_what_begins_as_utf_16_and_is_none_says_so() -> None:
+    with pytest.raises(Mistaken, match="begins as UTF-16"):
+        workbook.read("代码,名称".encode("utf-16") + b"\x00")
+
+
+@pytest.mark.parametrize("cell", ["吉他，drums", "吉他,drums", "吉他\ndrums", "吉他、drums\u200b"])
+def test_words_may_have_commas_and_ends_of_lines_between_them(cell: str) -> None:
+    [club] = read(book(["代码", "名称", "类型", "所需技能"], ["1", "乐队", "music", cell])).lines
+    assert club.skills == {"吉他", "drums"}
+
+
+@pytest.mark.parametrize("cell", ["无", "/", "——"])
+def test_nothing_may_be_said_in_words(cell: str) -> None:
+    [club] = read(book(["代码", "名称", "类型", "所需技能"], ["1", "乐队", "music", cell])).lines
+    assert club.skills == frozenset()
+
+
+def test_numbers_and_codes_may_be_full_width_and_hidden_characters_go() -> None:
+    [club] = read(book([*HEADER[:3], "人\u200b数"], ["Ａ１", "乐\u200b队\ufeff", "音乐", "１２"])).lines
+    assert (club.code, club.name, club.members) == ("A1", "乐队", 12)
+
+
+def test_a_line_break_in_a_name_is_said_to_be_one() -> None:
+    [mistake] = told(read(book(HEADER, ["1", "合唱\n团", "音乐", 12])))
+    assert mistake == "line 2, 名称: '合唱\\n团' has a line break or a control character: write it in one line"
+
+
+def test_lines_of_others_and_footnotes_are_passed_over_and_named() -> None:
+    found = read(
+        book(["序号", *HEADER], [1, "1", "合唱团", "音乐", 12], [2], [3], [None, "填表人：吕敏　审核人：郭慧"])
+    )
+    assert names(found) == ["合唱团"]
+    assert remarks(found)[-1] == "lines passed over: 3, 4, 5, the last of which says: 填表人：吕敏　审核人：郭慧"
+    assert str(found.remarks[-1].zh) == "未用的行：3、4、5；最后一行：填表人：吕敏　审核人：郭慧"
+    assert read(book(HEADER, ["1", "合唱团", "音乐", 12], [None, None, "共一个社团"])).mistakes == []
+
+
+def test_a_line_that_is_not_at_the_end_or_has_more_than_a_note_is_no_footnote() -> None:
+    between = read(book(HEADER, ["注：暂列"], ["1", "合唱团", "音乐", 12]))
+    assert told(between) == [
+        "line 2, 名称: may not be empty",
+        "line 2, 类型: may not be empty (sport 体育, music 音乐)",
+    ]
+    assert told(read(book(HEADER, ["1", "合唱团", "音乐", 12], ["2"]))) != []
+    assert told(read(book(HEADER, ["1", "合唱团", "音乐", 12], ["注：", "乐队"]))) != []

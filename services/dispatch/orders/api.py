@@ -15,7 +15,7 @@ from libs.contracts.dispatch import RaiseReason
 from libs.contracts.message import GridCode, MemberId, Tenant
 from libs.contracts.particulars import Particulars
 from libs.contracts.reasons import ReasonView
-from libs.contracts.values import Answer, Documents, Level, Place, Reach, RequestKind, WithoutHidden
+from libs.contracts.values import Answer, Documents, Level, Place, Reach, RequestKind
 from libs.sentences import none_in_street
 from services.dispatch.orders import tables as order_tables
 from services.dispatch.orders.domain.commands import (
@@ -124,7 +124,7 @@ class OrderView(Particulars):
 
 _OF_ORDER = OrderView.model_fields.keys() - Particulars.model_fields.keys()
 
-Result = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$"), WithoutHidden]
+Result = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$")]
 Photos = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9, description="Ids of photos.")]
 
 

@@ -16,7 +16,7 @@ from libs.chassis.http import Body, CommandsDep, DatabaseDep, OfStreet, not_foun
 from libs.chassis.pages import Page, decode_cursor, slice_page
 from libs.contracts.incident import TEXT_MAX_LENGTH
 from libs.contracts.message import CategoryCode, GridCode, MemberId, Moment, Tenant
-from libs.contracts.values import Answer, Place, WithoutHidden
+from libs.contracts.values import Answer, Place
 from libs.sealing import Sealer
 from libs.sentences import Unfit, none_in_street
 from libs.street_time import local_day
@@ -60,7 +60,7 @@ def _words(most: int) -> StringConstraints:
 
 class MatterBody(Body):
     category: CategoryCode
-    text: Annotated[str, _words(TEXT_MAX_LENGTH), WithoutHidden] = Field(examples=["村口能不能加一盏路灯？"])
+    text: Annotated[str, _words(TEXT_MAX_LENGTH)] = Field(examples=["村口能不能加一盏路灯？"])
     place: Place | None = Field(None, description="null: where the meeting's unit is.")
     reported_by_member: MemberId | None = Field(None, description="Where a member raised it.")
     contact: Contact | None = Field(None, description="Of who raised it; sealed on arrival, as in a report.")
@@ -74,9 +74,7 @@ class MatterBody(Body):
 
 class StandingBody(Body):
     case_no: Annotated[str, Field(pattern=CASE_NO, examples=["20261123-000042"])]
-    words: Annotated[str, _words(2000), WithoutHidden] = Field(
-        description="What the meeting was told of it; for staff."
-    )
+    words: Annotated[str, _words(2000)] = Field(description="What the meeting was told of it; for staff.")
 
 
 class MeetingBody(ByMember):
@@ -167,7 +165,7 @@ class AgendaItem(BaseModel):
 
 
 class CarriedOut(ByMember):
-    words: Annotated[str, _words(500), WithoutHidden] = Field(
+    words: Annotated[str, _words(500)] = Field(
         description="What was done, in words that whoever raised it reads.", examples=["新路灯已于本周装好。"]
     )
 

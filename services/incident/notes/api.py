@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from pydantic import StringConstraints
 
 from libs.chassis.http import CommandsDep
-from libs.contracts.values import WithoutHidden
 from services.incident.cases.requests import ByMember, CaseNo, Decided
 from services.incident.notes.domain import NoteOnCase
 
@@ -19,7 +18,6 @@ class Note(ByMember):
     words: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$"),
-        WithoutHidden,
     ]
 
 

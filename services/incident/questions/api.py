@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.chassis.http import Body, CommandsDep
 from libs.contracts.message import Moment
-from libs.contracts.values import Photos, Place, WithoutHidden
+from libs.contracts.values import Photos, Place
 from services.incident.cases.requests import ByMember, CaseNo, Decided, IssuedCode
 from services.incident.questions.domain import AnswerQuestion, AskReporter
 
@@ -21,7 +21,6 @@ class QuestionBody(ByMember):
     question: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$"),
-        WithoutHidden,
     ] = Field(examples=["是哪一盏灯？请说明门牌号。"])
     answer_by: Moment | None = Field(None, description="1 hour to 30 days from now; null: in 3 days.")
 
@@ -31,7 +30,6 @@ class AnswerBody(Body):
     words: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$"),
-        WithoutHidden,
     ]
     place: Place | None = Field(None, description="Where it is, if that was not right before.")
     photos: Photos = Field((), description="Ids of photos, at most 9: 1 to 200 of A-Z a-z 0-9 . _ and -.")
