@@ -21,6 +21,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from libs.chassis.db.database import Database, is_outage, reason_of, transaction
 from libs.chassis.handlers import Answer, Done, Refused
@@ -163,9 +164,22 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    title = str(error.detail)
+    title, path = str(error.detail), request.url.path
     detail = Sentence(TITLES.get(title, title), title)
-    return problem(error.status_code, title, detail, language_of(request.scope))
+    methods = _methods_at(request) if error.status_code == 405 else []
+    if methods:
+        detail = Sentence(f"{path} 可用的方法：{'、'.join(methods)}", f"{path} takes {', '.join(methods)}")
+    elif error.status_code == 404:
+        detail = Sentence(f"没有 {path} 这个地址", f"there is nothing at {path}")
+    answer = problem(error.status_code, title, detail, language_of(request.scope))
+    if methods:
+        answer.headers["allow"] = ", ".join(methods)
+    return answer
+
+
+def _methods_at(request: Request) -> list[str]:
+    routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
+    return sorted({m for r in routes if r.matches(request.scope)[0] is not Match.NONE for m in r.methods or ()})
 
 
 async def _not_taken(request: Request, error: Exception) -> JSONResponse:

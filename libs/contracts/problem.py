@@ -41,6 +41,7 @@ TITLES: Mapping[str, str] = {
     "Key used for another meeting": "编号已用于其他会议",
     "Key used for another report": "编号已用于其他上报",
     "Key used for another visit": "编号已用于其他巡查",
+    "Method Not Allowed": "不支持这种方法",
     "No proposal": "不是建议",
     "Not Found": "没有找到",
     "Not JSON": "不是 JSON",

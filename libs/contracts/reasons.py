@@ -78,7 +78,10 @@ class Reason:
 
     @property
     def en(self) -> str:
-        return self._words.en.format(**self.values)
+        values = self.values
+        if "level" in values:
+            values = {**values, "level": str(values["level"]).replace("_", "-")}
+        return self._words.en.format(**values)
 
     @property
     def _words(self) -> Sentence:

@@ -23,11 +23,11 @@ AFTERWARDS_SECONDS = 10.0
 """What was not attempted by then counts with the time that it has waited: the percentiles are then "at least"."""
 
 NO_MAIL = """
-INSERT INTO preferences (tenant, recipient_id, email)
-SELECT tenant, recipient_id, false FROM contacts WHERE tenant = $1 AND recipient_id LIKE 'member:%'
-ON CONFLICT (tenant, recipient_id) DO UPDATE SET email = false
+INSERT INTO preferences (tenant, recipient_id, wishes)
+SELECT tenant, recipient_id, '{"email": false}' FROM contacts WHERE tenant = $1 AND recipient_id LIKE 'member:%'
+ON CONFLICT (tenant, recipient_id) DO UPDATE SET wishes = excluded.wishes
 """
-MAIL_AGAIN = "UPDATE preferences SET email = NULL WHERE tenant = $1 AND recipient_id LIKE 'member:%'"
+MAIL_AGAIN = "UPDATE preferences SET wishes = '{}' WHERE tenant = $1 AND recipient_id LIKE 'member:%'"
 OFFERED = """
 SELECT CAST(percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM queued_at - occurred_at))
     AS float8[])

@@ -190,8 +190,8 @@ NOTIFY = (
         INSERT INTO person_keys (tenant, recipient_id, key, since)
         SELECT filled.tenant(i), filled.reporter(i), sha256(convert_to('key' || i, 'UTF8')), filled.at(i)
         {CASES} WHERE i % 5 < 2 RETURNING tenant, recipient_id, since)
-    INSERT INTO contacts SELECT tenant, recipient_id, decode(repeat(md5(recipient_id), 6), 'hex'), true, false, 'zh',
-        since FROM people
+    INSERT INTO contacts SELECT tenant, recipient_id, decode(repeat(md5(recipient_id), 6), 'hex'),
+        '["email"]', 'zh', since FROM people
     """,
     f"""
     INSERT INTO cases SELECT filled.tenant(i), filled.id('case', i), filled.case_no(i), filled.reporter(i),

@@ -312,6 +312,9 @@ def test_a_roster_is_previewed_imported_and_then_unchanged(url: str, tmp_path: P
     assert preview.exit_code == 0
     assert "2303" in preview.stdout
     assert "nothing was written" in preview.stdout
+    chinese = wangge(*command, "--preview", **environment, LC_ALL="zh_CN.UTF-8").stdout
+    assert "新增" in chinese
+    assert "这是预览，没有写入。" in chinese
     assert "Imported." in wangge(*command, **environment).stdout
     assert "Nothing has changed." in wangge(*command, **environment).stdout
 

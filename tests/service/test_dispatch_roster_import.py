@@ -268,7 +268,7 @@ async def test_a_member_with_open_orders_cannot_be_left_out(engine: Engine, fold
         with pytest.raises(InUse) as refused:
             await imported(engine, folder, preview=preview)
         assert str(refused.value).splitlines() == [
-            f"member {member} {names[member]} is left out, but has 1 open orders (cases {case_no}): "
+            f"member {member} {names[member]} is left out, but has 1 open order (cases {case_no}): "
             "have them assigned to others first, handed in or given back"
             for member, case_no in (("M2302", "20261123-000017"), ("M2303", "20261123-000018"))
         ]

@@ -212,7 +212,11 @@ async def test_a_parameter_that_a_report_does_not_have_is_refused_by_its_name(in
     answer = await incident.http.post("/v1/reports?photo=x", json=body, headers={"Idempotency-Key": "k-1"})
     assert answer.status_code == 422
     assert answer.json()["errors"] == [{"field": "query.photo", "wrong": "there is no such field here"}]
-    assert (await incident.http.get("/v1/reports?photo=x")).status_code == 405
+    other = await incident.http.get("/v1/reports?photo=x", headers={"Accept-Language": "zh"})
+    assert (other.status_code, other.headers["allow"]) == (405, "POST")
+    assert (other.json()["title"], other.json()["detail"]) == ("不支持这种方法", "/v1/reports 可用的方法：POST")
+    nothing = await incident.http.get("/v1/report")
+    assert (nothing.status_code, nothing.json()["detail"]) == (404, "there is nothing at /v1/report")
 
 
 async def test_a_contact_is_sealed_to_notify_and_stored_nowhere_in_clear(incident: Stage) -> None:

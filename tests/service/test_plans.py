@@ -45,6 +45,7 @@ SMALL = {
     "recipients": "members and organisations as notify knows them: about 3 300 a street",
     "accounts": "of members, organisations and rules, one for each dimension",
     "campaigns": "a few a street",
+    "case_numbers": "one a street",
     "preferences": "of members and reporters who have said something",
 }
 """Tables that do not grow with the number of cases, so that a scan is allowed. All others grow."""

@@ -35,4 +35,4 @@ def claimed() -> Order:
 
 
 def handled() -> Order:
-    return changed(work.hand_in(claimed(), M1, "done", 0, LATER)).order
+    return changed(work.hand_in(claimed(), M1, "done", 0, STREET, LATER)).order

@@ -276,7 +276,7 @@ class Life(FourServices):
         await self.ask("dispatch", "POST", "/v1/campaigns/preview", plan)
         begun = (await self.ask("dispatch", "POST", "/v1/campaigns", plan, 201)).json()["campaign_id"]
         url = f"/v1/campaigns/{begun}"
-        await self.ask("dispatch", "PUT", url, plan)
+        await self.ask("dispatch", "POST", f"{url}/change", plan)
         await self.ask("dispatch", "POST", f"{url}/pause", {})
         await self.ask("dispatch", "POST", f"{url}/resume", {})
         due = "UPDATE campaigns SET next_at = now() - interval '1 minute' WHERE campaign_id = $1 RETURNING next_at"

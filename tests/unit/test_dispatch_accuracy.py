@@ -179,7 +179,7 @@ def test_passing_on_is_offered_only_where_there_are_candidates() -> None:
     doubtful = escalation.send_down(in_doubt(), M3, SECOND, "在对面", STREET, FREE, LATER)
     assert isinstance(doubtful, Refusal)
     assert Move.PASS_ON in [each.move for each in doubtful.allowed]
-    impossible = work.start(in_doubt(10), M1, LATER)
+    impossible = work.start(in_doubt(10), M1, STREET, LATER)
     assert isinstance(impossible, Refusal)
     assert impossible.allowed == MOVES.allowed(State.OFFERED, without(in_doubt(10)))
     assert "转派" not in impossible.reason.zh

@@ -145,10 +145,10 @@ def test_who_is_asked_knows_the_window_and_the_papers_before_they_claim() -> Non
 )
 def test_no_paper_is_lost_when_an_errand_is_handed_in(returned: tuple[str, ...], wrong: str) -> None:
     claimed = changed(work.claim(order_for(None), M1, 0, STREET, LATER)).order
-    refused = work.hand_in(claimed, M1, "办好了", 0, LATER, returned)
+    refused = work.hand_in(claimed, M1, "办好了", 0, STREET, LATER, returned)
     assert isinstance(refused, Refusal)
     assert refused.reason.en.endswith(wrong)
-    [fact] = changed(work.hand_in(claimed, M1, "办好了", 0, LATER, PAPERS[::-1])).facts
+    [fact] = changed(work.hand_in(claimed, M1, "办好了", 0, STREET, LATER, PAPERS[::-1])).facts
     assert isinstance(fact, OrderHandled)
     assert fact.documents_returned == PAPERS
 
@@ -188,7 +188,7 @@ def test_of_two_changes_the_later_one_holds_whatever_comes_first() -> None:
 
 def test_what_is_handled_is_not_moved_any_more() -> None:
     claimed = changed(work.claim(order_for(None), M1, 0, STREET, LATER)).order
-    handled = changed(work.hand_in(claimed, M1, "办好了", 0, LATER, PAPERS)).order
+    handled = changed(work.hand_in(claimed, M1, "办好了", 0, STREET, LATER, PAPERS)).order
     assert reschedule(handled, window(at(26, 9)), 1, STREET, LATER) == Changed(handled, ())
 
 

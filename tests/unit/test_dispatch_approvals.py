@@ -134,7 +134,7 @@ def test_what_was_overdue_when_it_was_suspended_is_overdue_after() -> None:
 
 def test_a_suspended_order_cannot_be_handed_in_and_says_what_can_be_done() -> None:
     order = granted(claimed(), SUSPENSION).changed.order
-    refused = work.hand_in(order, M1, "done", 1, TUESDAY)
+    refused = work.hand_in(order, M1, "done", 1, STREET, TUESDAY)
     assert isinstance(refused, Refusal)
     assert [t.move for t in refused.allowed] == ["resume", "appeal", "supervise"]
 
@@ -216,7 +216,7 @@ def test_a_suspension_lasts_ninety_days_at_most_and_ends_so_many_days_later() ->
 def test_what_was_handed_in_meanwhile_is_not_extended() -> None:
     pending = asked(claimed(), EXTENSION)
     assert isinstance(pending, ApprovalResult)
-    done = changed(work.hand_in(pending.changed.order, M1, "好了", 0, TUESDAY)).order
+    done = changed(work.hand_in(pending.changed.order, M1, "好了", 0, STREET, TUESDAY)).order
     refused = approval.decide(done, pending.approval, M5, True, "", STREET, TUESDAY)
     assert isinstance(refused, Refusal)
     assert "the order is handled: extend is not possible now" in refused.reason.en

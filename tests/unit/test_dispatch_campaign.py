@@ -119,6 +119,29 @@ def test_months_that_a_rule_passes_over_are_said_and_the_last_day_is_offered(rul
         checked(last, on_a_31st)
 
 
+@pytest.mark.parametrize(
+    ("rule", "without"),
+    [
+        ("FREQ=MONTHLY;BYDAY=5MO", "2026-12"),
+        ("FREQ=MONTHLY;BYDAY=-5MO", "2026-12"),
+        ("FREQ=MONTHLY;INTERVAL=2;BYDAY=MO;BYSETPOS=5", "2026-12"),
+        ("FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1", None),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "2027"),
+        ("FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=29;BYHOUR=9", "2030"),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1", None),
+        ("FREQ=YEARLY;BYMONTH=3;BYDAY=1MO", None),
+        ("FREQ=YEARLY", None),
+    ],
+)
+def test_the_first_month_or_year_that_a_rule_passes_over_is_said(rule: str, without: str | None) -> None:
+    on_a_31st = datetime(2026, 10, 31, 1, 0, tzinfo=UTC)
+    notice = noticed(rule, on_a_31st)
+    assert (notice and notice.en.rpartition(" ")[2]) == without
+    leap_day = datetime(2028, 2, 29, 1, 0, tzinfo=UTC)
+    assert (yearly := noticed("FREQ=YEARLY", leap_day)) is not None
+    assert yearly.zh == "没有这一天的时候不会有这一轮，如 2029 年"
+
+
 def test_a_campaign_did_not_begin_longer_ago_than_can_be_counted() -> None:
     [wrong] = what_is_wrong(replace(PLAN, begins_at=NOON - timedelta(days=4000)), STREET, NOON)
     assert wrong.field == "begins_at"

@@ -91,7 +91,7 @@ def test_an_answer_to_a_proposal_is_read_and_nobody_is_sent_to_its_place() -> No
 def test_neither_the_reporter_nor_who_has_had_the_order_is_asked() -> None:
     order = changed(work.claim(new_order(reported_by="M2"), M1, 0, STREET, LATER)).order
     order = changed(work.assign(order, M5, M3, "离现场最近", STREET, FREE, LATER)).order
-    order = changed(work.hand_in(order, M3, "done", 0, LATER)).order
+    order = changed(work.hand_in(order, M3, "done", 0, STREET, LATER)).order
     assert order.held_by == ("M1", "M3")
     assert to_check(order).inspection.member_id == "M5"
 

@@ -129,7 +129,7 @@ def test_who_has_the_order_is_no_helper_of_it() -> None:
 
 def test_the_check_waits_for_the_last_helper_and_its_time_begins_then() -> None:
     order = assigned(asked(asked(claimed(), replace(WISH, task="抽水")), WISH))
-    done = changed(work.hand_in(order, M1, "好了", 0, SOON)).order
+    done = changed(work.hand_in(order, M1, "好了", 0, STREET, SOON)).order
     assert (done.state, done.running, done.due_at()) == (State.HANDLED, None, None)
     assert "not all helpers are done" in said_no(work.check(done, M2, True, STREET, SOON))
     first = finished(done, 0)
@@ -221,7 +221,7 @@ def test_with_the_order_its_helpers_are_called_off_and_what_is_done_stays_done()
 
 
 def test_called_off_by_hand_the_check_of_what_was_handed_in_begins() -> None:
-    order = changed(work.hand_in(asked(claimed()), M1, "好了", 0, SOON)).order
+    order = changed(work.hand_in(asked(claimed()), M1, "好了", 0, STREET, SOON)).order
     assert "calls helpers off" in said_no(joint.call_help_off(order, order.helpers[0], M4, "不需要", STREET, SOON))
     assert "reason" in said_no(joint.call_help_off(order, order.helpers[0], M1, " ", STREET, SOON))
     off = changed(joint.call_help_off(order, order.helpers[0], M1, "不需要", STREET, SOON))

@@ -136,10 +136,10 @@ def test_who_has_no_open_order_may_be_given_one_where_one_is_the_limit() -> None
 
 def test_a_photo_that_the_list_asks_for_cannot_be_left_out() -> None:
     order = replace(claimed(), evidence="photo")
-    without = work.hand_in(order, M1, "done", 0, LATER)
+    without = work.hand_in(order, M1, "done", 0, STREET, LATER)
     assert isinstance(without, Refusal)
     assert "photos must name a photo of the result" in without.reason.en
-    assert changed(work.hand_in(order, M1, "done", 1, LATER)).facts
+    assert changed(work.hand_in(order, M1, "done", 1, STREET, LATER)).facts
 
 
 def test_to_look_at_something_any_member_near_may_be_sent_whatever_skill_it_takes() -> None:

@@ -64,9 +64,9 @@ def test_a_member_whom_it_is_not_offered_to_cannot_claim() -> None:
 
 
 def test_handing_in_needs_the_evidence_that_the_list_asks_for() -> None:
-    assert isinstance(work.hand_in(claimed(), M1, " ", 0, LATER), Refusal)
-    assert isinstance(work.hand_in(claimed(), M2, "done", 0, LATER), Refusal)
-    [fact] = changed(work.hand_in(claimed(), M1, "done", 0, LATER)).facts
+    assert isinstance(work.hand_in(claimed(), M1, " ", 0, STREET, LATER), Refusal)
+    assert isinstance(work.hand_in(claimed(), M2, "done", 0, STREET, LATER), Refusal)
+    [fact] = changed(work.hand_in(claimed(), M1, "done", 0, STREET, LATER)).facts
     assert isinstance(fact, OrderHandled)
     assert fact.on_time
 
@@ -78,13 +78,13 @@ def test_a_member_does_not_check_their_own_work() -> None:
 def test_a_failed_check_is_rework_and_is_counted() -> None:
     failed = changed(work.check(handled(), M2, False, STREET, LATER, note="灯罩未装"))
     assert (failed.order.state, failed.order.rework_count) == (State.HANDLING, 1)
-    again = changed(work.hand_in(failed.order, M1, "done again", 0, LATER))
+    again = changed(work.hand_in(failed.order, M1, "done again", 0, STREET, LATER))
     assert changed(work.check(again.order, M2, True, STREET, LATER)).order.state is State.CHECKED
 
 
 def test_a_check_says_when_the_handler_had_reported_it_too() -> None:
     order = changed(work.claim(new_order(reported_by="M1"), M1, 0, STREET, LATER)).order
-    order = changed(work.hand_in(order, M1, "done", 0, LATER)).order
+    order = changed(work.hand_in(order, M1, "done", 0, STREET, LATER)).order
     [fact] = changed(work.check(order, M2, True, STREET, LATER)).facts
     assert isinstance(fact, OrderChecked)
     assert fact.own_report
@@ -155,9 +155,9 @@ def test_every_state_but_the_last_has_a_clock_and_a_way_out(state: State) -> Non
 
 def test_what_happens_to_an_order_is_told_in_its_sequence_though_clocks_differ() -> None:
     claim = changed(work.claim(new_order(), M1, 0, STREET, LATER))
-    hand_in = changed(work.hand_in(claim.order, M1, "done", 0, NOON))
+    hand_in = changed(work.hand_in(claim.order, M1, "done", 0, STREET, NOON))
     failed = changed(work.check(hand_in.order, M2, False, STREET, LATER, note="灯罩未装"))
-    again = changed(work.hand_in(failed.order, M1, "done", 0, NOON))
+    again = changed(work.hand_in(failed.order, M1, "done", 0, STREET, NOON))
     passed = changed(work.check(again.order, M2, True, STREET, LATER))
     times = [decided.facts[0].occurred_at for decided in (claim, hand_in, failed, again, passed)]
     assert times == sorted(set(times))

@@ -59,20 +59,20 @@ def cancelled() -> Order:
 
 
 def test_who_starts_or_hands_in_again_is_told_the_same_and_nothing_follows() -> None:
-    started = changed(work.start(claimed(), M1, LATER))
+    started = changed(work.start(claimed(), M1, STREET, LATER))
     assert started.facts
-    again = changed(work.start(started.order, M1, LATER))
+    again = changed(work.start(started.order, M1, STREET, LATER))
     assert (again.order, again.facts) == (started.order, ())
-    again = changed(work.hand_in(handled(), M1, "done", 0, LATER))
+    again = changed(work.hand_in(handled(), M1, "done", 0, STREET, LATER))
     assert (again.order.state, again.facts) == (State.HANDLED, ())
 
 
 def test_who_does_not_have_the_order_neither_starts_it_nor_is_taken_to_have() -> None:
-    started = changed(work.start(claimed(), M1, LATER)).order
+    started = changed(work.start(claimed(), M1, STREET, LATER)).order
     for member in (M2, None):
-        assert isinstance(work.start(claimed(), member, LATER), Refusal)
-        assert isinstance(work.start(started, member, LATER), Refusal)
-        assert isinstance(work.hand_in(handled(), member, "done", 0, LATER), Refusal)
+        assert isinstance(work.start(claimed(), member, STREET, LATER), Refusal)
+        assert isinstance(work.start(started, member, STREET, LATER), Refusal)
+        assert isinstance(work.hand_in(handled(), member, "done", 0, STREET, LATER), Refusal)
 
 
 def pending(kind: ApprovalKind, by: str = "M1") -> Approval:
@@ -231,7 +231,7 @@ def test_only_who_has_the_order_gives_it_back() -> None:
 @pytest.mark.parametrize(("late", "on_time"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
 def test_what_is_handed_in_at_its_deadline_is_on_time(late: timedelta, on_time: bool) -> None:
     order = claimed()
-    done = changed(work.hand_in(order, M1, "done", 0, order.handle_by + late))
+    done = changed(work.hand_in(order, M1, "done", 0, STREET, order.handle_by + late))
     [handed_in] = done.facts
     assert isinstance(handed_in, OrderHandled)
     [looked_at] = changed(work.check(done.order, M2, True, STREET, order.handle_by + timedelta(hours=1))).facts

@@ -81,8 +81,8 @@ class Paths(RuleBasedStateMachine):
     def work_on(self, of: str, do: Move) -> None:
         member = STREET.members[self.order.member_id or of]
         ways: dict[Move, Callable[[], Decision]] = {
-            Move.START: lambda: work.start(self.order, member, self.now),
-            Move.HAND_IN: lambda: work.hand_in(self.order, member, "已处置", 1, self.now),
+            Move.START: lambda: work.start(self.order, member, STREET, self.now),
+            Move.HAND_IN: lambda: work.hand_in(self.order, member, "已处置", 1, STREET, self.now),
             Move.GIVE_BACK: lambda: work.give_back(self.order, member, "缺设备", STREET, Workload(), self.now),
             Move.RESUME: lambda: suspension.resume(self.order, member, STREET, self.now),
         }

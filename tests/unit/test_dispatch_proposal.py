@@ -41,7 +41,7 @@ NOON_ID = claimed().order_id
 
 
 def hand_in(order: Order, said: Answered, now: datetime = LATER) -> OrderHandled:
-    [fact] = changed(work.hand_in(order, M1, "", 0, now, said=said)).facts
+    [fact] = changed(work.hand_in(order, M1, "", 0, STREET, now, said=said)).facts
     assert isinstance(fact, OrderHandled)
     return fact
 
@@ -63,7 +63,7 @@ def test_an_answer_and_why_are_all_that_is_asked_of_it(said: Answered) -> None:
     ],
 )
 def test_what_is_missing_of_an_answer_is_said_in_a_sentence(said: Answered, named: str) -> None:
-    refused = work.hand_in(proposal(), M1, "写了说明", 1, LATER, said=said)
+    refused = work.hand_in(proposal(), M1, "写了说明", 1, STREET, LATER, said=said)
     assert isinstance(refused, Refusal)
     assert named in refused.reason.zh
     assert named in refused.reason.en
@@ -96,7 +96,7 @@ def test_what_is_taken_says_why_and_by_when_exactly_where_it_is_planned(
 
 
 def test_the_check_that_passes_tells_the_answer_with_the_better_words() -> None:
-    handled = changed(work.hand_in(proposal(), M1, "", 0, LATER, said=PLANNED)).order
+    handled = changed(work.hand_in(proposal(), M1, "", 0, STREET, LATER, said=PLANNED)).order
     empty = work.check(handled, M2, True, STREET, LATER, result=" ")
     assert isinstance(empty, Refusal)
     assert "result" in empty.reason.zh
@@ -106,7 +106,7 @@ def test_the_check_that_passes_tells_the_answer_with_the_better_words() -> None:
 
 
 def test_an_answer_that_was_sent_back_is_told_to_nobody_and_may_be_another() -> None:
-    handled = changed(work.hand_in(proposal(), M1, "", 0, LATER, said=PLANNED)).order
+    handled = changed(work.hand_in(proposal(), M1, "", 0, STREET, LATER, said=PLANNED)).order
     again = changed(work.check(handled, M2, False, STREET, LATER, note="日期写明白"))
     [failed] = again.facts
     assert isinstance(failed, OrderChecked)

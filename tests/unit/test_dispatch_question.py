@@ -123,7 +123,7 @@ def test_before_an_appointment_nothing_of_the_time_is_spent() -> None:
 def test_handed_in_while_it_waits_it_is_in_time_if_it_was_when_the_clock_stopped() -> None:
     order = paused(claimed(), at(24, 9))
     far = at(30, 9)
-    done = changed(work.hand_in(running_again(order, STREET, far), M1, "好了", 0, far))
+    done = changed(work.hand_in(running_again(order, STREET, far), M1, "好了", 0, STREET, far))
     assert (done.order.state, done.order.paused_at, done.order.answered) == (State.HANDLED, None, 1)
     assert done.facts[0].on_time  # type: ignore[attr-defined]
     assert go_on(done.order, 1, SAID, STREET, far).facts == ()

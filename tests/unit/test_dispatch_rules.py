@@ -48,14 +48,14 @@ RULED = replace(
 
 TABLE: list[tuple[str, str, str | tuple[float, float], str, int | None, str]] = [
     # category, kind, where, unit, rule, one of the reasons
-    ("11001", "snapshot", IN_FIRST, FIRST_MICRO, None, "starts at micro_grid"),
+    ("11001", "snapshot", IN_FIRST, FIRST_MICRO, None, "starts at micro-grid"),
     ("11001", "snapshot", "大儒林村", BIG_RULIN, None, "“大儒林村” is"),
     ("11002", "snapshot", IN_FIRST, EAST, 10, "rule 10 (note 10) comes before the list"),
     ("11002", "patrol", IN_BIG, EAST, 10, "rule 10"),
     ("11002", "snapshot", FAR, EAST, 10, "outside of the street"),
     ("11002", "snapshot", "老村", EAST, 10, "“老村” may be"),
     ("11001", "patrol", IN_BIG, COMMUNITY, 20, "rule 20"),
-    ("11001", "patrol", IN_FIRST, FIRST_MICRO, None, "starts at micro_grid"),
+    ("11001", "patrol", IN_FIRST, FIRST_MICRO, None, "starts at micro-grid"),
     ("11001", "patrol", "老村", ROOT, None, "“老村” may be"),
     ("11001", "errand", IN_FIRST, RULIN, 30, "rule 30"),
     ("16001", "snapshot", IN_FIRST, RULIN, 40, "rule 40"),

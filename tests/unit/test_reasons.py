@@ -31,7 +31,7 @@ def test_every_level_has_a_word() -> None:
     starts = {"category": "路灯", "level": "micro_grid", "unit": "大儒林一微", "code": "37078400420101"}
     reason = Reason(Why.STARTS_AT, starts)
     assert reason.zh == "路灯从微网格办起：大儒林一微（37078400420101）"
-    assert reason.en == "路灯 starts at micro_grid: 大儒林一微 (37078400420101)"
+    assert reason.en == "路灯 starts at micro-grid: 大儒林一微 (37078400420101)"
 
 
 def test_what_somebody_wrote_is_no_template() -> None:

@@ -29,7 +29,7 @@ LATENCY = """
         GROUP BY c.case_id, c.reported_at
         HAVING min(n.occurred_at) = c.reported_at) AS waited
 """
-EVER = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
+EVER = ("2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z")
 PARKED = "SELECT count(*) FROM retries WHERE parked_at IS NOT NULL"
 
 

@@ -157,7 +157,7 @@ def ask(
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return not_yours(order)
+        return not_yours(order, street)
     mine = [a for a in earlier if a.kind is wish.kind and a.asked_by == member.member_id]
     pending = next((a for a in mine if a.state is State.PENDING), None)
     if pending is not None:

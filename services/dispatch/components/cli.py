@@ -12,11 +12,12 @@ import typer
 from libs.chassis.db.database import Database, Record
 from libs.chassis.pages import ROWS_AT_ONCE, csv_lines, feature_collection, heads
 from libs.cli.database import opened
+from libs.cli.importing import imported_as, refusal, show
 from libs.cli.options import OneSheet, Tenant, language
-from libs.cli.running import Refusal, WrongUse, report_errors, run
+from libs.cli.running import WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.sentences import Sentence, joined
-from libs.sheets.mistakes import UNCHANGED, Mistaken
+from libs.sentences import Sentence
+from libs.sheets.mistakes import Mistaken
 from libs.sheets.workbook import OF_AN_OPERATOR
 from services.dispatch.components import files as component_files
 from services.dispatch.components import importing as inventory
@@ -26,6 +27,7 @@ from services.dispatch.components.tables import Wanted
 from services.dispatch.components.views import CSV_COLUMNS, csv_line, on_map
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.street import Street
+from services.dispatch.street.named import street_of
 
 commands = typer.Typer()
 
@@ -46,7 +48,7 @@ def import_file(
     try:
         change, remarks = run(_import(url, file.read_bytes(), tenant, sheet, preview=preview, retire_others=replace))
     except Mistaken as error:
-        raise Refusal(joined([error.sentence, UNCHANGED]).told(language())) from None
+        raise refusal(error.sentence) from None
     _show(change, remarks, preview=preview)
 
 
@@ -54,9 +56,9 @@ async def _import(
     url: str, content: bytes, tenant: str, sheet: str | None, *, preview: bool, retire_others: bool
 ) -> tuple[Change, list[Sentence]]:
     async with opened(url, idle_in_transaction_seconds=0, answer_seconds=None) as db:
-        await _street(db, tenant)
+        await street_of(db, tenant)
         await street_tables.wait_for_other_imports(db, tenant)
-        read = component_files.read(content, await _street(db, tenant), sheet, OF_AN_OPERATOR)
+        read = component_files.read(content, await street_of(db, tenant), sheet, OF_AN_OPERATOR)
         change = await inventory.difference(db, tenant, read.components, retire_others=retire_others)
         if not preview:
             change = await inventory.put_in_force(db, tenant, change, datetime.now(UTC))
@@ -78,7 +80,7 @@ def export_file(
 
 async def _export(url: str, file: Path, tenant: str, written: Written) -> None:
     async with opened(url, read_only=True) as db:
-        street = await _street(db, tenant)
+        street = await street_of(db, tenant)
         with file.open("w", encoding="utf-8", newline="") as out:
             async for text in written(db, street):
                 out.write(text)
@@ -106,19 +108,10 @@ def _rows(db: Database, street: Street) -> AsyncIterator[list[Record]]:
 WRITERS: Mapping[str, Written] = {".csv": _csv, ".geojson": _map}
 
 
-async def _street(db: Database, tenant: str) -> Street:
-    street = (await street_tables.streets_for(db, [tenant])).get(tenant)
-    if street is None:
-        raise WrongUse(f"--tenant {tenant}: there is no such street; `wangge roster import` makes one.")
-    return street
-
-
 def _show(change: Change, remarks: Sequence[Sentence], *, preview: bool) -> None:
-    for remark in remarks:
-        print(remark.told(language()))
-    counts = f"{len(change.new)} new, {len(change.changed)} changed ({change.moved} in another unit)"
-    print(f"{counts}, {change.same} the same, {len(change.retired)} retired.")
-    if preview:
-        print("A preview: nothing was written.")
-    else:
-        print(f"Imported as version {change.version}." if change else "Nothing has changed.")
+    new, changed, retired = len(change.new), len(change.changed), len(change.retired)
+    counts = Sentence(
+        f"新增 {new}，修改 {changed}（其中 {change.moved} 换了单元），不变 {change.same}，停用 {retired}。",
+        f"{new} new, {changed} changed ({change.moved} in another unit), {change.same} the same, {retired} retired.",
+    )
+    show([*remarks, counts], None, imported_as(change.version) if change else None, preview=preview)

@@ -132,7 +132,7 @@ async def _hand_in(db: Database, batch: OrderBatch, commands: Sequence[HandInOrd
     def decide(c: HandInOrder, order: Order, member: Member | None, street: Street, workload: Workload) -> Decision:
         order = running_again(order, street, now)
         said = Answered(c.result, c.answer, c.planned_for)
-        return work.hand_in(order, member, c.note, len(c.photos), now, c.documents_returned, said)
+        return work.hand_in(order, member, c.note, len(c.photos), street, now, c.documents_returned, said)
 
     return await inspecting.check_handed_in(db, batch.carry_out(commands, decide), batch.streets, now)
 

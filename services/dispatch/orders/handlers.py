@@ -59,7 +59,7 @@ async def change_orders(commands: Batch[Ask], db: Database) -> list[Answer]:
             case ClaimOrder():
                 return work.claim(order, member, workload.get(member.member_id, 0) if member else 0, street, now)
             case StartOrder():
-                return work.start(order, member, now)
+                return work.start(order, member, street, now)
             case GiveBackOrder():
                 return work.give_back(order, member, c.reason, street, workload, now)
             case AssignOrder():

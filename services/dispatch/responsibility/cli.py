@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from libs.chassis.db.database import Database
 from libs.chassis.messaging import outbox
 from libs.cli.database import opened
+from libs.cli.importing import imported_as, refusal, show, table_of
 from libs.cli.options import OneSheet, Tenant, language
-from libs.cli.running import Refusal, WrongUse, report_errors, run
+from libs.cli.running import WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.sentences import Sentence, counted, joined
-from libs.sheets.mistakes import UNCHANGED, Mistaken
+from libs.sentences import Sentence, counted
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.responsibility import file as responsibility_file
 from services.dispatch.responsibility import importing as responsibility_list
 from services.dispatch.responsibility.file import cells
 from services.dispatch.responsibility.importing import ListChange
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.responsibility import Responsibility
-from services.dispatch.street.domain.street import Street
+from services.dispatch.street.named import street_of
 from services.dispatch.street.tables import key_of
 
 commands = typer.Typer()
@@ -44,7 +42,7 @@ def import_file(
     try:
         change, remarks = run(_import(url, file.read_bytes(), tenant, sheet, preview=preview))
     except Mistaken as error:
-        raise Refusal(joined([error.sentence, UNCHANGED]).told(language())) from None
+        raise refusal(error.sentence) from None
     _show(change, remarks, preview=preview)
 
 
@@ -52,7 +50,7 @@ async def _import(
     url: str, content: bytes, tenant: str, sheet: str | None, *, preview: bool
 ) -> tuple[ListChange, list[Sentence]]:
     async with opened(url, idle_in_transaction_seconds=0) as db:
-        street = await _street(db, tenant)
+        street = await street_of(db, tenant)
         await responsibility_list.wait_for_other_imports(db, tenant)
         read = responsibility_file.read(content, street.units, sheet)
         change = await responsibility_list.compare(db, tenant, read.rows)
@@ -80,36 +78,26 @@ def export_file(
 
 async def _rows(url: str, tenant: str) -> list[Responsibility]:
     async with opened(url) as db:
-        await _street(db, tenant)
+        await street_of(db, tenant)
         return sorted(await street_tables.rows_now(db, tenant), key=key_of)
 
 
-async def _street(db: Database, tenant: str) -> Street:
-    street = (await street_tables.streets_for(db, [tenant])).get(tenant)
-    if street is None:
-        raise WrongUse(f"--tenant {tenant}: there is no such street; `wangge roster import` makes one.")
-    return street
-
-
 def _show(change: ListChange, remarks: Sequence[Sentence], *, preview: bool) -> None:
-    table = Table("", "row", "column", "before", "after")
+    titles = (Sentence("行", "row"), Sentence("列", "column"), Sentence("原来", "before"), Sentence("改为", "after"))
+    table = table_of(Sentence("", ""), *titles)
+    added, changed, removed = (
+        each.told(language())
+        for each in (Sentence("新增", "added"), Sentence("修改", "changed"), Sentence("删除", "removed"))
+    )
     for row in change.added:
-        table.add_row("added", _name(row), "", "", row.name_zh)
+        table.add_row(added, _name(row), "", "", row.name_zh)
     for before, after in change.changed:
         old, new = cells(before), cells(after)
         for column in (name for name in new if old[name] != new[name]):
-            table.add_row("changed", _name(after), column, str(old[column]), str(new[column]))
+            table.add_row(changed, _name(after), column, str(old[column]), str(new[column]))
     for row in change.removed:
-        table.add_row("removed", _name(row), "", row.name_zh, "")
-    console = Console(markup=False, highlight=False)
-    for remark in remarks:
-        console.print(remark.told(language()))
-    if change:
-        console.print(table)
-    if preview:
-        console.print("A preview: nothing was written.")
-    else:
-        console.print(f"Imported as version {change.version}." if change else "Nothing has changed.")
+        table.add_row(removed, _name(row), "", row.name_zh, "")
+    show(remarks, table if change else None, imported_as(change.version) if change else None, preview=preview)
 
 
 def _name(row: Responsibility) -> str:

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from libs.cli.database import opened
+from libs.cli.importing import refusal, show, table_of
 from libs.cli.options import Tenant, check_tenant, language
-from libs.cli.running import Refusal, WrongUse, report_errors, run
+from libs.cli.running import WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
 from libs.sealing import Sealer
-from libs.sentences import Sentence, joined
-from libs.sheets.mistakes import UNCHANGED, Mistaken
+from libs.sentences import Sentence
+from libs.sheets.mistakes import Mistaken
 from services.dispatch.roster import importing as roster
 from services.dispatch.roster.checks import Roster
 from services.dispatch.roster.importing import Changes, InUse
@@ -41,7 +40,7 @@ def import_roster(
         wanted = roster.read(source, tenant, key)
         changes = run(_import(url, wanted, sealer, preview=preview))
     except (Mistaken, InUse) as error:
-        raise Refusal(joined([error.sentence, UNCHANGED]).told(language())) from None
+        raise refusal(error.sentence) from None
     _show(changes, wanted.remarks, preview=preview)
 
 
@@ -62,22 +61,16 @@ async def _import(url: str, wanted: Roster, sealer: Sealer, *, preview: bool) ->
 
 
 def _show(changes: Changes, remarks: Sequence[Sentence], *, preview: bool) -> None:
-    table = Table("", "added", "changed", "removed")
+    titles = (Sentence("新增", "added"), Sentence("修改", "changed"), Sentence("删除", "removed"))
+    table = table_of(Sentence("", ""), *titles)
     for kind, difference in (
-        ("units", changes.units),
-        ("members", changes.members),
-        ("categories", changes.categories),
-        ("calendar days", changes.calendar),
-        ("working hours", changes.hours),
-        ("places", changes.places),
-        ("routing rules", changes.rules),
+        (Sentence("单元", "units"), changes.units),
+        (Sentence("成员", "members"), changes.members),
+        (Sentence("类别", "categories"), changes.categories),
+        (Sentence("日历", "calendar days"), changes.calendar),
+        (Sentence("工作时间", "working hours"), changes.hours),
+        (Sentence("地名", "places"), changes.places),
+        (Sentence("派单规则", "routing rules"), changes.rules),
     ):
-        table.add_row(kind, *map(str, difference.counts))
-    console = Console(markup=False, highlight=False)
-    for remark in remarks:
-        console.print(remark.told(language()))
-    console.print(table)
-    if preview:
-        console.print("A preview: nothing was written.")
-    else:
-        console.print("Imported." if changes else "Nothing has changed.")
+        table.add_row(kind.told(language()), *map(str, difference.counts))
+    show(remarks, table, Sentence("已导入。", "Imported.") if changes else None, preview=preview)

@@ -14,7 +14,7 @@ from libs.chassis.messaging import outbox
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.message import Event
 from libs.sealing import Sealer
-from libs.sentences import Sentence, joined
+from libs.sentences import Sentence, counted, joined
 from services.dispatch.calendar.tables import CalendarDayRow, HoursRow
 from services.dispatch.components import importing as components
 from services.dispatch.grid.tables import PlaceRow, UnitRow
@@ -151,7 +151,7 @@ def _still_needed(member: Row, orders: int, case_nos: Sequence[str]) -> Sentence
     who = f"{member['member_id']} {member['name']}"
     return Sentence(
         f"缺少成员 {who}，其在办 {orders} 件（案件 {'、'.join(case_nos)}）：请先改派给他人，或待其办结、回退",
-        f"member {who} is left out, but has {orders} open orders (cases {', '.join(case_nos)}): "
+        f"member {who} is left out, but has {counted(orders, 'open order')} (cases {', '.join(case_nos)}): "
         "have them assigned to others first, handed in or given back",
     )
 

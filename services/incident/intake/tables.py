@@ -6,13 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Column, text
+from sqlmodel import Field
 
-from libs.chassis.db.columns import columns_of
+from libs.chassis.db.columns import columns_of, text_column
 from libs.chassis.db.database import Database
 from libs.contracts.incident import Receipt
 from services.incident.cases.tables import Case
 from services.incident.intake.domain import Scope
+from services.incident.table import IncidentTable
+
+
+class CaseNumber(IncidentTable, table=True):
+    """The number that a street gave last."""
+
+    __tablename__ = "case_numbers"
+
+    tenant: str = text_column(key=True)
+    last: int = Field(sa_column=Column(BigInteger, nullable=False))
+
 
 # LIMIT 1: each is looked up by its key, however many are asked for. Only those that are not there take a number.
 # A street's counter is locked until the commit, so numbers go back with a transaction that is undone. Counters are

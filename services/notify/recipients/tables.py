@@ -204,10 +204,13 @@ KNOWN = text(
         OR EXISTS (SELECT 1 FROM person_keys WHERE tenant = :tenant AND recipient_id = :recipient_id)
     """
 )
+# ORDER BY: the first of the index; else a long table of one street would be scanned.
 STREET = text(
     """
-    SELECT 1 WHERE EXISTS (SELECT 1 FROM recipients WHERE tenant = :tenant)
-        OR EXISTS (SELECT 1 FROM person_keys WHERE tenant = :tenant)
+    SELECT 1 FROM (SELECT 1 FROM recipients WHERE tenant = :tenant ORDER BY recipient_id LIMIT 1) AS told_of
+    UNION ALL
+    SELECT 1 FROM (SELECT 1 FROM person_keys WHERE tenant = :tenant ORDER BY recipient_id LIMIT 1) AS with_key
+    LIMIT 1
     """
 )
 

@@ -58,8 +58,8 @@ OF_A_RUN = {
     "notify": ("cases", "notices", "deliveries"),
 }
 DEAF = """
-INSERT INTO preferences (tenant, recipient_id, in_app, email)
-SELECT tenant, recipient_id, false, false FROM contacts WHERE recipient_id ~ '^member:.*[369]$'
+INSERT INTO preferences (tenant, recipient_id, wishes)
+SELECT tenant, recipient_id, '{"in_app": false, "email": false}' FROM contacts WHERE recipient_id ~ '^member:.*[369]$'
 """
 """A third of the members wants to hear nothing, so that there is something to suppress."""
 HURRY = "UPDATE retries SET due_at = now() WHERE due_at > now()"

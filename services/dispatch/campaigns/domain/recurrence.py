@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, takewhile
 
 from dateutil.rrule import rrule, rrulestr
 
@@ -29,6 +29,8 @@ INSTEAD = {
 }
 INTERVAL_AT_MOST = 400
 ROUNDS_A_DAY_AT_MOST = 24
+LOOKED_AT = {"MONTHLY": 48, "YEARLY": 8}
+"""So many months or years ahead it is looked whether a rule passes one over."""
 
 
 class NoRecurrence(Unfit):
@@ -42,11 +44,13 @@ def checked(rule: str, begins_at: datetime) -> None:
 
 
 def noticed(rule: str, begins_at: datetime) -> Sentence | None:
-    """What of a rule that can be followed may not be meant: a month without such a day is passed over, as the
-    standard says."""
+    """What of a rule that can be followed may not be meant: a month or a year without such a day is passed over, as
+    the standard says."""
     parts = _parts(rule)
-    if parts["FREQ"] != "MONTHLY" or "BYDAY" in parts:
+    if parts["FREQ"] not in LOOKED_AT:
         return None
+    if parts["FREQ"] == "YEARLY" or "BYDAY" in parts:
+        return _passed_over(rule, begins_at)
     days = parts.get("BYMONTHDAY", str(local_day(begins_at).day)).split(",")
     if not (missing := [day for day in days if day.lstrip("+") in ("29", "30", "31")]):
         return None
@@ -56,6 +60,29 @@ def noticed(rule: str, begins_at: datetime) -> Sentence | None:
     return Sentence(
         f"没有 {day} 日的月份不会有这一轮；如要每月最后一天：{last}",
         f"months without a day {', '.join(missing)} are passed over; {last} is the last day of each",
+    )
+
+
+def _passed_over(rule: str, begins_at: datetime) -> Sentence | None:
+    """The first month or year without a round, of those in which the rule looks for one."""
+    freq, each = _parts(rule)["FREQ"], int(_parts(rule).get("INTERVAL", "1"))
+    begin = local_day(begins_at)
+    months = each if freq == "MONTHLY" else 12 * each
+    first = begin.year * 12 + begin.month - 1
+    wanted = [first + months * number for number in range(1, LOOKED_AT[freq] + 1)]
+    days = map(local_day, _rounds(rule, begins_at))
+    there = {(day.year, day.month) for day in takewhile(lambda day: day.year * 12 <= wanted[-1], days)}
+    if freq == "YEARLY":
+        years = {year for year, _ in there}
+        year = next((month // 12 for month in wanted if month // 12 not in years), None)
+        zh, en = f"{year} 年", str(year)
+    else:
+        year, month = next((divmod(m, 12) for m in wanted if (m // 12, m % 12 + 1) not in there), (None, 0))
+        zh, en = f"{year} 年 {month + 1} 月", f"{year}-{month + 1:02}"
+    if year is None:
+        return None
+    return Sentence(
+        f"没有这一天的时候不会有这一轮，如 {zh}", f"where there is no such day it is passed over, as in {en}"
     )
 
 

@@ -340,9 +340,11 @@ def without(order: Order) -> frozenset[Move]:
     return frozenset() if order.other_units else frozenset({Move.PASS_ON})
 
 
-def not_yours(order: Order) -> Refusal:
+def not_yours(order: Order, street: Street) -> Refusal:
     """Whoever has the order moves it."""
-    return refuse(order, f"接单的是 {order.member_id}", f"{order.member_id} has the order")
+    assert order.member_id is not None
+    who = f"{order.member_id} {street.member_name(order.member_id)}"
+    return refuse(order, f"接单的是 {who}", f"{who} has the order")
 
 
 def about(order: Order, now: datetime) -> dict[str, Any]:

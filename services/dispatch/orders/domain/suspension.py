@@ -22,7 +22,7 @@ def resume(order: Order, member: Member | None, street: Street, now: datetime) -
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return not_yours(order)
+        return not_yours(order, street)
     return _resumed(order, to, street, order.next_moment(now))
 
 

@@ -18,6 +18,7 @@ from libs.contracts.dispatch import (
     OrderReturned,
     OrderStarted,
 )
+from libs.sentences import counted
 from libs.street_time import local_minutes
 from services.dispatch.orders.domain.escalation import escalate
 from services.dispatch.orders.domain.helping import call_off, shares
@@ -60,7 +61,7 @@ def claim(order: Order, member: Member | None, workload: int, street: Street, no
         return refuse(
             order,
             f"在办已有 {workload} 件，上限为 {member.workload_limit} 件：请先办结一件",
-            f"{workload} orders are open, and {member.workload_limit} is the limit: hand one in first",
+            f"you have {counted(workload, 'open order')}, and {member.workload_limit} is the limit: hand one in first",
         )
     now = order.next_moment(now)
     claimed = order.begin(to, now, member_id=member.member_id, held_by=(*order.held_by, member.member_id))
@@ -74,7 +75,7 @@ def claim(order: Order, member: Member | None, workload: int, street: Street, no
     return Changed(claimed, (fact,))
 
 
-def start(order: Order, member: Member | None, now: datetime) -> Decision:
+def start(order: Order, member: Member | None, street: Street, now: datetime) -> Decision:
     """The member begins. Who hands in without having said so has begun, too."""
     if member is not None and order.state is State.HANDLING and order.member_id == member.member_id:
         return Changed(order, ())
@@ -82,7 +83,7 @@ def start(order: Order, member: Member | None, now: datetime) -> Decision:
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return not_yours(order)
+        return not_yours(order, street)
     now = order.next_moment(now)
     fact = OrderStarted(**about(order, now), member_id=member.member_id, org_id=member.org_id)
     return Changed(replace(order, state=to, moved_at=now), (fact,))
@@ -93,6 +94,7 @@ def hand_in(
     member: Member | None,
     note: str,
     photos: int,
+    street: Street,
     now: datetime,
     returned: Collection[str] = (),
     said: Answered = NOTHING,
@@ -107,7 +109,7 @@ def hand_in(
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return not_yours(order)
+        return not_yours(order, street)
     if order.evidence == "photo" and not photos:
         return refuse(
             order,
@@ -230,7 +232,7 @@ def give_back(
     if isinstance(to, Refusal):
         return to
     if member is None or order.member_id != member.member_id:
-        return not_yours(order)
+        return not_yours(order, street)
     if not reason.strip():
         return refuse(order, "回退需要理由", "a reason is needed to give an order back")
     now = order.next_moment(now)
@@ -279,7 +281,8 @@ def assign(
         return refuse(
             order,
             f"{member.member_id} {member.name}在办已有 {open_orders} 件，上限为 {member.workload_limit} 件",
-            f"{member.member_id} {member.name} has {open_orders} open orders, and {member.workload_limit} is the limit",
+            f"{member.member_id} {member.name} has {counted(open_orders, 'open order')}, "
+            f"and {member.workload_limit} is the limit",
         )
     now = order.next_moment(now)
     held_by = (*order.held_by, member.member_id)
