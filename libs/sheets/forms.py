@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Generic, TypeVar
@@ -178,18 +178,21 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     if mistakes:
         return Found([], mistakes, remarks)
     places = header.places
-    found, unused = [], []
+    found: list[tuple[Line, E | list[Mistake]]] = []
+    others: list[Line] = []
+    footnotes: list[Line] = []
     for line in sheet.lines:
-        if line.number > header.line.number:
-            if any(each in line.formulas or any(line.cells[each : each + 1]) for each in places.values()):
-                where = _where(sheet, line, name)
-                entry = _entry(where, line, header.line, places, form, csv=book.encoding is not None)
-                found.append((line, entry))
-            else:
-                unused.append(line)
+        if line.number <= header.line.number:
+            continue
+        if any(each in line.formulas or any(line.cells[each : each + 1]) for each in places.values()):
+            where = _where(sheet, line, name)
+            entry = _entry(where, line, header.line, places, form, csv=book.encoding is not None)
+            found.append((line, entry))
+        else:
+            others.append(line)
     while sheet.counted is LINE and found and _is_footnote(*found[-1], header, form):
-        unused.append(found.pop()[0])
-    remarks += _remarks_below(unused)
+        footnotes.insert(0, found.pop()[0])
+    remarks += _remarks_below(others, footnotes)
     for _, entry in found:
         mistakes += entry if isinstance(entry, list) else []
     return Found([each for _, each in found if not isinstance(each, list)], mistakes, remarks)
@@ -201,27 +204,26 @@ def _is_footnote(line: Line, entry: SheetLine | list[Mistake], header: Header, f
     if isinstance(entry, SheetLine) or len(filled) != 1 or len(form.required) < 3 or line.formulas:
         return False
     [at] = filled
-    return ":" in _normal(line.cells[at]) or any(each.column == header.line.cells[at] for each in entry)
+    column = header.columns[at] if at < len(header.columns) else None
+    if column is not None and form.columns[column].private:
+        return False
+    text = unicodedata.normalize("NFKC", line.cells[at])
+    return ":" in text or any(each.column == header.line.cells[at] for each in entry)
 
 
-def _remarks_below(unused: list[Line]) -> Iterator[Sentence]:
-    """Lines below the header that have nothing in our columns, or are footnotes."""
-    if unused:
-        unused.sort(key=lambda line: line.number)
-        numbers = ", ".join(str(line.number) for line in unused[:LINES_SHOWN]) + (" …" if unused[LINES_SHOWN:] else "")
-        text = _shown(unused[-1])
-        yield Sentence(
-            f"未用的行：{numbers.replace(', ', '、')}；最后一行：{text}",
-            f"lines passed over: {numbers}, the last of which says: {text}",
-        )
+def _remarks_below(others: Sequence[Line], footnotes: Sequence[Line]) -> Iterator[Sentence]:
+    """Lines that have nothing in our columns, and what stands below the last one that has."""
+    if others:
+        more = ("……", " …") if len(others) > LINES_SHOWN else ("", "")
+        numbers = [str(line.number) for line in others[:LINES_SHOWN]]
+        yield Sentence(f"未用的行：{'、'.join(numbers)}{more[0]}", f"lines passed over: {', '.join(numbers)}{more[1]}")
+    for line in footnotes:
+        text = _shown(line)
+        yield Sentence(f"表末第{line.number}行未用：{text}", f"line {line.number} at the end: {text}")
 
 
 def _shown(line: Line) -> str:
     return " ".join(filter(None, dict.fromkeys(line.cells)))[:SHOWN_OF_A_CELL]
-
-
-def _normal(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
 
 
 def _where(sheet: Sheet, line: Line, name: str) -> Where:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from deploy.local.morning.planned_reports import Outcome, PlannedReport
-from deploy.local.morning.scenarios import LAMP, SAME_AS, SQUARE, UNCERTAIN_METRES, WRITTEN, WRITTEN_AGAIN
+from deploy.local.morning.scenarios import LAMP, ROAD, SAME_AS, SQUARE, UNCERTAIN_METRES, WRITTEN, WRITTEN_AGAIN
 
 DEEDS: tuple[Outcome, ...] = (
     "corrected",
@@ -67,6 +67,10 @@ def with_deed(plan: PlannedReport, deed: Outcome) -> PlannedReport:
     if deed in PROPOSALS:
         proposal = {"category": SQUARE, "text": WRITTEN[SQUARE], "request_kind": "proposal", "documents": ()}
         return replace(plan, **proposal, outcome=deed, satisfied=True)  # type: ignore[arg-type]
+    if deed == "sent_down":
+        # Of a category that starts where there are units below.
+        road = {"category": ROAD, "text": WRITTEN[ROAD], "request_kind": "snapshot", "documents": ()}
+        plan = replace(plan, **road)  # type: ignore[arg-type]
     if deed == "passed_on":
         plan = replace(plan, accuracy_m=UNCERTAIN_METRES)
     return replace(plan, outcome=deed, satisfied=False if deed == "appealed" else plan.satisfied)

@@ -24,9 +24,9 @@ def moves_in_docs(aggregate: str) -> dict[str, dict[str, set[Row]]]:
     found: dict[str, dict[str, set[Row]]] = {}
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) != 5 or cells[0].startswith(("move", "---")):
+        if len(cells) != 6 or cells[0].startswith(("move", "---")):
             continue
-        move, origins, to, who, needs = cells
+        move, origins, to, who, _, needs = cells
         english = re.sub(r"[^\x00-\x7f]+", "", who).strip()
         wanted = frozenset(re.sub(r"[^\x00-\x7f]+", "", n).strip() for n in needs.split("<br>")) - {""}
         row = None if to == "—" else to.split()[0], english, wanted

@@ -112,6 +112,11 @@ async def test_a_row_of_one_street_that_is_locked_does_not_stop_another_street(s
     await until(is_handled)
     assert await stage.kept() == []
 
+    async def is_told_no_longer() -> bool:
+        return not (await stage.http.get("/ready")).json()["failing"]
+
+    await until(is_told_no_longer)
+
 
 async def test_timers_of_one_street_that_are_held_up_do_not_stop_those_of_another(stage: Stage) -> None:
     slow = """

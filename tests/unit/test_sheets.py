@@ -444,8 +444,8 @@ def test_lines_of_others_and_footnotes_are_passed_over_and_named() -> None:
         book(["序号", *HEADER], [1, "1", "合唱团", "音乐", 12], [2], [3], [None, "填表人：吕敏　审核人：郭慧"])
     )
     assert names(found) == ["合唱团"]
-    assert remarks(found)[-1] == "lines passed over: 3, 4, 5, the last of which says: 填表人：吕敏　审核人：郭慧"
-    assert str(found.remarks[-1].zh) == "未用的行：3、4、5；最后一行：填表人：吕敏　审核人：郭慧"
+    assert remarks(found)[-2:] == ["lines passed over: 3, 4", "line 5 at the end: 填表人：吕敏　审核人：郭慧"]
+    assert [each.zh for each in found.remarks[-2:]] == ["未用的行：3、4", "表末第5行未用：填表人：吕敏　审核人：郭慧"]
     assert read(book(HEADER, ["1", "合唱团", "音乐", 12], [None, None, "共一个社团"])).mistakes == []
 
 

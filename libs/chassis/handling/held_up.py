@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
@@ -47,7 +48,9 @@ class HeldUp:
         self._until: dict[str, float] = {}
 
     def add(self, street: str, reason: str) -> None:
+        """It is no longer told once the time is over, whether or not there is more work of the street by then."""
         self._until[street] = time.monotonic() + HELD_SECONDS
+        asyncio.get_running_loop().call_later(HELD_SECONDS, self.streets)
         self._failures.failed(self._named(street), reason)
 
     def seconds(self, street: str) -> float:
