@@ -19,10 +19,11 @@ from services.notify.audience.domain import FOR_REPORTERS, RULES, Reporter, Rule
 from services.notify.audience.tables import Began, missed
 from services.notify.deliveries import tables as deliveries
 from services.notify.deliveries.tables import Reached
+from services.notify.recipients import followed
 from services.notify.recipients import tables as people
 from services.notify.recipients.domain.reach import Reach, Suppress, reach, reporter
+from services.notify.recipients.followed import CaseKey
 from services.notify.recipients.keeping import keep_contacts, opened, tracking_of
-from services.notify.recipients.tables import CaseKey
 
 router = EventRouter("notify")
 
@@ -81,7 +82,7 @@ async def queue_notices_and_follow(facts: Batch[Any], db: Database) -> Sequence[
     """Who reported a case that was merged is told from then on how the other one goes."""
     said = await queue_notices(facts, db)
     known = [fact for fact in facts if id(fact) not in facts.postponed]
-    await people.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
+    await followed.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
     merged = [Began(f.tenant, f.case_id, f.into_case_id, f.id) for f in known if isinstance(f, CaseMerged)]
     return [*said, *await _catch_up(db, merged, facts.now)]
 
@@ -93,7 +94,7 @@ def _followed(fact: CaseMerged | CaseUnmerged) -> UUID | None:
 @router.on(CaseFollowed)
 async def keep_followers_and_tell(facts: Batch[CaseFollowed], db: Database) -> Sequence[Event]:
     """A resident follows a case that is known here, and hears from then on what its reporter hears."""
-    reporters = await people.reporters_of(db, [(fact.tenant, fact.case_id) for fact in facts])
+    reporters = await followed.reporters_of(db, [(fact.tenant, fact.case_id) for fact in facts])
     known = []
     for fact in facts:
         if (fact.tenant, fact.case_id) in reporters:
@@ -114,7 +115,7 @@ async def keep_followers_and_tell(facts: Batch[CaseFollowed], db: Database) -> S
         }
         for fact in known
     ]
-    await people.keep_followers(db, rows)
+    await followed.keep_followers(db, rows)
     said = await queue_notices(facts, db)
     began = [Began(fact.tenant, fact.follower_id, None, fact.id) for fact in known]
     return [*said, *await _catch_up(db, began, facts.now)]
@@ -123,7 +124,7 @@ async def keep_followers_and_tell(facts: Batch[CaseFollowed], db: Database) -> S
 @router.on(CaseUnfollowed)
 async def forget_followers(facts: Batch[CaseUnfollowed], db: Database) -> Sequence[Event]:
     """One of whom nothing is known yet waits, or it would be kept as a follower afterwards."""
-    known = await people.forget_followers(db, [(fact.tenant, fact.follower_id) for fact in facts])
+    known = await followed.forget_followers(db, [(fact.tenant, fact.follower_id) for fact in facts])
     for fact in facts:
         if (fact.tenant, fact.follower_id) not in known:
             facts.postpone(fact, f"who follows case {fact.case_id} as {fact.follower_id} is not known yet")
@@ -139,7 +140,7 @@ async def _audience(facts: Batch[Any], db: Database) -> list[tuple[Any, Rule, li
     """Facts with their rule and recipients, without those that concern nobody or must wait for their report."""
     ruled = [(fact, RULES[type(fact)]) for fact in facts if id(fact) not in facts.postponed]
     asked = [(fact.tenant, fact.case_id) for fact, rule in ruled if isinstance(rule.audience, Reporter)]
-    reporters: Mapping[CaseKey, Sequence[str]] = await people.reporters_of(db, asked) if asked else {}
+    reporters: Mapping[CaseKey, Sequence[str]] = await followed.reporters_of(db, asked) if asked else {}
     audience = []
     for fact, rule in ruled:
         known: Sequence[str] = ()

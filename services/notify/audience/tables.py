@@ -11,7 +11,7 @@ from sqlalchemy import text
 from libs.chassis.db.columns import columns_of
 from libs.chassis.db.database import Database, Record
 
-# Whoever tells something of these cases has done so, or waits (recipients.tables.REPORTERS).
+# Whoever tells something of these cases has done so, or waits (recipients.followed.REPORTERS).
 HOLD_FOLLOWED = text(
     """
     SELECT 1 FROM cases WHERE (tenant, case_id) IN (

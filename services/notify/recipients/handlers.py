@@ -9,6 +9,7 @@ from libs.chassis.handlers import Answer, Batch, Done, EventRouter
 from libs.contracts.dispatch import MemberChanged, UnitChanged
 from libs.contracts.incident import CaseReported
 from libs.contracts.message import Event
+from services.notify.recipients import followed
 from services.notify.recipients import tables as people
 from services.notify.recipients.domain.reach import EraseRecipient, SetPreferences, member, org, reporter
 from services.notify.recipients.keeping import keep_contacts, opened, tracking_of
@@ -26,7 +27,7 @@ async def keep_reports(reports: Batch[CaseReported], db: Database) -> list[Event
         row = {"tenant": report.tenant, "case_id": report.case_id, "case_no": report.case_no, "recipient_id": who}
         tracking = tracking_of(given[report.id], keys) if report.id in given else None
         rows.append({**row, "tracking": tracking, "reported_at": report.occurred_at})
-    await people.keep_cases(db, rows)
+    await followed.keep_cases(db, rows)
     return []
 
 

@@ -12,7 +12,7 @@ from services.incident.correcting import batch as correcting
 from services.incident.following import tables as following
 from services.incident.questions import handlers as questions
 from services.incident.withdrawing import handlers as withdrawing
-from services.notify.recipients import tables as people
+from services.notify.recipients import followed
 from tests.chaos.planted.bugs import Patches, bug
 from tests.chaos.statements.orders import FROM_CASE
 from tests.chaos.statements.reporters import FOLLOWERS, QUESTIONS, STOOD_STILL, TAKEN_BACK
@@ -79,4 +79,4 @@ def follower_unknown(patches: Patches) -> None:
 
         return nobody
 
-    patches.set(people, "keep_followers", make)
+    patches.set(followed, "keep_followers", make)

@@ -18,7 +18,7 @@ from services.dispatch.responsibility import tables as lists
 from services.incident.meetings import handlers as meetings
 from services.incident.merging import batch as merging
 from services.incident.progress import handlers as progress
-from services.notify.recipients import tables as people
+from services.notify.recipients import followed
 from tests.chaos.planted.bugs import Patches, bug
 from tests.chaos.statements.imports import WHOLE
 from tests.chaos.statements.joint import IN_FORCE, SHARES, WAITED_FOR
@@ -145,4 +145,4 @@ def merged_not_followed(patches: Patches) -> None:
     async def nobody(db: Any, merged: Any) -> None:
         return None
 
-    patches.set(people, "follow", lambda _: nobody)
+    patches.set(followed, "follow", lambda _: nobody)
