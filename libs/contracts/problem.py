@@ -24,10 +24,13 @@ class Problem(Value):
 
 
 TITLES: Mapping[str, str] = {
+    "Already evaluated": "已评价过",
     "Another campaign": "专项行动已存在",
+    "Appointment has begun": "预约时间已到",
     "Appointment is over": "预约时间已过",
     "Appointment too far ahead": "预约时间过远",
     "Changed meanwhile": "已有变动",
+    "Closed again": "已再次结案",
     "Contact in a particular": "内容中含联系方式",
     "Document named twice": "材料重复",
     "Failed": "服务故障",
@@ -47,6 +50,7 @@ TITLES: Mapping[str, str] = {
     "Not JSON": "不是 JSON",
     "Not answered in time": "未能及时答复",
     "Not for this kind of report": "不适用于这类上报",
+    "Not closed": "尚未结案",
     "Not found": "没有找到",
     "Not held yet": "会议尚未召开",
     "Not in this state": "当前状态不允许",
@@ -54,6 +58,7 @@ TITLES: Mapping[str, str] = {
     "Not recorded": "未能记录",
     "Not taken now": "暂时不能受理",
     "Number in a document": "材料名称中含号码",
+    "Too late": "已过时限",
     "Too large": "内容过大",
     "Unfit Idempotency-Key": "Idempotency-Key 不合要求",
     "Unfit contact": "联系方式有误",

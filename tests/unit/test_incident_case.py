@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -26,9 +29,12 @@ from services.incident.cases.domain.case import (
     reopen,
     step_of,
 )
-from services.incident.cases.domain.words import STATE_WORDS, STEP_WORDS
+from services.incident.cases.domain.history import ORDER_FACTS
+from services.incident.cases.domain.words import FOR_STAFF, STATE_WORDS, STEPS, in_order
 from tests.support.order_facts import NOON, after, checked, claimed, dispatched, handled, overdue
 
+SERVICE = Path(__file__).resolve().parents[2] / "services" / "incident"
+STEP = re.compile(r'(?:append_entry|history\.append|_note_on)\([^"\n]*"([a-z_]+)"')
 REGISTERED = Standing(State.REGISTERED)
 
 
@@ -114,7 +120,19 @@ def test_a_rejected_case_is_not_moved_by_an_order() -> None:
 def test_every_state_and_every_fact_has_words_in_both_languages() -> None:
     assert set(STATE_WORDS) == set(State)
     for make in MAKERS:
-        assert set(STEP_WORDS[step_of(make(1, 1))]) == {"zh", "en"}
+        assert set(STEPS[step_of(make(1, 1))]) == {"zh", "en"}
+    kept = {fact.message_name for fact in ORDER_FACTS} - {"checked"}
+    written = {each for path in SERVICE.glob("*/*.py") for each in STEP.findall(path.read_text(encoding="utf-8"))}
+    assert len(written) > 15
+    assert {*kept, *written} <= STEPS.keys()
+    assert STEPS.keys() >= FOR_STAFF
+
+
+def test_what_follows_from_another_step_of_the_same_instant_stands_after_it() -> None:
+    steps = ["continued", "order_moved", "corrected", "answered", "paused", "questioned", "something new"]
+    entries = [SimpleNamespace(step=step, happened_at=NOON) for step in steps]
+    ordered = ["questioned", "paused", "answered", "corrected", "order_moved", "continued", "something new"]
+    assert [entry.step for entry in in_order(entries)] == ordered
 
 
 def test_of_two_checks_of_one_instant_neither_is_later_by_what_it_found() -> None:

@@ -16,7 +16,7 @@ from libs.validation import FORMS
 from tests.support.apis import routes_of
 
 PROJECT = Path(__file__).resolve().parents[2]
-TITLE_AT = {"Refusal": 0, "Refused": 1, "problem": 1, "_problem": 1, "_later": 0}
+TITLE_AT = {"Refusal": 0, "Conflict": 0, "Refused": 1, "problem": 1, "_problem": 1, "_later": 0}
 """Which argument of these is the title of a problem, if it is a text."""
 
 

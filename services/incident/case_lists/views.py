@@ -21,7 +21,7 @@ from services.incident.cases.domain.case import TRANSITIONS, State, window
 from services.incident.cases.domain.content import Content
 from services.incident.cases.domain.history import Entry, standing_at
 from services.incident.cases.domain.redaction import summarise
-from services.incident.cases.domain.words import in_order
+from services.incident.cases.domain.words import STEPS, in_order
 from services.incident.street_evaluations.api import StreetEvaluated
 
 CSV_COLUMNS = {
@@ -71,6 +71,8 @@ class Step(BaseModel):
 
     position: int = Field(description="Its place in the order of recording.")
     step: str
+    zh: str = Field("", description="The step in words; empty where it is of a newer version.")
+    en: str = ""
     happened_at: datetime
     recorded_at: datetime = Field(description="When it came to be known here.")
     details: dict[str, Any]
@@ -156,6 +158,8 @@ def staff_view(case: Record, timeline: Sequence[Entry]) -> StaffView:
 def _step(entry: Entry) -> Step:
     """Reasons, why an order went where it went, are kept as data and read in words as well."""
     shown, because = Step.model_validate(entry), entry.details.get("because")
+    words = STEPS.get(entry.step, {})
+    shown.zh, shown.en = words.get("zh", ""), words.get("en", "")
     if isinstance(because, list):
         reasons = (Reason(each["reason"], each["values"]) for each in because)
         in_words = [ReasonView.model_validate(each, from_attributes=True).model_dump() for each in reasons]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 from libs.chassis.db.database import Record
@@ -21,10 +23,11 @@ from services.incident.cases import audit, tables
 from services.incident.cases.domain.case import TRANSITIONS
 from services.incident.cases.domain.history import broken
 from services.incident.cases.domain.refusals import no_case
-from services.incident.cases.domain.words import STEP_WORDS, in_order
+from services.incident.cases.domain.words import STEPS, in_order
 
 NAMED_AT_MOST = 100
 NAME_COLUMNS = 13
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 commands = typer.Typer()
 
 
@@ -55,34 +58,36 @@ async def _show(url: str, tenant: str, case_no: str) -> None:
     # Whatever is longer than a line of the terminal goes on in the next one: an id that is cut is no id.
     console = Console(markup=False, highlight=False, soft_wrap=True)
     for name, value in _about(case, language()):
-        console.print(f"{name:{NAME_COLUMNS}}{_plain(value)}")
+        title = name.told(language())
+        console.print(f"{title}{' ' * (NAME_COLUMNS - cell_len(title))}{_plain(value)}")
     for each in steps:
-        words = STEP_WORDS.get(each.step, {}).get(language(), "")
+        words = STEPS.get(each.step, {}).get(language(), "")
         console.print(f"\n{_at(each.happened_at)}  {each.step}  {words}".rstrip())
-        for name, value in each.details.items():
+        for detail, value in each.details.items():
             if said := _said(value):
-                console.print(f"  {name} {_plain(said)}")
+                console.print(f"  {detail} {_plain(said)}")
 
 
-def _about(case: Record, language: Language) -> Iterator[tuple[str, str]]:
+def _about(case: Record, language: Language) -> Iterator[tuple[Sentence, str]]:
     names = (case.category_name, case.category_name_en)
-    yield "case", case.case_no
-    yield "state", _named(case.state, TRANSITIONS.states[case.state], language)
-    yield "category", _named(case.category, (names[0] if language is Language.ZH else names[1]) or names[0])
-    yield "kind", _named(case.request_kind, REQUEST_KINDS[case.request_kind], language)
-    yield "place", case.place_name or ""
+    yield Sentence("案件", "case"), case.case_no
+    yield Sentence("状态", "state"), _named(case.state, TRANSITIONS.states[case.state], language)
+    yield Sentence("类别", "category"), _named(case.category, names[language is Language.EN] or names[0])
+    yield Sentence("上报方式", "kind"), _named(case.request_kind, REQUEST_KINDS[case.request_kind], language)
+    yield Sentence("地点", "place"), case.place_name or ""
     if case.longitude is not None:
-        yield "point", f"{case.longitude}, {case.latitude}"
+        yield Sentence("坐标", "point"), f"{case.longitude}, {case.latitude}"
     if case.component:
-        yield "component", case.component
-    yield "text", case.text
-    yield "sender", case.sender
-    yield "reported at", _at(case.reported_at)
-    yield "handle by", _at(case.handle_by)
+        yield Sentence("部件", "component"), case.component
+    yield Sentence("内容", "text"), case.text
+    yield Sentence("来源", "sender"), case.sender
+    yield Sentence("上报时间", "reported at"), _at(case.reported_at)
+    yield Sentence("处置时限", "handle by"), _at(case.handle_by)
     if case.closed_at:
-        yield "closed at", _at(case.closed_at)
+        yield Sentence("结案时间", "closed at"), _at(case.closed_at)
     if case.reopened_times:
-        yield "reopened", counted(case.reopened_times, "time")
+        times = Sentence(f"{case.reopened_times} 次", counted(case.reopened_times, "time"))
+        yield Sentence("重新立案", "reopened"), times.told(language)
 
 
 def _named(code: str, name: str, language: Language = Language.ZH) -> str:
@@ -96,7 +101,9 @@ def _said(value: Any) -> str:
         case None | "" | [] | {}:
             return ""
         case bool():
-            return "yes" if value else "no"
+            return Sentence("是" if value else "否", "yes" if value else "no").told(language())
+        case str() if MOMENT.fullmatch(value):
+            return _at(datetime.fromisoformat(value))
         case list():
             return ", ".join(filter(None, map(_said, value)))
         case dict():
@@ -119,7 +126,11 @@ async def _verify(url: str, tenant: str | None, case_no: str | None) -> None:
         raise Refusal(Sentence(f"没有案件 {case_no}。", f"There is no case {case_no}.").told(language()))
     if wrong:
         raise Refusal("\n".join(wrong))
-    print(f"{counted(cases, 'case')} with {counted(entries, 'entry')}: every link holds.")
+    every_link = Sentence(
+        f"{cases} 件案件，{entries} 条记录，环环相扣。",
+        f"{counted(cases, 'case')} with {counted(entries, 'entry')}: every link holds.",
+    )
+    print(every_link.told(language()))
 
 
 def _at(time: datetime | None) -> str:

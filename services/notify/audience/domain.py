@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,7 @@ from libs.contracts.incident import (
     CaseStreetEvaluated,
     CaseUnmerged,
     CaseVoided,
+    Corrected,
 )
 from libs.contracts.message import Event
 from libs.contracts.particulars import TITLES
@@ -100,12 +101,18 @@ Audience = Reporter | Follower | Members | Orgs | Staff
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`says` names the fields of the fact that the template may use."""
+    """`says` names the fields of the fact that the template may use. `tells`: whether this one is told at all."""
 
     template: str
     audience: Audience
     says: tuple[str, ...]
     channels: frozenset[Channel] = frozenset(Channel)
+    tells: Callable[[Any], bool] = lambda fact: True
+
+
+def _was_corrected_by_staff(fact: CaseCorrected) -> bool:
+    """And in something that its reporter can see; what they say themselves when they answer, they know."""
+    return fact.by_member is not None and set(fact.corrected) != {Corrected.REPORTED_BY_MEMBER}
 
 
 DESCRIBED = (
@@ -173,7 +180,12 @@ RULES: Mapping[type[Event], Rule] = {
     OrderSuspended: Rule("suspended", Members("member_id"), ("until",)),
     CaseAppointmentChanged: Rule("appointment_changed", Reporter(), ("case_no", "appointment")),
     OrderRescheduled: Rule("rescheduled", Members("member_ids"), ("appointment", "handle_by")),
-    CaseCorrected: Rule("corrected", Reporter(), ("case_no", "category_name", "place", "reason")),
+    CaseCorrected: Rule(
+        "corrected",
+        Reporter(),
+        ("case_no", "category_name", "place", "reason"),
+        tells=_was_corrected_by_staff,
+    ),
     OrderCorrected: Rule(
         "order_corrected",
         Members("member_ids"),

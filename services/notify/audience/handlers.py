@@ -138,7 +138,8 @@ for _fact in RULES:
 
 async def _audience(facts: Batch[Any], db: Database) -> list[tuple[Any, Rule, list[str]]]:
     """Facts with their rule and recipients, without those that concern nobody or must wait for their report."""
-    ruled = [(fact, RULES[type(fact)]) for fact in facts if id(fact) not in facts.postponed]
+    going_on = ((fact, RULES[type(fact)]) for fact in facts if id(fact) not in facts.postponed)
+    ruled = [(fact, rule) for fact, rule in going_on if rule.tells(fact)]
     asked = [(fact.tenant, fact.case_id) for fact, rule in ruled if isinstance(rule.audience, Reporter)]
     reporters: Mapping[CaseKey, Sequence[str]] = await followed.reporters_of(db, asked) if asked else {}
     audience = []
