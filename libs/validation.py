@@ -51,6 +51,7 @@ def _of_form(limits: Context) -> Sentence:
 CLEAN = r"^[^\x00-\x1f\x7f]*$"
 """One line of words."""
 
+NO_NUL = Sentence("不能含有字符 U+0000", "may not hold the character U+0000")
 _CATEGORY = Sentence("应为五位数字的类别编码，如 11001", "must be the five digits of a category such as 11001")
 _ADDRESS = Sentence("应为邮箱地址，如 wang@mail.example", "must be an e-mail address such as wang@mail.example")
 
@@ -90,7 +91,7 @@ FORMS: Mapping[str, Sentence] = {
     r"^(member|reporter|org):[A-Za-z0-9_-]{1,36}$": Sentence(
         "应为接收人，如 member:M0001 或 org:P0001", "must be a recipient such as member:M0001 or org:P0001"
     ),
-    r"^[^\x00]*$": Sentence("不能含有字符 U+0000", "may not hold the character U+0000"),
+    r"^[^\x00]*$": NO_NUL,
     CLEAN: Sentence("有换行或控制字符，应写成一行", "has a line break or a control character: write it in one line"),
     r"^[^\s@]+@[^\s@]+$": _ADDRESS,
     r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s.\x00]+)?$": _ADDRESS,
@@ -129,6 +130,7 @@ _OBJECT = _fixed("应为对象，即由花括号括起的字段", "must be an ob
 SENTENCES: Mapping[str, Callable[[Context], Sentence]] = {
     "missing": _fixed("不能缺少", "is needed"),
     "extra_forbidden": _fixed("这里没有这个字段", "there is no such field here"),
+    "said_twice": _fixed("只能写一次", "may be said once"),
     "json_invalid": _fixed("不是有效的 JSON", "is no JSON"),
     "none_required": _fixed("应为空", "must be empty"),
     "enum": _one_of,
@@ -138,6 +140,7 @@ SENTENCES: Mapping[str, Callable[[Context], Sentence]] = {
     "string_too_short": _at_least("个字", "character"),
     "string_too_long": _at_most("个字", "character"),
     "string_pattern_mismatch": _of_form,
+    "no_nul": lambda _: NO_NUL,
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
     "int_parsing_size": _fixed("数字太大", "is too large a number"),

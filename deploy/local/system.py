@@ -183,14 +183,17 @@ class LocalSystem:
 
     @property
     def env_file(self) -> Path:
-        """The addresses as a file that a shell can read, so that `wangge` works beside what runs; there as long as it
-        runs."""
+        """The addresses and where `wangge` is, as a file that a shell can read; there as long as it runs."""
         return self.folder / "env"
 
     def _write_env(self) -> None:
         names = [f"WANGGE_{name.upper()}_DATABASE_URL" for name in SERVICES]
         names += ["WANGGE_NATS_URL", "WANGGE_NOTIFY_PUBLIC_KEY", "WANGGE_PUBLIC_URL"]
-        lines = [f"export {name}={shlex.quote(self.environment[name])}\n" for name in names]
+        told = {name: self.environment[name] for name in names}
+        told["NATS_URL"] = self.environment["WANGGE_NATS_URL"]
+        told |= {f"{name.upper()}_URL": url for name, url in self.urls.items()}
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in told.items()]
+        lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n')
         self.env_file.write_text("".join(lines), encoding="utf-8")
 
     async def _prepare(self) -> None:

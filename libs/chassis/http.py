@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 import traceback
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
@@ -19,7 +21,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -31,7 +34,7 @@ from libs.chassis.telemetry.metrics import REQUEST_SECONDS
 from libs.contracts.cloudevents import TRACEPARENT
 from libs.contracts.message import Tenant
 from libs.contracts.problem import TITLES, Problem
-from libs.contracts.values import without_hidden
+from libs.contracts.values import with_nul, without_hidden
 from libs.sentences import Language, Sentence, joined, told
 from libs.validation import sentence_of
 
@@ -56,10 +59,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+NO_NUL = PydanticCustomError("no_nul", "a text holds the character U+0000")
+
+
 class Body(BaseModel):
     """What a request brings. A field that is not ours is refused by its name: who sends it means something by it.
 
-    Words that people type are read by others in lists, mails and sheets: what is hidden in them is taken out here.
+    Words that people type are read by others in lists, mails and sheets: what is hidden in them is taken out here, and
+    what no database can hold is refused.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -67,7 +74,10 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _shown(cls, sent: Any) -> Any:
-        return without_hidden(sent)
+        shown = without_hidden(sent)
+        if wrong := [InitErrorDetails(type=NO_NUL, loc=path, input=None) for path in with_nul(shown)]:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return shown
 
 
 class RefusedRequest(Exception):
@@ -156,16 +166,23 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     wrong = [(".".join(str(part) for part in each["loc"]), sentence_of(each)) for each in error.errors()]
     errors = [{"field": field, "wrong": sentence} for field, sentence in wrong]
     if any(each["type"] == "json_invalid" for each in error.errors()):
-        not_json = Sentence("请求内容必须是 JSON（RFC 8259）。", "The body must be JSON (RFC 8259).")
-        return problem(400, "Not JSON", not_json, language, errors=errors)
+        return problem(400, "Not JSON", NOT_JSON, language, errors=errors)
     detail = joined((Sentence(f"{field}：{said.zh}", f"{field}: {said.en}") for field, said in wrong), "; ")
     return problem(422, "Invalid request", detail, language, errors=errors)
+
+
+NOT_JSON = Sentence(
+    "请求内容必须是 UTF-8 编码的 JSON（RFC 8259），嵌套不能过深，数字不能过长。",
+    "The body must be JSON (RFC 8259) in UTF-8, neither nested too deeply nor with numbers of thousands of digits.",
+)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title, path = str(error.detail), request.url.path
     detail = Sentence(TITLES.get(title, title), title)
+    if error.status_code == 400:
+        return problem(400, "Not JSON", NOT_JSON, language_of(request.scope))
     methods = _methods_at(request) if error.status_code == 405 else []
     if methods:
         detail = Sentence(f"{path} 可用的方法：{'、'.join(methods)}", f"{path} takes {', '.join(methods)}")
@@ -321,20 +338,25 @@ def described(app: FastAPI) -> dict[str, Any]:
 
 
 def refuse_unknown_parameters(route: APIRoute) -> None:
-    """A query parameter that the route does not have is refused by its name, and not passed over."""
+    """A query parameter that the route does not have, or that is said twice, is refused by its name."""
     inner = route.handle
 
     @cache
-    def known() -> frozenset[str]:
+    def known() -> Mapping[str, bool]:
+        """By name, whether it may be said more than once."""
         paths = get_openapi(title="", version="", routes=[route])["paths"].values()
         described = [each for path in paths for operation in path.values() for each in operation.get("parameters", ())]
-        return frozenset(each["name"] for each in described if each["in"] == "query")
+        return {each["name"]: '"array"' in json.dumps(each["schema"]) for each in described if each["in"] == "query"}
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["query_string"] and scope["method"] in (route.methods or ()):
-            asked = dict.fromkeys(name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True))
-            if unknown := [name for name in asked if name not in known()]:
-                raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name)} for name in unknown])
+            asked = Counter(name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True))
+            wrong = [("extra_forbidden", name) for name in asked if name not in known()]
+            wrong += [
+                ("said_twice", name) for name, times in asked.items() if times > 1 and not known().get(name, True)
+            ]
+            if wrong:
+                raise RequestValidationError([{"type": kind, "loc": ("query", name)} for kind, name in wrong])
         await inner(scope, receive, send)
 
     # Not its app, which a route that reads its requests by itself goes around.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -50,20 +50,38 @@ HIDDEN = re.compile(
 stay, tabs and ends of lines, too; NUL is refused, not taken out."""
 
 
-def without_hidden(value: Any) -> Any:
-    """A text, or all that stand in data of JSON, without what is hidden."""
+NESTED_AT_MOST = 32
+
+
+def without_hidden(value: Any, nested: int = 0) -> Any:
+    """A text, or all that stand in data of JSON, without what is hidden. Raises Unfit where it is nested too deeply."""
+    if nested > NESTED_AT_MOST:
+        raise Unfit(f"最多嵌套 {NESTED_AT_MOST} 层", f"may be nested {NESTED_AT_MOST} levels deep at most")
     match value:
         case str():
             return HIDDEN.sub("", value)
         case dict():
-            return {name: without_hidden(each) for name, each in value.items()}
+            return {name: without_hidden(each, nested + 1) for name, each in value.items()}
         case list():
-            return [without_hidden(each) for each in value]
+            return [without_hidden(each, nested + 1) for each in value]
         case _:
             return value
 
 
-WithoutHidden = BeforeValidator(without_hidden)
+def with_nul(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where in data of JSON there is a text with the character U+0000, which no database column can hold."""
+    match value:
+        case str() if "\0" in value:
+            yield path
+        case dict():
+            for name, each in value.items():
+                yield from with_nul(each, (*path, name))
+        case list():
+            for place, each in enumerate(value):
+                yield from with_nul(each, (*path, place))
+
+
+WithoutHidden = BeforeValidator(lambda value: without_hidden(value))
 """For words that people type and others read in lists, mails and sheets."""
 
 Document = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), WithoutHidden]

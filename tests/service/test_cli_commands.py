@@ -291,7 +291,7 @@ def test_a_case_is_shown_with_its_timeline_in_the_time_of_the_street(servers: Se
     chinese = {**environment, "LC_ALL": "zh_CN.UTF-8", "COLUMNS": "20"}
     narrow = wangge("case", "show", "20261123-000017", "--tenant", TENANT, **chinese).stdout
     assert f"  order_id {case_id}\n" in narrow
-    assert "state        registered 已立案\n" in narrow
+    assert "状态         registered 已立案\n" in narrow
     assert not any(sign in shown for sign in ("True", "None", "['", "{'"))
     verified = wangge("case", "verify", **environment)
     assert verified.stdout == "1 case with 2 entries: every link holds.\n"

@@ -276,6 +276,15 @@ async def test_what_is_taken_away_imports_again_to_no_change(dispatch: Stage, su
     assert await everything(dispatch) == before
 
 
+async def test_a_category_that_an_import_switches_off_is_named_and_until_when(dispatch: Stage) -> None:
+    await put(dispatch, [line(), line("11002"), line("11003")])
+    change = await put(dispatch, [line(), line("11002", effective_from="2061-01-01")])
+    assert change["remarks"] == [
+        "11002 Street lamp out: no row applies after the import, so it cannot be reported until 2061-01-01",
+        "11003 Street lamp out: no row applies after the import, so it cannot be reported",
+    ]
+
+
 async def test_every_version_of_the_list_can_be_looked_at_and_what_applies_on_a_day(dispatch: Stage) -> None:
     await put(dispatch, [line(), line("11002", effective_from="2061-01-01")])
     await put(dispatch, [line(points="9"), line("11002", effective_from="2061-01-01")])

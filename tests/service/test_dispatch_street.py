@@ -40,6 +40,12 @@ async def test_ids_and_codes_are_looked_up_without_a_contact(dispatch: Stage) ->
         "org_id": "P2",
         "org_name": "一社区党委",
     }
+    serving = (await dispatch.http.get("/v1/members", params={"tenant": TENANT, "unit": "370784004201"})).json()
+    assert await get("members/M1") in serving
+    assert {member["unit"][:12] for member in serving} == {"370784004201"}
+    answering = (await dispatch.http.get("/v1/organisations", params={"tenant": TENANT})).json()
+    assert await get("organisations/P3") in answering
+    assert [each["unit"] for each in answering] == sorted(each["unit"] for each in answering)
 
 
 NO_ID = "00000000-0000-7000-8000-000000000001"
@@ -100,12 +106,14 @@ async def test_a_list_of_a_street_that_is_not_here_says_so_and_one_that_is_may_b
     ("path", "named"),
     [
         ("members/M9999", "member M9999"),
+        ("members?unit=37078400499", "unit 37078400499"),
         ("organisations/P9999", "organisation P9999"),
         ("units/37078400499", "unit 37078400499"),
     ],
 )
 async def test_what_the_street_does_not_have_is_named(dispatch: Stage, path: str, named: str) -> None:
-    answer = await dispatch.http.get(f"/v1/{path}", params={"tenant": TENANT})
+    url = httpx.URL(f"/v1/{path}")
+    answer = await dispatch.http.get(url.copy_add_param("tenant", TENANT))
     assert (answer.status_code, answer.json()["detail"]) == (404, f"Street {TENANT} has no {named}.")
-    elsewhere = await dispatch.http.get(f"/v1/{path}", params={"tenant": "370784999"})
+    elsewhere = await dispatch.http.get(url.copy_add_param("tenant", "370784999"))
     assert elsewhere.json()["detail"] == "There is no street 370784999 here."

@@ -78,6 +78,11 @@ async def test_the_same_again_changes_nothing_and_what_it_said_is_shown_as_of_th
     assert "写错了" not in str(shown)
 
 
+async def test_a_component_that_looks_like_somebody_s_number_is_refused(both: Both) -> None:
+    refused = await correct(both, await taken(both), component="13800000000")
+    assert (refused.status_code, refused.json()["title"]) == (422, "Invalid component")
+
+
 async def test_a_correction_is_no_part_of_what_a_key_stands_for(both: Both) -> None:
     case = await taken(both)
     await correct(both, case, text="两盏路灯不亮")

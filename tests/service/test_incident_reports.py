@@ -215,6 +215,8 @@ async def test_a_parameter_that_a_report_does_not_have_is_refused_by_its_name(in
     other = await incident.http.get("/v1/reports?photo=x", headers={"Accept-Language": "zh"})
     assert (other.status_code, other.headers["allow"]) == (405, "POST")
     assert (other.json()["title"], other.json()["detail"]) == ("不支持这种方法", "/v1/reports 可用的方法：POST")
+    twice = await incident.http.get(f"/v1/cases?tenant={TENANT}&tenant=370784005&state=closed&state=void")
+    assert twice.json()["errors"] == [{"field": "query.tenant", "wrong": "may be said once"}]
     nothing = await incident.http.get("/v1/report")
     assert (nothing.status_code, nothing.json()["detail"]) == (404, "there is nothing at /v1/report")
 

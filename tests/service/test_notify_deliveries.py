@@ -519,6 +519,27 @@ async def test_an_end_and_a_merging_that_are_heard_at_once_by_two_are_told(notif
     assert await told_of(notify, ended) == sorted(f"reporter:{each.reporter_id}" for each in (survivor, case))
 
 
+@pytest.mark.parametrize("turned_round", [False, True])
+async def test_who_follows_a_case_that_is_taken_out_again_hears_of_it_in_whichever_order(
+    notify: Stage, mails: MailServer, turned_round: bool
+) -> None:
+    survivor, case, follower = with_email("en"), reported(new_id(), sealed(email="second@mail.example")), new_id()
+    await notify.hear(survivor, case)
+    await notify.hear(await told_after(followed(case, follower, "7" + CODE[1:])))
+    await notify.hear(await merged_into(survivor, case))
+    about = registered(case).model_dump(exclude={"id", "correlation_id", "occurred_at"})
+    taken_out = CaseUnmerged(
+        **about,
+        occurred_at=NOON + timedelta(minutes=9),
+        from_case_id=survivor.case_id,
+        from_case_no=survivor.case_no,
+    )
+    parted, ended = await told_after(taken_out), await closed(case)
+    for fact in (ended, parted) if turned_round else (parted, ended):
+        await notify.hear(fact)
+    assert await told_of(notify, ended) == sorted(f"reporter:{who}" for who in (case.reporter_id, follower))
+
+
 async def test_who_follows_is_told_what_was_heard_before_that_and_who_left_is_not(
     notify: Stage, mails: MailServer
 ) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 
 from libs.chassis.http import Body
 from libs.contracts.services import SERVICES
 from libs.contracts.values import HIDDEN
+from libs.validation import sentence_of
 
 
 def _bodies() -> Iterator[tuple[str, object]]:
@@ -41,6 +44,19 @@ def test_what_is_hidden_is_taken_out_of_all_words_however_deep() -> None:
         {"words": "灯\u202e不\x1b亮\r\n\t好", "to": [{"name": "吕\u200b敏"}], "tags": {"a": ["甲\ufeff", "乙\u3164"]}}
     )
     assert note == Note(words="灯不亮\n\t好", to=[Named(name="吕敏")], tags={"a": ["甲", "乙"]})
+
+
+def test_what_no_database_can_hold_and_what_is_nested_without_end_is_refused_by_its_name() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Note.model_validate({"words": "灯\0", "to": [{"name": "吕敏"}, {"name": "\0"}], "tags": {}})
+    wrong = [(each["loc"], sentence_of(each).en) for each in refused.value.errors()]
+    assert wrong == [(loc, "may not hold the character U+0000") for loc in (("words",), ("to", 1, "name"))]
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ValidationError) as refused:
+        Note.model_validate({"words": deep, "to": [], "tags": {}})
+    assert [sentence_of(each).en for each in refused.value.errors()] == ["may be nested 32 levels deep at most"]
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,8 @@ async def preview(request: Request, tenant: OfStreet, language: LanguageDep, she
     """What an import of the file would change, cell by cell. Nothing is changed."""
     file = await _file(request, tenant, sheet)
     async with transaction(request.app.state.engine) as db:
-        return _change(await responsibility_list.compare(db, tenant, file.rows), file.remarks, language)
+        change = await responsibility_list.compare(db, tenant, file.rows, request.app.state.clock.now())
+        return _change(change, file.remarks, language)
 
 
 @router.put(PATH, openapi_extra=FILE)
@@ -224,7 +225,7 @@ def _view(row: Responsibility) -> RowView:
 def _change(change: ListChange, remarks: Sequence[Sentence], language: Language) -> ChangeView:
     return ChangeView(
         version=change.version,
-        remarks=[each.told(language) for each in remarks],
+        remarks=[each.told(language) for each in (*remarks, *change.stops)],
         added=list(map(_view, change.added)),
         changed=[_cells(before, after) for before, after in change.changed],
         removed=list(map(_view, change.removed)),
@@ -246,9 +247,12 @@ def _position(after: str | None) -> Key:
         return BEFORE_ALL
     try:
         category, condition, day = json.loads(urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-        return str(category), str(condition), date.fromisoformat(day)
+        key = str(category), str(condition), date.fromisoformat(day)
     except (ValueError, TypeError):
         raise RefusedRequest(UNFIT_CURSOR) from None
+    if not (key[0].isprintable() and key[1].isprintable()):
+        raise RefusedRequest(UNFIT_CURSOR)
+    return key
 
 
 def _named(name: str) -> dict[str, str]:

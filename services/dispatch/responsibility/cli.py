@@ -53,7 +53,7 @@ async def _import(
         street = await street_of(db, tenant)
         await responsibility_list.wait_for_other_imports(db, tenant)
         read = responsibility_file.read(content, street.units, sheet)
-        change = await responsibility_list.compare(db, tenant, read.rows)
+        change = await responsibility_list.compare(db, tenant, read.rows, datetime.now(UTC))
         if not preview:
             change, facts = await responsibility_list.put_in_force(db, tenant, change, datetime.now(UTC))
             await outbox.record(db, ((fact, outbox.NO_CAUSE) for fact in facts))
@@ -97,7 +97,12 @@ def _show(change: ListChange, remarks: Sequence[Sentence], *, preview: bool) -> 
             table.add_row(changed, _name(after), column, str(old[column]), str(new[column]))
     for row in change.removed:
         table.add_row(removed, _name(row), "", row.name_zh, "")
-    show(remarks, table if change else None, imported_as(change.version) if change else None, preview=preview)
+    show(
+        [*remarks, *change.stops],
+        table if change else None,
+        imported_as(change.version) if change else None,
+        preview=preview,
+    )
 
 
 def _name(row: Responsibility) -> str:

@@ -22,7 +22,7 @@ async def import_lists(commands: Batch[ImportList], db: Database) -> list[Answer
         await responsibility_list.wait_for_other_imports(db, tenant)
     answers: list[Answer] = []
     for command in commands:
-        change = await responsibility_list.compare(db, command.tenant, command.rows)
+        change = await responsibility_list.compare(db, command.tenant, command.rows, commands.now)
         if command.onto is not None and command.onto != change.version:
             reason = Sentence(
                 f"清单现在是第 {change.version} 版，不是第 {command.onto} 版：请重新预览",

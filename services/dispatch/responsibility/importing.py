@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
@@ -11,6 +11,8 @@ from libs.chassis.db.database import Database
 from libs.chassis.handlers import Timer
 from libs.chassis.handling import timers
 from libs.contracts.message import Event
+from libs.sentences import Sentence
+from libs.street_time import local_day
 from services.dispatch.responsibility import tables as list_tables
 from services.dispatch.street import tables as street_tables
 from services.dispatch.street.domain.responsibility import Responsibility, categories, category_facts, next_turn
@@ -27,13 +29,15 @@ class ListTurns(Timer):
 class ListChange:
     """Rows that are new, those that changed as they were and as they shall be, and those that go.
 
-    `version` is the one that the list has now, or had before a preview.
+    `version` is the one that the list has now, or had before a preview; `stops` says which categories can no longer be
+    reported from the import on.
     """
 
     added: list[Responsibility]
     changed: list[tuple[Responsibility, Responsibility]]
     removed: list[Responsibility]
     version: int = 0
+    stops: tuple[Sentence, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -49,7 +53,7 @@ async def wait_for_other_imports(db: Database, tenant: str) -> None:
     await street_tables.wait_for_other_imports(db, tenant)
 
 
-async def compare(db: Database, tenant: str, wanted: Sequence[Responsibility]) -> ListChange:
+async def compare(db: Database, tenant: str, wanted: Sequence[Responsibility], now: datetime) -> ListChange:
     """What an import would change."""
     before = {key_of(row): row for row in await street_tables.rows_now(db, tenant)}
     after = {key_of(row): row for row in wanted}
@@ -60,7 +64,22 @@ async def compare(db: Database, tenant: str, wanted: Sequence[Responsibility]) -
         changed=[(old, new) for old, new in shared if old != replace(new, version=old.version)],
         removed=[row for key, row in sorted(before.items()) if key not in after],
         version=known[0].version if known else max((row.version for row in before.values()), default=0),
+        stops=tuple(_stops(list(before.values()), wanted, now)),
     )
+
+
+def _stops(before: Sequence[Responsibility], after: Sequence[Responsibility], now: datetime) -> Iterator[Sentence]:
+    """What can be reported now and not after the import, and from when on again."""
+    goes_on = categories(after, now)
+    for code, (name_zh, name_en, *_) in sorted(categories(before, now).items()):
+        if code not in goes_on:
+            begins = (row.effective_from for row in after if row.category == code)
+            later = min((day for day in begins if day > local_day(now)), default=None)
+            zh, en = (f"，到 {later} 才又可以", f" until {later}") if later else ("", "")
+            yield Sentence(
+                f"{code} {name_zh}：导入后没有适用的行，不能再上报{zh}",
+                f"{code} {name_en}: no row applies after the import, so it cannot be reported{en}",
+            )
 
 
 async def put_in_force(db: Database, tenant: str, change: ListChange, now: datetime) -> tuple[ListChange, list[Event]]:

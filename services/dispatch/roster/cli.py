@@ -73,4 +73,9 @@ def _show(changes: Changes, remarks: Sequence[Sentence], *, preview: bool) -> No
         (Sentence("派单规则", "routing rules"), changes.rules),
     ):
         table.add_row(kind.told(language()), *map(str, difference.counts))
-    show(remarks, table, Sentence("已导入。", "Imported.") if changes else None, preview=preview)
+    show(
+        [*remarks, *changes.categories.stops],
+        table,
+        Sentence("已导入。", "Imported.") if changes else None,
+        preview=preview,
+    )

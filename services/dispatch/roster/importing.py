@@ -90,7 +90,7 @@ async def import_roster(
     changes = Changes(
         _compare(roster.units, await roster_tables.present(db, UnitRow, roster.tenant)),
         _compare(roster.members, await roster_tables.present(db, MemberRow, roster.tenant)),
-        await responsibility_list.compare(db, roster.tenant, roster.responsibilities),
+        await responsibility_list.compare(db, roster.tenant, roster.responsibilities, now),
         _compare(roster.calendar, await roster_tables.present(db, CalendarDayRow, roster.tenant)),
         _compare(roster.hours, await roster_tables.present(db, HoursRow, roster.tenant)),
         _compare(roster.places, await roster_tables.present(db, PlaceRow, roster.tenant)),

@@ -13,7 +13,8 @@ from libs.contracts.message import GridCode, MemberId, OrgId
 from libs.contracts.reasons import ReasonView
 from libs.contracts.values import Level, MemberKind, OrgKind
 from services.dispatch.grid.domain.gazetteer import Candidate
-from services.dispatch.street.domain.street import Street
+from services.dispatch.grid.domain.tree import Unit
+from services.dispatch.street.domain.street import Member, Street
 from services.dispatch.street.lookup import member_or_404, org_or_404, street_or_404, unit_or_404
 
 router = APIRouter(tags=["street"])
@@ -109,22 +110,34 @@ class UnitNamed(BaseModel):
     org_name: str
 
 
+@router.get("/v1/members")
+async def members(
+    tenant: OfStreet, db: DatabaseDep, unit: Annotated[GridCode, Query(description="Posted there or below it.")]
+) -> list[MemberNamed]:
+    """Who serves in a unit: whom an order may be assigned to, or who may help."""
+    street = await street_or_404(db, tenant)
+    unit_or_404(street, unit)
+    return [_named(street, each) for each in street.members_below.get(unit, ())]
+
+
+@router.get("/v1/organisations")
+async def organisations(tenant: OfStreet, db: DatabaseDep) -> list[OrganisationNamed]:
+    """Those of the street, by the codes of the units that they answer for."""
+    street = await street_or_404(db, tenant)
+    return [_answering(unit) for _, unit in sorted(street.units.items())]
+
+
 @router.get("/v1/members/{member_id}")
 async def member(member_id: MemberId, tenant: OfStreet, db: DatabaseDep) -> MemberNamed:
     """Who a member is that facts and lists name by id."""
     street = await street_or_404(db, tenant)
-    found = member_or_404(street, member_id)
-    names = {"unit_name": _unit_name(street, found.unit), "org_name": street.org_names.get(found.org_id, found.org_id)}
-    same = ("member_id", "name", "kind", "unit", "org_id")
-    return MemberNamed(**{name: getattr(found, name) for name in same}, **names)
+    return _named(street, member_or_404(street, member_id))
 
 
 @router.get("/v1/organisations/{org_id}")
 async def organisation(org_id: OrgId, tenant: OfStreet, db: DatabaseDep) -> OrganisationNamed:
     """Which organisation it is that facts and lists name by id."""
-    street = await street_or_404(db, tenant)
-    unit = org_or_404(street, org_id)
-    return OrganisationNamed(org_id=org_id, name=unit.org_name, kind=unit.org_kind, unit=unit.code, unit_name=unit.name)
+    return _answering(org_or_404(await street_or_404(db, tenant), org_id))
 
 
 @router.get("/v1/units/{code}")
@@ -135,6 +148,20 @@ async def unit(code: GridCode, tenant: OfStreet, db: DatabaseDep) -> UnitNamed:
     path = [above.name for above in street.ancestors(code)]
     same = ("code", "name", "level", "parent", "org_id", "org_name")
     return UnitNamed(**{name: getattr(found, name) for name in same}, path=path[::-1])
+
+
+def _named(street: Street, member: Member) -> MemberNamed:
+    names = {
+        "unit_name": _unit_name(street, member.unit),
+        "org_name": street.org_names.get(member.org_id, member.org_id),
+    }
+    same = ("member_id", "name", "kind", "unit", "org_id")
+    return MemberNamed(**{name: getattr(member, name) for name in same}, **names)
+
+
+def _answering(unit: Unit) -> OrganisationNamed:
+    of = {"org_id": unit.org_id, "name": unit.org_name, "kind": unit.org_kind}
+    return OrganisationNamed(**of, unit=unit.code, unit_name=unit.name)
 
 
 def _unit_name(street: Street, code: str) -> str:

@@ -7,11 +7,13 @@ from uuid import UUID
 
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Answer, Batch, Done, EventRouter, Refused
+from libs.contracts.incident import Corrected
 from libs.sentences import Sentence
 from libs.transitions import Impossible
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.refusals import category_not_in_use, no_case
+from services.incident.cases.domain.redaction import is_contact
+from services.incident.cases.domain.refusals import NO_CODE, category_not_in_use, no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.categories import tables as category_tables
 from services.incident.correcting import tables
@@ -54,6 +56,9 @@ def _correct(
     command: CorrectCase, case: LockedCase, category_name: str, batch: CaseBatch, now: datetime
 ) -> tuple[Answer, LockedCase | None]:
     """The answer, and the case as it is now where that is not as it was."""
+    code = command.right.get(Corrected.COMPONENT)
+    if code is not None and is_contact(code):
+        return Refused(422, "Invalid component", NO_CODE), None
     before = batch.standing(case)
     after = correct(before, case.content, command.right, category_name)
     if isinstance(after, Sentence):

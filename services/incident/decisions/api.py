@@ -107,8 +107,11 @@ async def verify(case_no: CaseNo, body: Verification, commands: CommandsDep) -> 
 
 def _fits(reason: EndReason, move: Move) -> None:
     if reason not in REASONS_FOR[move]:
-        fitting = ", ".join(REASONS_FOR[move])
-        wrong = Sentence(f"body.reason：应为 {fitting} 之一", f"body.reason: to {move} a case, one of {fitting}.")
+        fitting = sorted(REASONS_FOR[move])
+        in_words = "、".join(f"{each} {REASON_WORDS[each].zh}" for each in fitting)
+        wrong = Sentence(
+            f"body.reason：应为以下之一：{in_words}", f"body.reason: to {move} a case, one of {', '.join(fitting)}."
+        )
         raise RefusedRequest(Refused(422, "Unfit reason", wrong))
 
 

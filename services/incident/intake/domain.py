@@ -14,7 +14,7 @@ from libs.sealing import MOST_IN_A_BOX, Sealer
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE
 from services.incident.cases.domain.redaction import is_contact, redact
-from services.incident.cases.domain.refusals import Refusal, category_not_in_use, no_nul
+from services.incident.cases.domain.refusals import NO_CODE, Refusal, category_not_in_use, no_nul
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -85,13 +85,6 @@ def unfit_particulars(report: ReportCase) -> Refusal | None:
             en = f"{name}: it looks as if it held a phone or identity number or an address; that belongs into contact."
             return Refusal("Contact in a particular", Sentence(zh, en))
     return None
-
-
-NO_CODE = Sentence(
-    "component：像是电话、证件号码或地址，请写部件的编码，如 LH-LD-000123。",
-    "component: it looks like a phone or identity number or an address. It is the code of a component, such as "
-    "LH-LD-000123.",
-)
 
 
 def unfit_sender(report: ReportCase) -> Refusal | None:

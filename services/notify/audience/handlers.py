@@ -79,12 +79,13 @@ MERGINGS = (CaseMerged, CaseUnmerged)
 
 
 async def queue_notices_and_follow(facts: Batch[Any], db: Database) -> Sequence[Event]:
-    """Who reported a case that was merged is told from then on how the other one goes."""
+    """Who reported a case that was merged is told from then on how the other one goes; once it is taken out again, who
+    follows it is told how itself goes."""
     said = await queue_notices(facts, db)
     known = [fact for fact in facts if id(fact) not in facts.postponed]
     await followed.follow(db, [(f.tenant, f.case_id, _followed(f), f.occurred_at) for f in known])
-    merged = [Began(f.tenant, f.case_id, f.into_case_id, f.id) for f in known if isinstance(f, CaseMerged)]
-    return [*said, *await _catch_up(db, merged, facts.now)]
+    began = [Began(f.tenant, f.case_id, _followed(f) or f.case_id, f.id) for f in known]
+    return [*said, *await _catch_up(db, began, facts.now)]
 
 
 def _followed(fact: CaseMerged | CaseUnmerged) -> UUID | None:

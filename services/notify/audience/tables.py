@@ -15,7 +15,7 @@ from libs.chassis.db.database import Database, Record
 HOLD_FOLLOWED = text(
     """
     SELECT 1 FROM cases WHERE (tenant, case_id) IN (
-        SELECT c.tenant, c.follows FROM cases c
+        SELECT c.tenant, coalesce(c.follows, c.case_id) FROM cases c
         JOIN unnest(CAST(:tenants AS text[]), CAST(:cases AS uuid[])) AS f (tenant, case_id) USING (tenant, case_id))
     ORDER BY tenant, case_id FOR UPDATE
     """

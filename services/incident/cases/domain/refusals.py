@@ -38,6 +38,13 @@ def category_not_in_use(tenant: str, category: str) -> Refusal:
     )
 
 
+NO_CODE = Sentence(
+    "component：像是电话、证件号码或地址，请写部件的编码，如 LH-LD-000123。",
+    "component: it looks like a phone or identity number or an address. It is the code of a component, such as "
+    "LH-LD-000123.",
+)
+
+
 def no_nul(fields: str) -> Sentence:
     """No database column can hold it."""
     return Sentence(
