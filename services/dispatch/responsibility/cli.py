@@ -15,10 +15,11 @@ from libs.cli.importing import imported_as, refusal, show, table_of
 from libs.cli.options import OneSheet, Tenant, language
 from libs.cli.running import WrongUse, report_errors, run
 from libs.cli.settings import OperatorSettings
-from libs.sentences import Sentence, counted
+from libs.sentences import Language, Sentence, counted
 from libs.sheets.mistakes import Mistaken
 from services.dispatch.responsibility import file as responsibility_file
 from services.dispatch.responsibility import importing as responsibility_list
+from services.dispatch.responsibility.domain.columns import COLUMNS
 from services.dispatch.responsibility.file import cells
 from services.dispatch.responsibility.importing import ListChange
 from services.dispatch.street import tables as street_tables
@@ -83,7 +84,7 @@ async def _rows(url: str, tenant: str) -> list[Responsibility]:
 
 
 def _show(change: ListChange, remarks: Sequence[Sentence], *, preview: bool) -> None:
-    titles = (Sentence("行", "row"), Sentence("列", "column"), Sentence("原来", "before"), Sentence("改为", "after"))
+    titles = (Sentence("类别", "row"), Sentence("列", "column"), Sentence("原来", "before"), Sentence("改为", "after"))
     table = table_of(Sentence("", ""), *titles)
     added, changed, removed = (
         each.told(language())
@@ -94,7 +95,8 @@ def _show(change: ListChange, remarks: Sequence[Sentence], *, preview: bool) -> 
     for before, after in change.changed:
         old, new = cells(before), cells(after)
         for column in (name for name in new if old[name] != new[name]):
-            table.add_row(changed, _name(after), column, str(old[column]), str(new[column]))
+            title = COLUMNS[column].zh if language() is Language.ZH else column
+            table.add_row(changed, _name(after), title, str(old[column]), str(new[column]))
     for row in change.removed:
         table.add_row(removed, _name(row), "", row.name_zh, "")
     show(
