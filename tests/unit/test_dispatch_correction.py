@@ -17,8 +17,10 @@ from services.dispatch.calendar.domain import deadline
 from services.dispatch.components.domain.naming import Named
 from services.dispatch.orders.domain import work
 from services.dispatch.orders.domain.correction import correct
+from services.dispatch.orders.domain.help import Help
 from services.dispatch.orders.domain.offering import NewCase
 from services.dispatch.orders.domain.order import INSTANT, Changed, Order, State
+from services.dispatch.orders.domain.question import go_on, pause
 from services.dispatch.routing.domain import RoutingRequest, route_all
 from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, M2, M3, PLACE, changed, claimed, handled, new_order
@@ -118,8 +120,12 @@ def test_its_clocks_begin_with_the_correction_when_it_begins_again() -> None:
     assert again.check_by > order.check_by
 
 
+def with_plumber() -> Order:
+    return changed(work.assign(new_order(), STREET.members["M5"], M3, "近", STREET, Workload(), LATER)).order
+
+
 def test_who_has_it_and_the_skill_keeps_it_under_another_row_with_all_its_time() -> None:
-    order = changed(work.assign(new_order(), STREET.members["M5"], M3, "近", STREET, Workload(), LATER)).order
+    order = with_plumber()
     after = corrected(order, category="11002", category_name="水管").order
     assert (after.state, after.member_id, after.category, after.skills) == (
         State.CLAIMED,
@@ -130,6 +136,27 @@ def test_who_has_it_and_the_skill_keeps_it_under_another_row_with_all_its_time()
     assert after.stage_began_at == WHEN
     assert after.handle_by > order.handle_by
     assert after.claim_by == order.claim_by
+
+
+def test_a_correction_while_the_reporter_is_asked_gives_the_time_of_the_new_row_once() -> None:
+    asked = pause(with_plumber(), 1, "哪一盏？", WHEN + timedelta(days=30), LATER).order
+    now = WHEN + timedelta(days=14)
+    after = corrected(asked, now=now, category="11002").order
+    assert (after.member_id, after.paused_at) == ("M3", now)
+    answered = go_on(after, 1, None, STREET, now + timedelta(seconds=1)).order
+    assert timedelta(0) <= answered.handle_by - after.handle_by <= timedelta(seconds=1)
+
+
+def test_a_helper_keeps_the_time_of_a_pause_through_a_correction() -> None:
+    order = with_plumber()
+    due_at = order.handle_by - timedelta(minutes=30)
+    help = Help(order.order_id, f"{ROOT}20201", "清障", 20, due_at)
+    asked = pause(replace(order, helpers=(help,)), 1, "哪一盏？", WHEN + timedelta(days=30), LATER).order
+    now = WHEN + timedelta(days=14)
+    kept = go_on(asked, 1, None, STREET, now).order.helpers
+    assert corrected(asked, now=now, category="11002").order.helpers == kept
+    assert kept[0].due_at is not None
+    assert kept[0].due_at > now
 
 
 def test_who_has_not_the_skill_that_somebody_near_has_gives_it_up() -> None:

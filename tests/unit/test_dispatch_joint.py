@@ -21,6 +21,7 @@ from libs.contracts.dispatch import (
     OrderChecked,
 )
 from libs.contracts.values import Place, Point
+from libs.street_time import local_minutes
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.joint import domain as joint
 from services.dispatch.joint.domain import HelpWish
@@ -125,6 +126,34 @@ def test_who_has_the_order_is_no_helper_of_it() -> None:
     [help] = order.helpers
     assert "besides" in said_no(joint.assign(order, help, M5, M1, STREET, LATER))
     assert "helps" in said_no(joint.finish(order, help, M1, "好了", STREET, LATER))
+
+
+def test_who_helps_or_has_helped_does_not_have_the_order_besides() -> None:
+    order = replace(asked(new_order(), replace(WISH, unit=COMMUNITY)), offered_to=("M1", "M5"))
+    helping = changed(joint.assign(order, order.helpers[0], M5, M5, STREET, LATER)).order
+    done = changed(joint.finish(helping, helping.helpers[0], M5, "好了", STREET, SOON)).order
+    for each in (helping, done):
+        assert "you help with" in said_no(work.claim(each, M5, 0, STREET, SOON))
+        assert "helps with this order" in said_no(work.assign(each, M5, M5, "忙", STREET, Workload(), SOON))
+    free = changed(joint.call_help_off(helping, helping.helpers[0], M5, "不需要", STREET, SOON)).order
+    assert changed(work.claim(free, M5, 0, STREET, SOON)).order.member_id == "M5"
+
+
+def test_who_helped_and_whom_nobody_knows_hear_why_they_may_not() -> None:
+    order = finished(assigned(asked(claimed()))).order
+    order = changed(work.hand_in(order, M1, "done", 0, STREET, SOON)).order
+    assert "who helped" in said_no(work.check(order, M4, True, STREET, SOON))
+    assert "not a member of this street" in said_no(work.claim(new_order(), None, 0, STREET, SOON))
+
+
+def test_a_deadline_that_is_too_late_hears_that_of_the_order_in_the_time_of_the_street() -> None:
+    order = claimed()
+    late = replace(WISH, due_at=order.handle_by + timedelta(days=1))
+    refused = joint.ask(order, M1, late, new_id(), STREET, LATER)
+    assert isinstance(refused, Refusal)
+    for sentence in (refused.reason.zh, refused.reason.en):
+        assert local_minutes(order.handle_by) in sentence
+        assert "+00:00" not in sentence
 
 
 def test_the_check_waits_for_the_last_helper_and_its_time_begins_then() -> None:

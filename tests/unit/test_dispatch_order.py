@@ -21,7 +21,8 @@ from libs.contracts.values import Level
 from libs.sentences import Sentence
 from libs.street_time import STREET_ZONE, local_minutes
 from services.dispatch.orders.domain import escalation, work
-from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Move, Refusal, State, without
+from services.dispatch.orders.domain.order import ENDED, MOVES, STAGE_OF, Changed, Move, Refusal, State, without
+from services.dispatch.orders.domain.proposal import Answered
 from services.dispatch.workload.domain import Workload
 from tests.support.orders import LATER, M1, M2, changed, claimed, handled, new_order
 from tests.support.small_street import ROOT, STREET
@@ -69,6 +70,15 @@ def test_handing_in_needs_the_evidence_that_the_list_asks_for() -> None:
     [fact] = changed(work.hand_in(claimed(), M1, "done", 0, STREET, LATER)).facts
     assert isinstance(fact, OrderHandled)
     assert fact.on_time
+
+
+def test_a_hand_in_sent_again_is_answered_alike_and_one_with_other_words_is_refused() -> None:
+    said = Answered("灯已换好")
+    order = changed(work.hand_in(claimed(), M1, "done", 0, STREET, LATER, said=said)).order
+    assert changed(work.hand_in(order, M1, "done", 0, STREET, LATER, said=Answered(" 灯已换好 "))) == Changed(order, ())
+    refused = work.hand_in(order, M1, "done", 0, STREET, LATER, said=Answered("灯没换"))
+    assert isinstance(refused, Refusal)
+    assert "灯已换好" in refused.reason.zh
 
 
 def test_a_member_does_not_check_their_own_work() -> None:

@@ -105,6 +105,16 @@ def test_the_check_that_passes_tells_the_answer_with_the_better_words() -> None:
     assert (passed.answer, passed.planned_for, passed.result) == (Answer.PLANNED, PLANNED.planned_for, "明年六月前装好")
 
 
+@pytest.mark.parametrize("other", [DECLINED, replace(PLANNED, planned_for=TODAY), replace(PLANNED, result="不了")])
+def test_a_second_hand_in_with_another_answer_is_refused_with_the_first(other: Answered) -> None:
+    handled = changed(work.hand_in(proposal(), M1, "", 0, STREET, LATER, said=PLANNED)).order
+    assert changed(work.hand_in(handled, M1, "", 0, STREET, LATER, said=PLANNED)).order == handled
+    refused = work.hand_in(handled, M1, "", 0, STREET, LATER, said=other)
+    assert isinstance(refused, Refusal)
+    assert "planned" in refused.reason.zh
+    assert PLANNED.result in refused.reason.en
+
+
 def test_an_answer_that_was_sent_back_is_told_to_nobody_and_may_be_another() -> None:
     handled = changed(work.hand_in(proposal(), M1, "", 0, STREET, LATER, said=PLANNED)).order
     again = changed(work.check(handled, M2, False, STREET, LATER, note="日期写明白"))

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.contracts.dispatch import HelpAssigned, HelpCause, HelpDone, HelpOverdue
+from libs.street_time import local_minutes
 from libs.transitions import Impossible
 from services.dispatch.orders.domain.help import MOVES, SHARES_AT_MOST, Help, HelpMove, HelpState
 from services.dispatch.orders.domain.helping import about_help, asked_for, call_off, check_begins, due, told_asked
@@ -106,8 +107,8 @@ def _wrong(order: Order, wish: HelpWish, task: str, street: Street, now: datetim
     if wish.due_at is not None and not now < wish.due_at <= order.handle_by:
         return refuse(
             order,
-            f"协办时限应在现在与工单处置时限 {order.handle_by.isoformat()} 之间",
-            f"the deadline must lie between now and that of the order, {order.handle_by.isoformat()}",
+            f"协办时限应在现在与工单处置时限 {local_minutes(order.handle_by)} 之间",
+            f"the deadline must lie between now and that of the order, {local_minutes(order.handle_by)}",
         )
     return None
 

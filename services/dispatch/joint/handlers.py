@@ -33,6 +33,9 @@ async def change_helpers(commands: Batch[Ask], db: Database) -> list[Answer]:
 
     def decide(c: Ask, order: Order, member: Member | None, street: Street, _: Workload) -> Decision | Refused:
         now = commands.now
+        named = (c.member_id, c.to_member) if isinstance(c, AssignHelp) else (c.member_id,)
+        if unknown := next((each for each in named if each not in street.members), None):
+            return not_in_street(c.tenant, f"成员 {unknown}", f"member {unknown}")
         if isinstance(c, AskHelp):
             return joint.ask(order, member, c.wish, new_id(), street, now)
         help = next((help for help in order.helpers if help.help_id == c.help_id), None)

@@ -10,7 +10,8 @@ from libs.contracts.dispatch import HelpCause, OrderCorrected, OrderMoved
 from libs.contracts.reasons import Reason, Why
 from services.dispatch.calendar.domain import deadline
 from services.dispatch.orders.domain.appointment import claim_deadline, handle_deadline
-from services.dispatch.orders.domain.helping import call_off, told_asked
+from services.dispatch.orders.domain.help import Help
+from services.dispatch.orders.domain.helping import call_off, go_on, told_asked
 from services.dispatch.orders.domain.offering import NewCase, make, offer
 from services.dispatch.orders.domain.order import HELD, Changed, Move, Order, Refusal, about, move_to
 from services.dispatch.routing.domain import RoutedTo, Unrouted
@@ -70,6 +71,7 @@ def correct(
         paused_at=order.paused_at and now,
     )
     stay = again.unit == order.unit
+    order = replace(order, helpers=_helpers_so_far(order, street, now)) if stay else order
     asked = () if stay else again.helpers
     ended = call_off(order, () if stay else order.open_helpers, HelpCause.ORDER_MOVED, reason, street, now)
     again = replace(again, helpers=(*ended.order.helpers, *asked))
@@ -104,7 +106,10 @@ def _has_the_skill(order: Order, skills: frozenset[str], street: Street) -> bool
 
 
 def _under_another_row(said: Order, again: Order, street: Street, now: datetime) -> Order:
-    """The member goes on, under another row of the list; of a suspended order the new time begins when it goes on."""
+    """The member goes on, under another row of the list.
+
+    Of a suspended order the new time begins when it goes on; while the reporter is asked it stands still from now on.
+    """
     clocks, calendar, appointment = again.clocks, street.calendar, said.appointment
     claim_by = claim_deadline(said.suspended_at or now, clocks.claim, appointment, calendar)
     handle_by = handle_deadline(claim_by, clocks.handle, appointment, calendar)
@@ -121,7 +126,16 @@ def _under_another_row(said: Order, again: Order, street: Street, now: datetime)
         check_by=deadline(handle_by, clocks.check, calendar),
         spent=timedelta(0),
         moved_at=now,
+        paused_at=said.paused_at if said.suspended_at else said.paused_at and now,
+        helpers=_helpers_so_far(said, street, now),
     )
+
+
+def _helpers_so_far(order: Order, street: Street, now: datetime) -> tuple[Help, ...]:
+    """A pause counts from now on; a helper with a deadline of their own has what it took until now besides."""
+    if order.paused_at is None or order.suspended_at is not None:
+        return order.helpers
+    return go_on(order, order.paused_at, now, street)
 
 
 def _told(after: Order, before: Order, reason: str, street: Street, now: datetime) -> Changed:

@@ -17,7 +17,7 @@ from libs.sentences import Sentence
 from libs.transitions import Impossible, Label, Need, Role, Table, Transition
 from services.dispatch.calendar.domain import Clocks, Running
 from services.dispatch.components.domain.naming import Named
-from services.dispatch.orders.domain.help import Help
+from services.dispatch.orders.domain.help import Help, HelpState
 from services.dispatch.street.domain.street import Street
 
 INSTANT = timedelta(microseconds=1)
@@ -298,6 +298,11 @@ class Order:
         Facts are judged by their time, and the clocks of two processes may differ.
         """
         return max(now, self.moved_at + INSTANT)
+
+    @property
+    def helped_by(self) -> frozenset[str]:
+        """The members who help with it or have done so, without those who were called off."""
+        return frozenset(h.member_id for h in self.helpers if h.member_id and h.state is not HelpState.CALLED_OFF)
 
     @property
     def people(self) -> tuple[str, ...]:

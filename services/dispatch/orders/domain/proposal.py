@@ -18,6 +18,11 @@ class Answered:
     answer: Answer | None = None
     planned_for: date | None = None
 
+    @property
+    def kept(self) -> tuple[str, Answer | None, date | None]:
+        """What the order keeps of it."""
+        return self.result.strip(), self.answer, self.planned_for
+
 
 NOTHING = Answered()
 

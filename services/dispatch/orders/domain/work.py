@@ -55,7 +55,15 @@ def claim(order: Order, member: Member | None, workload: int, street: Street, no
     to = move_to(order, Move.CLAIM)
     if isinstance(to, Refusal):
         return to
-    if member is None or member.member_id not in order.offered_to:
+    if member is None:
+        return refuse(order, "接单人不是本街道成员", "whoever claims it is not a member of this street")
+    if member.member_id in order.helped_by:
+        return refuse(
+            order,
+            "您是本工单的协办人，协办人不能同时主办，请由其他成员接单",
+            "you help with this order, and who helps with it does not have it besides: somebody else claims it",
+        )
+    if member.member_id not in order.offered_to:
         return refuse(order, "工单派给了其他成员", "the order is offered to other members")
     if workload >= member.workload_limit:
         return refuse(
@@ -101,10 +109,10 @@ def hand_in(
 ) -> Decision:
     """The member says it is done, with the evidence that the list asks for and with all papers given back.
 
-    `note` is for colleagues, `said` for the reporter: to a proposal an answer.
+    `note` is for colleagues, `said` for the reporter: to a proposal an answer. The same said again changes nothing.
     """
     if member is not None and order.state is State.HANDLED and order.member_id == member.member_id:
-        return Changed(order, ())
+        return Changed(order, ()) if said.kept == (order.result, order.answer, order.planned_for) else _handed_in(order)
     to = move_to(order, Move.HAND_IN)
     if isinstance(to, Refusal):
         return to
@@ -157,6 +165,18 @@ def hand_in(
     return Changed(handled, (fact,))
 
 
+def _handed_in(order: Order) -> Refusal:
+    """What the reporter is to read was said before, and is not said otherwise until the check."""
+    at = local_minutes(order.handled_at) if order.handled_at else ""
+    said = "、".join(str(each) for each in (order.answer, order.planned_for, order.result) if each)
+    return refuse(
+        order,
+        f"已于 {at} 处置反馈{f'（{said}）' if said else ''}，不能再改：核查时可以改 result，或退回返工",
+        f"it was handed in at {at}{f' ({said})' if said else ''} and stays so: the check may word the result "
+        "otherwise, or send it back",
+    )
+
+
 def check(
     order: Order,
     checker: Member | None,
@@ -178,8 +198,10 @@ def check(
         return to
     if checker is None:
         return refuse(order, "核查人不是本街道成员", "the checker is not a member of this street")
-    if checker.member_id == order.member_id or checker.member_id in {help.member_id for help in order.helpers}:
+    if checker.member_id == order.member_id:
         return refuse(order, "不能核查自己处置的工单", "a member does not check their own work")
+    if checker.member_id in {help.member_id for help in order.helpers}:
+        return refuse(order, "不能核查自己协办的工单", "who helped with an order does not check it")
     if order.open_helpers:
         units = "、".join(street.units[help.unit].name for help in order.open_helpers)
         return refuse(order, f"协办尚未办结：{units}", f"not all helpers are done: {units}")
@@ -274,6 +296,13 @@ def assign(
         return refuse(order, "指派需要理由", "a reason is needed to assign an order")
     if member is None:
         return refuse(order, "被指派的人不是本街道成员", "whom it shall be assigned to is not a member of this street")
+    if member.member_id in order.helped_by:
+        return refuse(
+            order,
+            f"{member.member_id} {member.name}是本工单的协办人，协办人不能同时主办，请指派其他成员",
+            f"{member.member_id} {member.name} helps with this order, and who helps with it does not have it besides: "
+            "assign somebody else",
+        )
     if member.member_id in workload.absent:
         return refuse(order, f"{member.member_id} {member.name}请假中", f"{member.member_id} {member.name} is absent")
     open_orders = workload.get(member.member_id, 0)
