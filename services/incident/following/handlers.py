@@ -111,6 +111,10 @@ async def unfollow_cases(commands: Batch[UnfollowCase], db: Database) -> list[An
 def _again(command: FollowCase, case_no: str, follower: Follower, case: LockedCase) -> Answer:
     """Also where the case has been merged into another since."""
     if follower.case_id == case.case_id or case_no == command.case_no:
+        if follower.ended_at is not None:
+            zh = f"这个 Idempotency-Key 曾用于关注 {case_no}，之后已取消关注；再次关注请用新的。"
+            en = f"This Idempotency-Key was used to follow {case_no}, which has ended; following again needs a new one."
+            return Refused(409, "Not possible now", Sentence(zh, en))
         return Done(Following(case_no, follower.tracking_code, case.followers))
     zh = f"这个 Idempotency-Key 已用于关注 {case_no}；另一个案件请用新的。"
     en = f"This Idempotency-Key was used to follow {case_no}; another case needs a new one."
