@@ -14,7 +14,15 @@ from sqlalchemy import text
 
 from libs.chassis.db.ids import new_id
 from libs.contracts import cloudevents
-from libs.contracts.incident import CaseClosed, CaseEvaluated, CaseRegistered, CaseRejected, CaseReopened, CaseResolved
+from libs.contracts.incident import (
+    CaseAnswered,
+    CaseClosed,
+    CaseEvaluated,
+    CaseRegistered,
+    CaseRejected,
+    CaseReopened,
+    CaseResolved,
+)
 from libs.contracts.message import OrderEvent
 from services.incident.cases import audit
 from services.incident.cases.domain.history import broken
@@ -314,3 +322,18 @@ async def test_chains_hold_when_many_write_to_one_case_at_once(incident: Stage) 
         found = [history async for history in audit.histories(db, TENANT)]
     assert [len(history.entries) for history in found] == [5, 5, 5]
     assert [broken(history.entries, history.head) for history in found] == [None, None, None]
+
+
+async def test_a_question_is_over_whichever_fact_of_the_work_is_heard_first(incident: Stage) -> None:
+    """Put after a hand-in that was not heard of yet, it is told to be over: the order may wait for it."""
+    crossed, failed = await report(incident), await report(incident)
+    for case in (crossed, failed):
+        await incident.hear(Orders(case).claimed())
+        assert (await decide(incident, case, "ask", question="哪一盏？")).status_code == 201
+    await incident.hear(Orders(crossed).handled(), Orders(failed).checked(-1, passed=False))
+    await incident.hear(Orders(failed).handled(-0.5))
+    [told] = await incident.said(CaseAnswered)
+    assert (told.case_no, told.number, told.answer, told.opening) == (crossed.case_no, 1, None, 0)
+    for case in (crossed, failed):
+        assert (await incident.http.get(f"/v1/track/{case.tracking_code}")).json()["question"] is None
+    assert (await decide(incident, failed, "ask", question="几点？")).json()["number"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -252,6 +253,69 @@ async def test_what_is_handed_in_meanwhile_needs_no_answer(both: Both) -> None:
     assert await both.dispatch.kept() == await both.incident.kept() == []
 
 
+async def in_work_and_asked(both: Both) -> tuple[dict[str, str], UUID]:
+    """A case, and its order, of a category that ends without an answer."""
+    await both.incident.hear(category("11001", unanswered=Unanswered.END, minute=9_999_999))
+    case = await taken(both)
+    [order] = await both.orders()
+    await act(both.dispatch, order["order_id"], "claim", "M1")
+    await both.settled()
+    await ask(both, case)
+    await both.settled()
+    return case, UUID(order["order_id"])
+
+
+async def test_a_question_is_over_with_the_hand_in_also_where_the_check_fails(both: Both) -> None:
+    case, order_id = await in_work_and_asked(both)
+    await act(both.dispatch, order_id, "hand_in", "M1", note="好了")
+    await act(both.dispatch, order_id, "check", "M2", passed=False, note="灯罩未装")
+    await both.settled()
+    assert (await tracked(both, case))["question"] is None
+    late = await both.incident.http.post(
+        f"/v1/track/{case['tracking_code']}/answer",
+        json={"number": 1, "words": "东头"},
+        headers={"Accept-Language": "zh"},
+    )
+    assert (late.status_code, late.json()["detail"]) == (409, "案件之后已有进展，这个问题不再需要补充")
+    assert (await ask(both, case, "几点钟？")).json()["number"] == 2
+    async with both.incident.database() as db:
+        await db.execute(text("UPDATE timers SET due_at = now() - interval '1 s' WHERE body->>'number' = '1'"))
+    await both.incident.fire_timers()
+    await both.settled()
+    assert (await both.case(case))["state"] == "in_progress"
+    assert (await tracked(both, case))["question"]["number"] == 2
+    assert (await both.orders())[0]["paused_at"] is not None
+
+
+async def test_a_question_is_over_with_the_hand_in_also_where_the_case_is_opened_again(both: Both) -> None:
+    case, order_id = await in_work_and_asked(both)
+    await act(both.dispatch, order_id, "hand_in", "M1", note="好了")
+    await act(both.dispatch, order_id, "check", "M2", passed=True)
+    await both.settled()
+    path = f"/v1/track/{case['tracking_code']}/feedback"
+    assert (await both.incident.http.post(path, json={"satisfied": False, "words": "没修"})).status_code == 200
+    await both.settled()
+    assert (await tracked(both, case))["question"] is None
+    await time_is_over(both)
+    assert (await both.case(case))["state"] == "in_progress"
+    assert await both.incident.said(CaseVoided) == []
+
+
+async def test_a_question_is_over_with_the_merging_also_where_that_is_undone(both: Both) -> None:
+    case, _ = await in_work_and_asked(both)
+    survivor = await taken(both, "k-2")
+    said = {"tenant": TENANT, "by_member": MEMBER, "note": "另一盏"}
+    for move, into in (("merge", {"into": survivor["case_no"]}), ("unmerge", {})):
+        done = await both.incident.http.post(f"/v1/cases/{case['case_no']}/{move}", json={**said, **into})
+        assert done.status_code == 200, done.text
+        await both.settled()
+    assert (await tracked(both, case))["question"] is None
+    await time_is_over(both)
+    assert (await both.case(case))["state"] == "registered"
+    assert await both.incident.said(CaseVoided) == []
+    assert (await ask(both, case, "几点钟？")).json()["number"] == 2
+
+
 async def test_a_question_is_put_while_there_is_something_to_do_and_in_good_time(both: Both) -> None:
     case = await taken(both)
     for away in (timedelta(minutes=5), timedelta(days=31)):
@@ -323,3 +387,12 @@ async def test_a_wish_to_follow_that_is_sent_again_has_the_same_answer_after_a_m
     assert (again.status_code, again.json()["tracking_code"]) == (201, first["tracking_code"])
     assert again.json()["case_no"] == first["case_no"]
     assert (await follow(both, survivor["case_no"])).json()["title"] == "Key used for another case"
+
+
+async def test_who_stopped_following_follows_again_with_another_key(both: Both) -> None:
+    case = await taken(both)
+    first = (await follow(both, case["case_no"])).json()
+    await both.incident.http.post(f"/v1/track/{first['tracking_code']}/unfollow")
+    again = await follow(both, case["case_no"])
+    assert (again.status_code, "needs a new one" in again.json()["detail"]) == (409, True)
+    assert (await follow(both, case["case_no"], "f-2")).json()["followers"] == 1

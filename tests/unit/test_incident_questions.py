@@ -19,7 +19,9 @@ from services.incident.questions.domain import (
     AskReporter,
     Question,
     Refusal,
+    Step,
     ask,
+    is_past,
     refuse_answer,
     without_answer,
 )
@@ -103,3 +105,18 @@ def test_the_rule_of_the_category_decides_without_an_answer(state: State, policy
     else:
         ended = State.REJECTED if state in (State.REPORTED, State.VERIFYING) else State.VOID
         assert decided == (replace(case, state=ended), EndReason.UNCLEAR)
+
+
+@pytest.mark.parametrize("away", [timedelta(minutes=-1), timedelta(0), timedelta(minutes=1)])
+@pytest.mark.parametrize("now", list(State))
+def test_a_question_is_over_with_work_after_it_and_wherever_no_answer_is_taken(now: State, away: timedelta) -> None:
+    before = State.IN_PROGRESS
+    over = now not in OPEN
+    assert is_past(FIRST, Step(NOON + away, before, now)) is over
+    assert is_past(FIRST, Step(NOON + away, before, now, work=True)) is (over or away >= timedelta(0))
+
+
+def test_what_was_over_before_its_time_says_that_the_case_has_gone_on() -> None:
+    refused = refuse_answer(REGISTERED, replace(FIRST, ended_at=NOON), ANSWER, NOON)
+    assert isinstance(refused, Refusal)
+    assert "gone on since" in refused.detail.en

@@ -22,6 +22,8 @@ from services.incident.cases.domain.refusals import no_case
 from services.incident.cases.tables import LockedCase
 from services.incident.merging import domain, tables
 from services.incident.merging.domain import MergeCandidate, MergeCase, NotTogether, SetParent, UnmergeCase
+from services.incident.questions.domain import Step
+from services.incident.questions.handlers import end_passed
 
 Key = tuple[str, str]
 """(tenant, case_no)"""
@@ -36,6 +38,8 @@ class MergeBatch:
         self._parents = parents
         self._batch = batch
         self._now = now
+        self.steps: list[tuple[LockedCase, Standing, Step]] = []
+        """What the merged cases did."""
 
     def merge(self, command: MergeCase) -> Answer:
         case, into = self._case(command.tenant, command.case_no), self._case(command.tenant, command.into)
@@ -50,6 +54,7 @@ class MergeBatch:
         said = {"by_member": command.by_member, "note": command.note}
         details = {"move": "merge", "into": into.case_no, **said}
         self._batch.append_entry(case, after, new_id(), "merged", self._now, details)
+        self.steps.append((case, before, Step(self._now, before.state, after.state)))
         self._note_on(into, "joined", {"case_no": case.case_no, **said})
         self._survivors.add((into.tenant, into.case_no))
         return Done(Decided(case.case_no, after.state), [_fact_of_merging(case, before, after, into, self._now)])
@@ -113,8 +118,10 @@ async def merge_batch(db: Database, named: Iterable[Key], now: datetime) -> Asyn
     keys |= {(tenant, into) for (tenant, _), into in (await tables.survivor_of(db, keys)).items()}
     cases = await case_tables.lock_by_number(db, keys)
     batch = CaseBatch(now)
-    yield MergeBatch(cases, await tables.survivors(db, keys), await tables.parents(db, keys), batch, now)
+    merging = MergeBatch(cases, await tables.survivors(db, keys), await tables.parents(db, keys), batch, now)
+    yield merging
     await batch.write(db)
+    await end_passed(db, merging.steps, now)
 
 
 def _fact_of_merging(case: LockedCase, before: Standing, now: Standing, into: LockedCase, at: datetime) -> Event:

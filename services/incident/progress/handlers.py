@@ -5,6 +5,7 @@ from __future__ import annotations
 from libs.chassis.db.database import Database
 from libs.chassis.handlers import Batch, EventRouter
 from libs.chassis.handling import timers
+from libs.contracts.dispatch import OrderChecked, OrderHandled
 from libs.contracts.incident import CaseClosed, CaseResolved
 from libs.contracts.message import Event, OrderEvent
 from services.incident.cases import facts
@@ -15,6 +16,8 @@ from services.incident.cases.domain.history import ENVELOPE, ORDER_FACTS
 from services.incident.cases.tables import LockedCase
 from services.incident.feedback.handlers import FeedbackClock, clock_after
 from services.incident.progress import tables
+from services.incident.questions.domain import Step
+from services.incident.questions.handlers import end_passed
 
 router = EventRouter("incident")
 
@@ -25,6 +28,7 @@ async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
     batch = CaseBatch(orders.now, recorded=recorded)
     told: list[Event] = []
     clocks: list[FeedbackClock] = []
+    steps: list[tuple[LockedCase, Standing, Step]] = []
     for order in orders:
         case = cases.get((order.tenant, order.case_id))
         if case is None:
@@ -34,11 +38,14 @@ async def follow_orders(orders: Batch[OrderEvent], db: Database) -> list[Event]:
         after = apply_order_fact(before, order)
         details = order.model_dump(mode="json", exclude=ENVELOPE)
         batch.append_entry(case, after, order.id, step_of(order), order.occurred_at, details)
+        work = isinstance(order, OrderHandled | OrderChecked)
+        steps.append((case, before, Step(order.occurred_at, before.state, after.state, work)))
         made = _facts_of_order(case, before, after, order)
         told += made
         if any(isinstance(fact, CaseClosed) for fact in made):
             clocks.append(clock_after(case, order.id, order.occurred_at))
     await batch.write(db)
+    told += await end_passed(db, steps, orders.now)
     await timers.schedule(db, clocks)
     return told
 

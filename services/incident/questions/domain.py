@@ -20,7 +20,10 @@ LEAST, MOST = timedelta(hours=1), timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`answer` is None while nobody has answered, `photos` are its; `ended_at`: it is answered, or too late to be."""
+    """`answer` is None while nobody has answered, `photos` are its.
+
+    `ended_at`: it is answered, too late to be, or the case has moved past it.
+    """
 
     tenant: str
     case_id: UUID
@@ -107,11 +110,37 @@ def refuse_answer(case: Standing, question: Question | None, wish: AnswerQuestio
     if TRANSITIONS.get(case.state, Move.ANSWER) is None:
         zh = f"案件{TRANSITIONS.states[case.state]}，不再需要补充"
         return Refusal(409, Sentence(zh, f"The case is {case.state}: no answer is needed any more."))
+    if question.ended_at is not None and question.ended_at <= question.answer_by:
+        zh = "案件之后已有进展，这个问题不再需要补充"
+        return Refusal(409, Sentence(zh, "The case has gone on since, and this needs no answer any more."))
     if question.ended_at is not None or now > question.answer_by:
         until = local_minutes(question.answer_by)
         zh = f"答复期限 {until} 已过，案件已继续处理"
         return Refusal(409, Sentence(zh, f"The time to answer was over at {until}, and the case has gone on."))
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a case did, and when. `work`: it was handed in or checked. `to`: how the case stands after it."""
+
+    at: datetime
+    before: State
+    to: State
+    work: bool = False
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the case cannot be answered for any more since then."""
+        return self.before is not self.to and TRANSITIONS.get(self.to, Move.ANSWER) is None
+
+
+def is_past(question: Question, step: Step) -> bool:
+    """Whether no answer is needed after the step, also where later ones were heard of before it.
+
+    What is handed in or checked needs no answer to what was asked before; what is over, none at all.
+    """
+    return step.leaves or (step.work and question.asked_at <= step.at)
 
 
 def without_answer(case: Standing, policy: Unanswered) -> tuple[Standing, EndReason | None] | None:

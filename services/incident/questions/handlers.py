@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from libs.contracts.values import Unanswered
 from services.incident.cases import facts
 from services.incident.cases import tables as case_tables
 from services.incident.cases.batch import CaseBatch
-from services.incident.cases.domain.case import Decided, Move
+from services.incident.cases.domain.case import Decided, Move, Standing
 from services.incident.cases.domain.redaction import redact
 from services.incident.cases.domain.refusals import NO_SUCH_CODE, no_case
 from services.incident.cases.tables import LockedCase
@@ -32,7 +33,9 @@ from services.incident.questions.domain import (
     AskReporter,
     Question,
     Refusal,
+    Step,
     ask,
+    is_past,
     refuse_answer,
     without_answer,
 )
@@ -162,6 +165,30 @@ async def go_on_without(clocks: Batch[AnswerClock], db: Database) -> list[Event]
             told.append(facts.of_decision(case, before, after, reason, None, clocks.now))
     await batch.write(db)
     await tables.end(db, ended)
+    return told
+
+
+async def end_passed(db: Database, steps: Sequence[tuple[LockedCase, Standing, Step]], now: datetime) -> list[Event]:
+    """End the open questions that the cases are past, and tell of those that dispatch may still wait for.
+
+    The cases are locked, each with how it stood before its step. A question put after the step, by somebody who had not
+    heard of it, may have stopped the clock again.
+    """
+    passing = [(case, standing, step) for case, standing, step in steps if step.work or step.leaves]
+    if not passing:
+        return []
+    last = await tables.last_of(db, ((case.tenant, case.case_id) for case, _, _ in passing))
+    ended, told = list[Question](), list[Event]()
+    for case, standing, step in passing:
+        question = last.get((case.tenant, case.case_id))
+        if question is None or question.ended_at is not None or not is_past(question, step):
+            continue
+        over = last[case.tenant, case.case_id] = replace(question, ended_at=now)
+        ended.append(over)
+        if step.at < question.asked_at:
+            told.append(_answered(case, over, standing.opening, now))
+    if ended:
+        await tables.end(db, ended)
     return told
 
 
