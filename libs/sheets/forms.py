@@ -35,6 +35,9 @@ MARKS, REMARK = re.compile(r"[\s*:]"), re.compile(r"\([^()]*\)$")
 
 EMPTY = Sentence("不能为空", "may not be empty")
 A_FORMULA = Sentence("这里是公式：请改为粘贴它的值", "a formula stands there: paste its value instead")
+ERRORS = re.compile(r"#(N/A|DIV/0!|NAME\?|GETTING_DATA|(REF|VALUE|NULL|NUM|SPILL|CALC|FIELD|BLOCKED|CONNECT)!)")
+"""What a spreadsheet shows, and saves as text, where a formula has no value."""
+AN_ERROR = Sentence("这里是公式的错误值：请填写正确的值", "a formula failed there: write the value that is right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +159,9 @@ def choose(book: Book, form: Form[Any], name: str | None) -> Sheet | Mistake:
     fitting = [sheet for sheet in book.sheets if fits(sheet, form) >= 1 / 2]
     if len(fitting) > 1:
         names = [sheet.name for sheet in fitting]
-        zh = f"{'、'.join(names)} 都像{form.zh}：请指明用哪一张（sheet=…），或只留一张"
-        en = f"the sheets {' and '.join(names)} all look like it: name the one that is meant (sheet=…), or leave one"
+        zh = f"{'、'.join(names)} 都像{form.zh}：请指明用哪一张（sheet=… / --sheet …），或只留一张"
+        those = " and ".join(names)
+        en = f"the sheets {those} all look like it: name the one that is meant (sheet=… / --sheet …), or leave one"
         return Mistake(Where(), None, Sentence(zh, en))
     return fitting[0] if fitting else max(book.sheets, key=lambda sheet: fits(sheet, form))
 
@@ -316,6 +320,7 @@ def _entry(
         zh = f"有 {len(line.cells)} 格，应有 {len(titles)} 格"
         return [Mistake(where, None, Sentence(zh, f"{len(line.cells)} cells instead of {len(titles)}"))]
     mistakes = [Mistake(where, titles[at], A_FORMULA) for at in cells.values() if at in line.formulas]
+    mistakes += [Mistake(where, titles[at], AN_ERROR) for at in cells.values() if ERRORS.fullmatch(line.cells[at])]
     values = {
         column: form.columns[column].code_of(line.cells[at])
         for column, at in cells.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,13 @@ POINT = ("longitude", "latitude")
 OF_THE_POINT = frozenset((*POINT, "经度", "纬度"))
 """Properties of these names say again where the feature lies: its geometry counts."""
 
+ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""JSON writes a character beyond the first 65536 as two halves; one alone is no character, and no text can have it."""
+A_HALF = Sentence(
+    "有半个字符（如单独的 \\ud800）：请改正这些文字",
+    "has the half of a character, such as \\ud800 alone: mend the text",
+)
+
 
 def read(content: bytes, limits: Limits) -> Book:
     """The features of a map, whose header is line 0. Raises Mistaken with every feature that is no point."""
@@ -22,9 +30,10 @@ def read(content: bytes, limits: Limits) -> Book:
     features = _features(text)
     if len(features) > limits.lines:
         raise too_many_lines(limits)
+    whole = ESCAPED_HALF.search(text) is None
     points, mistakes = [], []
     for number, feature in enumerate(features, start=1):
-        match _point(feature):
+        match _point(feature) if whole or _is_whole(feature) else A_HALF:
             case tuple() as point:
                 points.append(point)
             case wrong:
@@ -61,6 +70,15 @@ def _point(feature: Any) -> tuple[str, str] | Sentence:
         case {"type": "Point", "coordinates": [longitude, latitude, *_]} if all(map(_is_number, (longitude, latitude))):
             return str(longitude), str(latitude)
     return Sentence("应为点（Point，经度在前）", "must be a Point, the longitude first")
+
+
+def _is_whole(feature: Any) -> bool:
+    """Whether every text of a feature is one of whole characters."""
+    try:
+        json.dumps(feature, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_number(value: Any) -> bool:

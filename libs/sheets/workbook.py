@@ -30,7 +30,7 @@ from libs.sheets import xlsx
 from libs.sheets.mistakes import LINE, Mistake, Mistaken, Where
 
 MAX_PARTS = 200
-MAX_COLUMNS = 60
+MAX_COLUMNS = xlsx.MAX_COLUMNS
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 GB18030, UTF_16 = "gb18030", "utf-16"
 """What a Chinese Excel saves CSV as, if nobody chooses “CSV UTF-8”; what it saves “Unicode text” as."""
@@ -140,6 +140,10 @@ def unreadable(zh: str, en: str, line: int = 1) -> Mistaken:
     return Mistaken([Mistake(Where("", line), None, Sentence(zh, en))])
 
 
+def _too_wide(line: int) -> Mistaken:
+    return unreadable(f"最多 {MAX_COLUMNS} 列", f"a sheet may have {MAX_COLUMNS} columns at most", line)
+
+
 class _Counted:
     """Lines that have anything in them, up to the limit of a file. A text that many cells share counts for each."""
 
@@ -193,12 +197,13 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 
 def _delimiter(text: str) -> str:
-    """That which stands most often in a line: spreadsheets save tabs and semicolons as well."""
+    """That which stands in most lines, and of several the one that stands most often in one of them: spreadsheets save
+    tabs and semicolons as well."""
     head = text[:LOOKED_AT]
     while (plain := WITHIN.sub("", head)) != head:
         head = plain
-    lines = head.splitlines()
-    return max(DELIMITERS, key=lambda each: max((line.count(each) for line in lines), default=0))
+    counts = {each: [line.count(each) for line in head.splitlines()] for each in DELIMITERS}
+    return max(DELIMITERS, key=lambda each: (sum(map(bool, counts[each])), max(counts[each], default=0)))
 
 
 def _csv_lines(text: str) -> Iterator[Line]:
@@ -206,7 +211,9 @@ def _csv_lines(text: str) -> Iterator[Line]:
     number = 1
     try:
         for cells in reader:
-            yield Line(number, tuple(cell.strip() for cell in cells))
+            if any(map(str.strip, cells[MAX_COLUMNS:])):
+                raise _too_wide(number)
+            yield Line(number, tuple(cell.strip() for cell in cells[:MAX_COLUMNS]))
             number = reader.line_num + 1
     except csv.Error as error:
         raise unreadable(f"引号或逗号不成对：{error}", f"{error}: a quote or a comma is amiss", number) from None
@@ -222,6 +229,10 @@ def _of_xlsx(content: bytes, limits: Limits) -> Book:
             counted = _Counted(limits)
             sheets = [_sheet(each, counted) for each in xlsx.worksheets(archive, content)]
             return Book([each for each in sheets if each.lines])
+    except xlsx.TooManyElements:
+        zh = "工作簿里的名称、样式或部分太多：请把这张表的值复制到新的工作簿"
+        en = "the workbook has too many names, styles or parts: copy the values of the sheet to a new one"
+        raise unreadable(zh, en) from None
     except BROKEN:
         zh = "文件开头像工作簿（.xlsx），但无法读取"
         raise unreadable(zh, "the file begins as a workbook (.xlsx) does, and is none that can be read") from None
@@ -241,7 +252,7 @@ def _sheet(sheet: xlsx.Worksheet, counted: _Counted) -> Sheet:
 def _line(row: xlsx.Row) -> Line:
     last = max(max(row.values, default=0), max(row.formulas, default=0))
     if last >= MAX_COLUMNS:
-        raise unreadable(f"最多 {MAX_COLUMNS} 列", f"a sheet may have {MAX_COLUMNS} columns at most", row.number)
+        raise _too_wide(row.number)
     cells = [""] * (last + 1)
     for at, value in row.values.items():
         cells[at] = value.strip() if isinstance(value, str) else _text(value)

@@ -7,23 +7,35 @@ cell, which takes some times as long. A declaration of entities is refused, as d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 from xml.parsers import expat
 from zipfile import ZipFile
 
+from openpyxl.packaging.relationship import get_rels_path
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.styles.stylesheet import Stylesheet
+from openpyxl.styles.numbers import builtin_format_code, is_date_format, is_timedelta_format
 from openpyxl.utils import column_index_from_string, range_boundaries
 from openpyxl.utils.datetime import from_excel, from_ISO8601
-from openpyxl.xml.constants import ARC_STYLE, SHARED_STRINGS
-from openpyxl.xml.functions import fromstring
+from openpyxl.xml.constants import ARC_CONTENT_TYPES, ARC_STYLE, ARC_WORKBOOK, SHARED_STRINGS, XLSM, XLSX, XLTM, XLTX
 
+MAX_COLUMNS = 60
+MAX_ELEMENTS = 10_000
+"""Of a part that openpyxl makes an object of each element of, which takes some hundred times as long as to hear it."""
+MAX_STYLES = 500_000
+"""Elements of the part of styles, which is only heard; spreadsheets make 65 490 formats of cells at most."""
+MAX_FORMAT = 255
+"""The characters of a format of numbers; spreadsheets write no longer one."""
 CHUNK_BYTES = 64 * 1024
 ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 """How a character that XML cannot have stands in a string of a workbook."""
+
+
+class TooManyElements(Exception):
+    """A part of a workbook that is small in every ordinary one has more elements than it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +86,19 @@ class Worksheet:
 
 
 def worksheets(archive: ZipFile, content: bytes) -> list[Worksheet]:
-    """The sheets of a workbook in its sequence, hidden ones too, none of which has been read yet."""
+    """The sheets of a workbook in its sequence, hidden ones too, none of which has been read yet.
+
+    Raises TooManyElements, and what Worksheet.rows raises.
+    """
     reader = ExcelReader(BytesIO(content), read_only=True, keep_links=False)
+    _bound(archive, ARC_CONTENT_TYPES)
     reader.read_manifest()
+    package: Any = reader.package
+    book = _path_of_book(package)
+    _bound(archive, book)
+    _bound(archive, get_rels_path(book))  # type: ignore[no-untyped-call]
     reader.read_workbook()
     strings = _Strings()
-    package: Any = reader.package
     if (part := package.find(SHARED_STRINGS)) is not None:
         for _ in strings.parsed(archive, part.PartName[1:]):
             pass
@@ -93,12 +112,26 @@ def worksheets(archive: ZipFile, content: bytes) -> list[Worksheet]:
     return [*found.values()]
 
 
+def _path_of_book(package: Any) -> str:
+    """Where in an archive openpyxl finds the workbook."""
+    part = next(filter(None, map(package.find, (XLTM, XLTX, XLSM, XLSX))), None)
+    return part.PartName[1:] if part is not None else ARC_WORKBOOK
+
+
+def _bound(archive: ZipFile, path: str) -> None:
+    """Raises TooManyElements, before openpyxl reads a part."""
+    if path in archive.namelist():
+        for _ in _Elements().parsed(archive, path):
+            pass
+
+
 def _formats(archive: ZipFile, epoch: Any) -> Formats:
     if ARC_STYLE not in archive.namelist():
         return Formats(frozenset(), frozenset(), epoch)
-    tree: Any = fromstring(archive.read(ARC_STYLE))
-    styles: Any = Stylesheet.from_tree(tree)
-    return Formats(frozenset(styles.date_formats), frozenset(styles.timedelta_formats), epoch)
+    styles = _Styles()
+    for _ in styles.parsed(archive, ARC_STYLE):
+        pass
+    return Formats(styles.that_are(is_date_format), styles.that_are(is_timedelta_format), epoch)
 
 
 def _merged_down(ref: str) -> tuple[int, int, int] | None:
@@ -163,7 +196,61 @@ def _iso(text: str) -> Any:
 
 
 def _plain(text: str) -> str:
-    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+    """Two halves of a character make one; a half alone is the mark of a character that is lost, U+FFFD."""
+    if "_x" not in text:
+        return text
+    text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class _Elements(_Part):
+    """That a part has no more elements than it may have."""
+
+    def __init__(self, most: int = MAX_ELEMENTS) -> None:
+        super().__init__()
+        self._left = most
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise TooManyElements
+        self.texts.clear()
+
+    def _end(self, name: str) -> None:
+        pass
+
+
+class _Styles(_Elements):
+    """The formats of numbers that the formats of cells have."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_STYLES)
+        self._codes: dict[int, str] = {}
+        self._of_cells: list[int] = []
+        self._list = ""
+
+    def that_are(self, kind: Callable[[Any], Any]) -> frozenset[int]:
+        """Which of the formats of cells are of a kind."""
+        of_kind = {number for number in set(self._of_cells) if kind(self._code(number))}
+        return frozenset(at for at, number in enumerate(self._of_cells) if number in of_kind)
+
+    def _code(self, number: int) -> Any:
+        builtin: Any = builtin_format_code(number)
+        return self._codes.get(number, builtin)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        super()._start(name, attributes)
+        name = self._local[name]
+        if name in ("numFmts", "cellXfs"):
+            self._list = name
+        elif name == "xf" and self._list == "cellXfs":
+            self._of_cells.append(int(attributes.get("numFmtId", 0)))
+        elif name == "numFmt" and self._list == "numFmts" and len(attributes["formatCode"]) <= MAX_FORMAT:
+            self._codes[int(attributes["numFmtId"])] = attributes["formatCode"]
+
+    def _end(self, name: str) -> None:
+        if self._local[name] == self._list:
+            self._list = ""
 
 
 class _Strings(_Part):
@@ -206,6 +293,8 @@ class _Rows(_Part):
         self._number, self._column = 0, -1
         self._values: dict[int, Any] = {}
         self._formulas: set[int] = set()
+        self._computed: dict[int, int] = {}
+        """Down to which row one formula gives the values of a column."""
         self._kind, self._style = "n", 0
         self._in_cell = self._pronounced = False
 
@@ -221,6 +310,8 @@ class _Rows(_Part):
                 self.texts.clear()
             elif name == "f":
                 self._formulas.add(self._column)
+                if "ref" in attributes and attributes.get("t") != "shared":
+                    self._compute(attributes["ref"])
             elif name == "rPh":
                 self._pronounced = True
         elif name == "c":
@@ -256,8 +347,16 @@ class _Rows(_Part):
         self._in_cell = True
         self.kept.clear()
 
+    def _compute(self, ref: str) -> None:
+        """A formula of many cells gives the values of all of them, and stands in the first."""
+        left, _, right, last = range_boundaries(ref)
+        for column in range((left or 1) - 1, min(right or MAX_COLUMNS, MAX_COLUMNS)):
+            self._computed[column] = max(last or sys.maxsize, self._computed.get(column, 0))
+
     def _end_cell(self) -> None:
         self._in_cell = False
+        if self.kept and self._number <= self._computed.get(self._column, 0):
+            self._formulas.add(self._column)
         if self.kept and self._column not in self._formulas:
             value = self._value("".join(self.kept))
             if value != "":

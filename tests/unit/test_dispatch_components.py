@@ -184,6 +184,10 @@ MAPS = {
         "feature 2: must be a Point, the longitude first",
     ),
     "no geometry": (collection({"type": "Feature", "geometry": None}), "feature 1: must be a Feature with a geometry"),
+    "the half of a character": (
+        collection(feature(1, 2), feature(1, 2, x=1)).replace(b'"x"', b'"\\ud800x"'),
+        "feature 2: has the half of a character",
+    ),
     "no feature": (collection(7), "feature 1: must be a Feature with a geometry"),
     "words for degrees": (collection(feature("119", "36")), "feature 1: must be a Point, the longitude first"),
     "no code": (collection(feature(119.005, 36.005, kind="01103")), "the column code \\(编码\\) is missing"),

@@ -124,9 +124,9 @@ def test_two_sheets_that_fit_are_asked_about() -> None:
     content = book(HEADER, ["1", "合唱团", "音乐"], change=twice)
     found = read(content)
     assert told(found) == [
-        "the sheets 社团 and 旧社团 all look like it: name the one that is meant (sheet=…), or leave one"
+        "the sheets 社团 and 旧社团 all look like it: name the one that is meant (sheet=… / --sheet …), or leave one"
     ]
-    assert told(found, Language.ZH) == ["社团、旧社团 都像社团：请指明用哪一张（sheet=…），或只留一张"]
+    assert told(found, Language.ZH) == ["社团、旧社团 都像社团：请指明用哪一张（sheet=… / --sheet …），或只留一张"]
     assert names(read(content, "旧社团")) == ["篮球队"]
     assert told(read(content, "新社团")) == ["there is no sheet 新社团, only 社团, 旧社团"]
 
@@ -457,3 +457,67 @@ def test_a_line_that_is_not_at_the_end_or_has_more_than_a_note_is_no_footnote() 
     ]
     assert told(read(book(HEADER, ["1", "合唱团", "音乐", 12], ["2"]))) != []
     assert told(read(book(HEADER, ["1", "合唱团", "音乐", 12], ["注：", "乐队"]))) != []
+
+
+def test_a_half_of_a_character_is_no_text_and_two_halves_are_one() -> None:
+    [first, second] = workbook.read(book(["_xD83D__xDE00_", "a_xD800_b"], ["x", "_xDE00_"])).sheets[0].lines
+    assert (first.cells, second.cells) == (("😀", "a\ufffdb"), ("x", "\ufffd"))
+    shown = read(book(["_xD800_"], [*HEADER, "_xDFFF_x"], ["1", "合唱团", "音乐"])).remarks
+    assert all(each.zh.encode() for each in shown)
+
+
+def test_values_of_a_formula_of_many_cells_are_none_to_take() -> None:
+    row = '<row r="{0}"><c r="A{0}" t="str"><v>x</v></c><c r="B{0}">{1}<v>2</v></c></row>'
+    array = '<f t="array" ref="A1:B2">C1:D2</f>'
+    rows = row.format(1, array) + row.format(2, "") + row.format(3, "")
+    part = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+    lines = workbook.read(with_part(book(["x"]), SHEET, part)).sheets[0].lines
+    assert [sorted(line.formulas) for line in lines] == [[1], [0, 1], []]
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#REF!"])
+def test_what_a_failed_formula_shows_is_no_value(cell: str) -> None:
+    said = "line 2, 代码: a formula failed there: write the value that is right"
+    assert told(read(book(HEADER, [cell, "合唱团", "音乐"]))) == [said]
+    assert told(read(f"代码,名称,类型\n{cell},合唱团,音乐\n".encode())) == [said]
+
+
+STYLES, BOOK, TYPES = "xl/styles.xml", "xl/workbook.xml", "[Content_Types].xml"
+
+
+def test_any_number_of_styles_is_read_and_only_that_of_numbers_is_heard() -> None:
+    def date_in_a(made: Workbook) -> None:
+        made.worksheets[0]["A1"] = date(2027, 1, 31)
+
+    many = altered(
+        book(change=date_in_a), STYLES, lambda text: text.replace("<fonts", "<x>" + "<xf/>" * 99_999 + "</x><fonts")
+    )
+    assert rows_of(many) == [(1, ("2027-01-31",))]
+    assert "too many names, styles or parts" in refusal(
+        altered(many, STYLES, lambda text: text.replace("</x>", "<xf/>" * 400_000 + "</x>"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "after", "more"),
+    [
+        (BOOK, "</sheets>", '<sheet name="x" sheetId="1"/>'),
+        (TYPES, "</Types>", '<Override PartName="/x" ContentType="x"/>'),
+        ("xl/_rels/workbook.xml.rels", "</Relationships>", '<Relationship Type="x" Target="x" Id="x"/>'),
+    ],
+)
+def test_a_workbook_that_lists_too_much_is_refused(part: str, after: str, more: str) -> None:
+    many = altered(book(["x"]), part, lambda text: text.replace(after, more * 10_001 + after))
+    assert "too many names, styles or parts" in refusal(many)
+
+
+def test_text_has_as_many_columns_as_a_workbook() -> None:
+    wide = ",".join(["x"] * 61)
+    assert "line 2: a sheet may have 60 columns at most" in refusal(f"代码,名称,类型\n{wide}\n".encode())
+    padded = f"代码,名称,类型{',' * 90}\n1,合唱团,音乐{',' * 90}\n{',' * 100_000}\n"
+    assert names(read(padded.encode())) == ["合唱团"]
+
+
+def test_what_stands_in_most_lines_delimits_the_cells() -> None:
+    assert names(read("代码,名称,类型\n1,a;b;c;d;e,音乐\n".encode())) == ["a;b;c;d;e"]
+    assert names(read("社团,2026\n代码;名称;类型\n1;甲,乙,丙,丁;音乐\n2;乐队;音乐\n".encode()))[1] == "乐队"
