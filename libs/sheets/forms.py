@@ -33,6 +33,21 @@ READ_AS = {
 
 MARKS, REMARK = re.compile(r"[\s*:]"), re.compile(r"\([^()]*\)$")
 
+PEOPLE = "(填[表报写]|制表|编制|审[核批定]|复核|校对|经办|负责|联系|统计)[\u4e00-\u9fff]{0,4}"
+WHEN_AND_WHO = "[\u4e00-\u9fff]{0,2}(日期|时间|单位|部门|电话)"
+NOTE = re.compile(
+    rf"[(\[【]?\s*({PEOPLE}|{WHEN_AND_WHO}|注|备注|附注|说明|notes?|remarks?|(prepared|filled in|checked) by)"
+    r"\s*\d?\s*[\])】]?\s*:|[合总共小]\s*计\W*(\d|$)|共\s*[\d一二三四五六七八九十百千万两]+\s*[\u4e00-\u9fff]|[\s\S]*。$",
+    re.IGNORECASE,
+)
+"""How a note below a table begins, width apart: a label and a colon, a total; or it is a sentence. No code is one."""
+BETWEEN_CELLS = re.compile("[,;，；、|\\t]")
+
+NOT_OURS = Sentence(
+    "有文字，却不在所需的任何一列：请分到各列，或删去这一行",
+    "has text and none of it in a column that is asked for: part it into the columns, or take the line out",
+)
+FILL_OR_LEAVE = Sentence("请填完这一行，或删去", "fill the line, or take it out")
 EMPTY = Sentence("不能为空", "may not be empty")
 A_FORMULA = Sentence("这里是公式：请改为粘贴它的值", "a formula stands there: paste its value instead")
 ERRORS = re.compile(r"#(N/A|DIV/0!|NAME\?|GETTING_DATA|(REF|VALUE|NULL|NUM|SPILL|CALC|FIELD|BLOCKED|CONNECT)!)")
@@ -181,19 +196,18 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     remarks = [*_remarks(book, sheet, header)]
     if mistakes:
         return Found([], mistakes, remarks)
-    places = header.places
+    reader = _Reader(sheet, header, form, name, csv=book.encoding is not None)
     found: list[tuple[Line, E | list[Mistake]]] = []
     others: list[Line] = []
     footnotes: list[Line] = []
     for line in sheet.lines:
         if line.number <= header.line.number:
             continue
-        if any(each in line.formulas or any(line.cells[each : each + 1]) for each in places.values()):
-            where = _where(sheet, line, name)
-            entry = _entry(where, line, header.line, places, form, csv=book.encoding is not None)
-            found.append((line, entry))
-        else:
+        entry = reader.entry(line)
+        if entry is None:
             others.append(line)
+        else:
+            found.append((line, entry))
     while sheet.counted is LINE and found and _is_footnote(*found[-1], header, form):
         footnotes.insert(0, found.pop()[0])
     remarks += _remarks_below(others, footnotes)
@@ -203,7 +217,8 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
 
 
 def _is_footnote(line: Line, entry: SheetLine | list[Mistake], header: Header, form: Form[Any]) -> bool:
-    """Of a line at the end: one cell alone, such as 填表人：…, which says nothing of what a line is asked for."""
+    """Of a line at the end: one cell alone that reads as a note, such as 填表人：…, and not as anything that a line is
+    asked for."""
     filled = [at for at, cell in enumerate(line.cells) if cell]
     if isinstance(entry, SheetLine) or len(filled) != 1 or len(form.required) < 3 or line.formulas:
         return False
@@ -211,8 +226,7 @@ def _is_footnote(line: Line, entry: SheetLine | list[Mistake], header: Header, f
     column = header.columns[at] if at < len(header.columns) else None
     if column is not None and form.columns[column].private:
         return False
-    text = unicodedata.normalize("NFKC", line.cells[at])
-    return ":" in text or any(each.column == header.line.cells[at] for each in entry)
+    return NOTE.match(unicodedata.normalize("NFKC", line.cells[at])) is not None
 
 
 def _remarks_below(others: Sequence[Line], footnotes: Sequence[Line]) -> Iterator[Sentence]:
@@ -310,15 +324,56 @@ def _remarks(book: Book, sheet: Sheet, header: Header) -> Iterator[Sentence]:
         )
 
 
-def _entry(
-    where: Where, line: Line, header: Line, cells: Mapping[str, int], form: Form[E], *, csv: bool
-) -> E | list[Mistake]:
-    """`cells`: where each of our columns stands, the last of them furthest right."""
+@dataclass(frozen=True, slots=True)
+class _Reader(Generic[E]):
+    """What is made of each line below a header. In a `csv` file a comma too many or too few moves every cell after it
+    into another column."""
+
+    sheet: Sheet
+    header: Header
+    form: Form[E]
+    name: str
+    csv: bool
+
+    def entry(self, line: Line) -> E | list[Mistake] | None:
+        """What a line says, what is wrong with it, or None where it has nothing for us."""
+        where, cells = _where(self.sheet, line, self.name), self.header.places
+        ours = [each for each in cells.values() if each in line.formulas or any(line.cells[each : each + 1])]
+        if self._is_torn(line, cells):
+            has, asked = len(line.cells), len(self.header.line.cells)
+            return [Mistake(where, None, Sentence(f"有 {has} 格，应有 {asked} 格", f"{has} cells instead of {asked}"))]
+        if not ours:
+            return [Mistake(where, None, NOT_OURS)] if any(map(_is_much, line.cells)) else None
+        entry = _entry(where, line, self.header.line, cells, self.form)
+        if isinstance(entry, list) and len(ours) == 1 and len(self.form.required) >= 3 and not line.formulas:
+            return [self._alone(where, line, ours[0])]
+        return entry
+
+    def _is_torn(self, line: Line, cells: Mapping[str, int]) -> bool:
+        titles = self.header.line.cells
+        named = max((at + 1 for at, title in enumerate(titles) if title), default=0)
+        if not self.csv:
+            return len(line.cells) <= max(cells.values())
+        return len(line.cells) < named or any(line.cells[len(titles) :])
+
+    def _alone(self, where: Where, line: Line, at: int) -> Mistake:
+        column, cell = self.header.columns[at], line.cells[at]
+        zh, en = "这一行只填了这一格", "is all that the line has"
+        if column is not None and not self.form.columns[column].private:
+            shown = cell[:SHOWN_OF_A_CELL]
+            zh, en = f"“{shown}”：{zh}", f"{shown!r} {en}"
+        return Mistake(where, self.header.line.cells[at], Sentence(zh, en), FILL_OR_LEAVE)
+
+
+def _is_much(cell: str) -> bool:
+    """Whether a cell that is in none of our columns may be a line of a sheet, rather than a number or a remark."""
+    text = unicodedata.normalize("NFKC", cell)
+    return NOTE.match(text) is None and (len(text) > SHOWN_OF_A_CELL or len(BETWEEN_CELLS.split(text)) >= 3)
+
+
+def _entry(where: Where, line: Line, header: Line, cells: Mapping[str, int], form: Form[E]) -> E | list[Mistake]:
+    """`cells`: where each of our columns stands."""
     titles = header.cells
-    # In a CSV file a comma too many or too few moves every cell after it into another column.
-    if len(line.cells) <= [*cells.values()][-1] or (csv and any(line.cells[len(titles) :])):
-        zh = f"有 {len(line.cells)} 格，应有 {len(titles)} 格"
-        return [Mistake(where, None, Sentence(zh, f"{len(line.cells)} cells instead of {len(titles)}"))]
     mistakes = [Mistake(where, titles[at], A_FORMULA) for at in cells.values() if at in line.formulas]
     mistakes += [Mistake(where, titles[at], AN_ERROR) for at in cells.values() if ERRORS.fullmatch(line.cells[at])]
     values = {

@@ -451,10 +451,7 @@ def test_lines_of_others_and_footnotes_are_passed_over_and_named() -> None:
 
 def test_a_line_that_is_not_at_the_end_or_has_more_than_a_note_is_no_footnote() -> None:
     between = read(book(HEADER, ["注：暂列"], ["1", "合唱团", "音乐", 12]))
-    assert told(between) == [
-        "line 2, 名称: may not be empty",
-        "line 2, 类型: may not be empty (sport 体育, music 音乐)",
-    ]
+    assert told(between) == ["line 2, 代码: '注：暂列' is all that the line has (fill the line, or take it out)"]
     assert told(read(book(HEADER, ["1", "合唱团", "音乐", 12], ["2"]))) != []
     assert told(read(book(HEADER, ["1", "合唱团", "音乐", 12], ["注：", "乐队"]))) != []
 
@@ -521,3 +518,57 @@ def test_text_has_as_many_columns_as_a_workbook() -> None:
 def test_what_stands_in_most_lines_delimits_the_cells() -> None:
     assert names(read("代码,名称,类型\n1,a;b;c;d;e,音乐\n".encode())) == ["a;b;c;d;e"]
     assert names(read("社团,2026\n代码;名称;类型\n1;甲,乙,丙,丁;音乐\n2;乐队;音乐\n".encode()))[1] == "乐队"
+
+
+@pytest.mark.parametrize(
+    "cells", [["DJ:2"], [None, "1103"], [None, None, "1103"], ["路灯：2"], ["编码：2"], ["一、公共服务类"], ["Q2"]]
+)
+def test_a_code_alone_in_the_last_line_is_a_mistake(cells: list[Any]) -> None:
+    found = read(book(HEADER, ["1", "合唱团", "音乐", 12], cells))
+    title = HEADER[len(cells) - 1]
+    assert told(found, Language.ZH) == [f"第3行，{title}：“{cells[-1]}”：这一行只填了这一格（请填完这一行，或删去）"]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "填表人：吕敏",
+        "审核人: 郭慧",
+        "注：含停用",
+        "备注1：无",
+        "（说明：略）",
+        "合计",
+        "总计 12",
+        "合计：3",
+        "共12个",
+        "Note: old",
+        "以上已核对，无误。",
+        "填报单位：凌河街道",
+        "联系电话：1",
+    ],
+)
+def test_a_note_alone_in_the_last_line_is_a_footnote(note: str) -> None:
+    found = read(book(HEADER, ["1", "合唱团", "音乐", 12], [note]))
+    assert names(found) == ["合唱团"]
+    assert remarks(found) == [f"line 3 at the end: {note}"]
+
+
+@pytest.mark.parametrize("line", ['"2,Q2,乐队,音乐"', "2;Q2;乐队;音乐", "2，Q2，乐队，音乐", "2,Q2,乐队", "2"])
+def test_a_line_of_text_with_another_number_of_cells_is_a_mistake(line: str) -> None:
+    found = read(f"序号,代码,名称,类型\n1,Q1,合唱团,音乐\n{line}\n3,Q3,棋社,体育\n".encode())
+    assert told(found) == [f"line 3: {3 if line == '2,Q2,乐队' else 1} cells instead of 4"]
+
+
+def test_a_line_of_text_without_a_cell_filled_is_none_and_one_of_a_number_is_passed_over() -> None:
+    found = read("序号,代码,名称,类型\n1,Q1,合唱团,音乐,,\n,\n\n2,,,\n".encode())
+    assert names(found) == ["合唱团"]
+    assert remarks(found) == ["columns passed over: 序号", "lines passed over: 5"]
+
+
+@pytest.mark.parametrize("cell", ["2,Q2,乐队", "2；Q2；乐队", "长" * 41])
+def test_a_line_in_a_cell_of_others_is_not_lost(cell: str) -> None:
+    rows: list[list[Any]] = [[1, "1", "合唱团", "音乐", 12], [cell]]
+    assert told(read(book(["序号", *HEADER], *rows)), Language.ZH) == [
+        "第3行：有文字，却不在所需的任何一列：请分到各列，或删去这一行"
+    ]
+    assert names(read(book(["序号", *HEADER], rows[0], [f"注：{cell}"]))) == ["合唱团"]
