@@ -136,12 +136,21 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """The cells of a wrong line that are filled and not wrong in themselves, by column."""
+
+    where: Where
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Found(Generic[E]):
     """The lines of a sheet, what is wrong with it, and what else whoever handed it in should know."""
 
     lines: list[E]
     mistakes: list[Mistake]
     remarks: list[Sentence]
+    rests: list[Rest] = field(default_factory=list)
 
 
 def _plain(title: str) -> str:
@@ -211,9 +220,12 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     while sheet.counted is LINE and found and _is_footnote(*found[-1], header, form):
         footnotes.insert(0, found.pop()[0])
     remarks += _remarks_below(others, footnotes)
-    for _, entry in found:
-        mistakes += entry if isinstance(entry, list) else []
-    return Found([each for _, each in found if not isinstance(each, list)], mistakes, remarks)
+    rests = []
+    for line, entry in found:
+        if isinstance(entry, list):
+            mistakes += entry
+            rests.append(reader.rest(line, entry))
+    return Found([each for _, each in found if not isinstance(each, list)], mistakes, remarks, rests)
 
 
 def _is_footnote(line: Line, entry: SheetLine | list[Mistake], header: Header, form: Form[Any]) -> bool:
@@ -348,6 +360,16 @@ class _Reader(Generic[E]):
         if isinstance(entry, list) and len(ours) == 1 and len(self.form.required) >= 3 and not line.formulas:
             return [self._alone(where, line, ours[0])]
         return entry
+
+    def rest(self, line: Line, mistakes: Sequence[Mistake]) -> Rest:
+        """Of a line that is wrong."""
+        wrong, titles = {each.column for each in mistakes}, self.header.line.cells
+        right = {
+            column: self.form.columns[column].code_of(line.cells[at])
+            for column, at in self.header.places.items()
+            if None not in wrong and titles[at] not in wrong and line.cells[at]
+        }
+        return Rest(_where(self.sheet, line, self.name), right)
 
     def _is_torn(self, line: Line, cells: Mapping[str, int]) -> bool:
         titles = self.header.line.cells

@@ -156,6 +156,12 @@ def test_every_wrong_cell_is_named_at_once_by_its_line() -> None:
     ]
 
 
+def test_a_line_that_is_wrong_in_itself_is_looked_at_beside_the_others_and_the_street_too() -> None:
+    bad = [*LAMP[:5], "无此单位", "坏了"]
+    told = wrong(table([*LAMP, "在用"], bad, header=[*HEADER, "状态"]))
+    assert [each.partition(": ")[0] for each in told] == ["line 3, 状态", "line 3, 编码", "line 3, 责任单位"]
+
+
 def test_a_code_that_stands_there_twice_says_where() -> None:
     [told] = wrong(table(LAMP, LAMP))
     assert told == "line 3, 编码: LD-1 is in line 2 already (1 to 64 visible characters, each code once)"

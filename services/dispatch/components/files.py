@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from libs.sentences import Language, Sentence
 from libs.sheets import forms, geojson, workbook
+from libs.sheets.forms import Found, Rest
 from libs.sheets.mistakes import Mistake, Mistaken, Where
 from libs.sheets.workbook import OVER_HTTP, Limits, Sheet
 from services.dispatch.components.domain.inventory import Component
@@ -35,8 +36,8 @@ def read(content: bytes, street: Street, sheet: str | None = None, limits: Limit
     if not found.lines and not found.mistakes:
         found.mistakes.append(Mistake(Where("", chosen.lines[-1].number + 1), None, NONE))
     titles = _titles(chosen)
-    mistakes = [*found.mistakes, *_twice(found.lines, titles)]
     organisations = _Organisations(street)
+    mistakes = [*found.mistakes, *_twice(found, titles), *_unknown(found.rests, organisations, titles)]
     components = []
     for entry, unit in zip(found.lines, _units(street, found.lines), strict=True):
         org_id = organisations.id_of(entry.org_id)
@@ -67,13 +68,24 @@ def _component(entry: Entry, unit: str, org_id: str | None) -> Component:
     return Component(entry.code, entry.kind, entry.name, entry.longitude, entry.latitude, unit, org_id, entry.state)
 
 
-def _twice(entries: Sequence[Entry], titles: Mapping[str, str]) -> Iterator[Mistake]:
+def _twice(found: Found[Entry], titles: Mapping[str, str]) -> Iterator[Mistake]:
+    """Codes that stand there again, in lines that are otherwise wrong too."""
     first: dict[str, Where] = {}
-    for entry in entries:
-        other = first.setdefault(entry.code, entry.where)
-        if other is not entry.where:
-            zh, en = f"{other.told(Language.ZH)}已有 {entry.code}", f"{entry.code} is in {other} already"
-            yield Mistake(entry.where, titles["code"], Sentence(zh, en), FORM.columns["code"].right)
+    codes = [(each.where, each.code) for each in found.lines]
+    codes += [(each.where, each.cells["code"]) for each in found.rests if "code" in each.cells]
+    for where, code in sorted(codes, key=lambda each: each[0].number or 0):
+        other = first.setdefault(code, where)
+        if other is not where:
+            zh, en = f"{other.told(Language.ZH)}已有 {code}", f"{code} is in {other} already"
+            yield Mistake(where, titles["code"], Sentence(zh, en), FORM.columns["code"].right)
+
+
+def _unknown(rests: Sequence[Rest], organisations: _Organisations, titles: Mapping[str, str]) -> Iterator[Mistake]:
+    """Organisations that a street does not have, in lines that are wrong in themselves."""
+    for rest in rests:
+        org_id = organisations.id_of(rest.cells.get("org_id"))
+        if isinstance(org_id, Sentence):
+            yield Mistake(rest.where, titles["org_id"], org_id, FORM.columns["org_id"].right)
 
 
 def _units(street: Street, entries: Sequence[Entry]) -> Iterator[str | Sentence]:
