@@ -173,6 +173,7 @@ async def test_a_wrong_cell_refuses_all_and_is_named_in_the_reader_s_language(di
     problem = await put(dispatch, content, 422)
     assert [(each["line"], each["column"]) for each in problem["errors"]] == [
         (3, "类别"),
+        (3, "责任单位"),
         (4, "责任单位"),
         (4, "经度"),
     ]
