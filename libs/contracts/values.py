@@ -94,7 +94,7 @@ Documents = Annotated[tuple[Document, ...], Field(max_length=20)]
 def _fit_code(code: str) -> str:
     if " " in code or not code.isprintable():
         raise Unfit("含有空格或看不见的字符", "has a space, or a character that cannot be seen")
-    if code == "nearest" or code.endswith("/orders"):
+    if code in ("nearest", ".", "..") or code.endswith("/orders"):
         raise Unfit("与接口地址相同，请换一个编码", "is part of an address of the API: take another code")
     return code
 
