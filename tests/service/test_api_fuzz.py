@@ -151,6 +151,8 @@ def real(addresses: dict[str, str]) -> dict[str, list[Any]]:
         "unit": units,
         "rules": [[{"number": 1, "category": CATEGORIES[0], "to_unit": TENANT, "note": "都归街道"}]],
         "places": [[]],
+        **{name: ["2036-01-01T00:00:00+08:00"] for name in ("since", "from_at", "due_before", "appointment_before")},
+        **{name: ["2036-01-02T00:00:00+08:00"] for name in ("until", "until_at")},
     }
 
 
