@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO, StringIO
@@ -274,6 +275,13 @@ async def test_what_is_taken_away_imports_again_to_no_change(dispatch: Stage, su
     change = await put(dispatch, content)
     assert change == {"version": 2, "remarks": [], "added": [], "changed": [], "removed": []}
     assert await everything(dispatch) == before
+
+
+@pytest.mark.parametrize("key", ["\\u0000", "\\ud800"])
+async def test_a_cursor_that_no_database_can_look_for_is_refused(dispatch: Stage, key: str) -> None:
+    after = urlsafe_b64encode(f'["{key}", "", "2020-01-01"]'.encode()).decode()
+    answer = await dispatch.http.get(LIST, params={"tenant": TENANT, "after": after})
+    assert (answer.status_code, answer.json()["title"]) == (422, "Unfit cursor")
 
 
 async def test_a_category_that_an_import_switches_off_is_named_and_until_when(dispatch: Stage) -> None:
