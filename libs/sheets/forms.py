@@ -205,7 +205,7 @@ def read(book: Book, sheet: Sheet, form: Form[E], name: str = "") -> Found[E]:
     remarks = [*_remarks(book, sheet, header)]
     if mistakes:
         return Found([], mistakes, remarks)
-    reader = _Reader(sheet, header, form, name, csv=book.encoding is not None)
+    reader = _reader(book, sheet, header, form, name)
     found: list[tuple[Line, E | list[Mistake]]] = []
     others: list[Line] = []
     footnotes: list[Line] = []
@@ -346,17 +346,20 @@ class _Reader(Generic[E]):
     form: Form[E]
     name: str
     csv: bool
+    places: Mapping[str, int]
+    """Where each of our columns stands."""
+    cells_needed: int
 
     def entry(self, line: Line) -> E | list[Mistake] | None:
         """What a line says, what is wrong with it, or None where it has nothing for us."""
-        where, cells = _where(self.sheet, line, self.name), self.header.places
-        ours = [each for each in cells.values() if each in line.formulas or any(line.cells[each : each + 1])]
-        if self._is_torn(line, cells):
+        where = _where(self.sheet, line, self.name)
+        ours = [each for each in self.places.values() if each in line.formulas or any(line.cells[each : each + 1])]
+        if self._is_torn(line):
             has, asked = len(line.cells), len(self.header.line.cells)
             return [Mistake(where, None, Sentence(f"有 {has} 格，应有 {asked} 格", f"{has} cells instead of {asked}"))]
         if not ours:
             return [Mistake(where, None, NOT_OURS)] if any(map(_is_much, line.cells)) else None
-        entry = _entry(where, line, self.header.line, cells, self.form)
+        entry = _entry(where, line, self.header.line, self.places, self.form)
         if isinstance(entry, list) and len(ours) == 1 and len(self.form.required) >= 3 and not line.formulas:
             return [self._alone(where, line, ours[0])]
         return entry
@@ -366,17 +369,14 @@ class _Reader(Generic[E]):
         wrong, titles = {each.column for each in mistakes}, self.header.line.cells
         right = {
             column: self.form.columns[column].code_of(line.cells[at])
-            for column, at in self.header.places.items()
+            for column, at in self.places.items()
             if None not in wrong and titles[at] not in wrong and line.cells[at]
         }
         return Rest(_where(self.sheet, line, self.name), right)
 
-    def _is_torn(self, line: Line, cells: Mapping[str, int]) -> bool:
-        titles = self.header.line.cells
-        named = max((at + 1 for at, title in enumerate(titles) if title), default=0)
-        if not self.csv:
-            return len(line.cells) <= max(cells.values())
-        return len(line.cells) < named or any(line.cells[len(titles) :])
+    def _is_torn(self, line: Line) -> bool:
+        more = self.csv and any(line.cells[len(self.header.line.cells) :])
+        return more or len(line.cells) < self.cells_needed
 
     def _alone(self, where: Where, line: Line, at: int) -> Mistake:
         column, cell = self.header.columns[at], line.cells[at]
@@ -385,6 +385,13 @@ class _Reader(Generic[E]):
             shown = cell[:SHOWN_OF_A_CELL]
             zh, en = f"“{shown}”：{zh}", f"{shown!r} {en}"
         return Mistake(where, self.header.line.cells[at], Sentence(zh, en), FILL_OR_LEAVE)
+
+
+def _reader(book: Book, sheet: Sheet, header: Header, form: Form[E], name: str) -> _Reader[E]:
+    """What holds for all lines is found out once: a sheet may have hundreds of thousands."""
+    csv, places = book.encoding is not None, header.places
+    named = max((at + 1 for at, title in enumerate(header.line.cells) if title), default=0)
+    return _Reader(sheet, header, form, name, csv, places, cells_needed=named if csv else max(places.values()) + 1)
 
 
 def _is_much(cell: str) -> bool:

@@ -235,15 +235,21 @@ async def test_or_ends_where_its_category_says_so(both: Both) -> None:
     assert await both.dispatch.said(OrderContinued) == []
 
 
-async def test_what_is_handed_in_meanwhile_needs_no_answer(both: Both) -> None:
+async def claimed_and_asked(both: Both) -> tuple[dict[str, str], UUID]:
+    """A case and its order, which waits for an answer."""
     case = await taken(both)
     [order] = await both.orders()
     await act(both.dispatch, order["order_id"], "claim", "M1")
     await both.settled()
     await ask(both, case)
     await both.settled()
+    return case, UUID(order["order_id"])
+
+
+async def test_what_is_handed_in_meanwhile_needs_no_answer(both: Both) -> None:
+    case, order_id = await claimed_and_asked(both)
     assert len(await both.dispatch.said(OrderPaused)) == 1
-    await act(both.dispatch, order["order_id"], "hand_in", "M1", note="好了")
+    await act(both.dispatch, order_id, "hand_in", "M1", note="好了")
     await both.settled()
     assert (await reply(both, case)).json()["state"] == "resolved"
     await time_is_over(both)
@@ -256,13 +262,7 @@ async def test_what_is_handed_in_meanwhile_needs_no_answer(both: Both) -> None:
 async def in_work_and_asked(both: Both) -> tuple[dict[str, str], UUID]:
     """A case, and its order, of a category that ends without an answer."""
     await both.incident.hear(category("11001", unanswered=Unanswered.END, minute=9_999_999))
-    case = await taken(both)
-    [order] = await both.orders()
-    await act(both.dispatch, order["order_id"], "claim", "M1")
-    await both.settled()
-    await ask(both, case)
-    await both.settled()
-    return case, UUID(order["order_id"])
+    return await claimed_and_asked(both)
 
 
 async def test_a_question_is_over_with_the_hand_in_also_where_the_check_fails(both: Both) -> None:
